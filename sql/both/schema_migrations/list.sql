@@ -1,0 +1,12 @@
+-- Read which migrations a database has had.
+--
+-- $ none
+--
+-- Returns  version bigint, name text, checksum text;
+--          one row for each applied migration, by version
+-- Index    schema_migrations_pkey
+-- Locks    schema_migrations AccessShareLock
+SELECT /* both/schema_migrations/list */ version, name, checksum
+FROM schema_migrations
+ORDER BY version
+LIMIT 10000;

@@ -1,0 +1,9 @@
+-- Wait until no other process migrates this database; the lock lasts as long as the session.
+--
+-- $ none
+--
+-- Returns  locked void;
+--          one row
+-- Index    none
+-- Locks    none
+SELECT /* both/schema_migrations/lock */ pg_advisory_lock(4663154) AS locked;

@@ -1,0 +1,13 @@
+-- Tell which server this is and how many connections it allows.
+--
+-- $ none
+--
+-- Returns  address text, max_connections bigint, reserved_connections bigint;
+--          one row
+-- Index    none
+-- Locks    none
+SELECT /* both/server/limits */
+    coalesce(host(inet_server_addr()), current_setting('unix_socket_directories'))
+    || ':' || current_setting('port') AS address,
+    current_setting('max_connections')::bigint AS max_connections,
+    current_setting('superuser_reserved_connections')::bigint AS reserved_connections;

@@ -1,0 +1,12 @@
+-- Read which databases the server has.
+--
+-- $ none
+--
+-- Returns  name text;
+--          one row for each database, by name
+-- Index    pg_database_datname_index
+-- Locks    pg_database AccessShareLock
+SELECT /* both/server/list_databases */ datname::text AS name
+FROM pg_database
+ORDER BY datname
+LIMIT 10000;

@@ -1,0 +1,11 @@
+-- Close all accounts of a user who leaves, locked by this unit of work and empty.
+--
+-- $1 owner_id  bigint  users.id
+--
+-- Returns  none
+-- Index    accounts_owner_id_idx
+-- Locks    accounts RowExclusiveLock
+UPDATE /* main/accounts/close_owned */ accounts
+SET status = 'closed'
+WHERE owner_id = $1::bigint
+    AND status <> 'closed';

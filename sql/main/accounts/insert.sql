@@ -1,0 +1,17 @@
+-- Open an account for a user who has not left.
+--
+-- $1 owner_id  bigint  users.id
+-- $2 name      text
+-- $3 currency  text    ISO 4217
+--
+-- Returns  id bigint, owner_id bigint, name text, currency text, balance bigint, held bigint, minimum bigint, status text, version bigint, created_at timestamptz;
+--          one row where the owner has not left
+-- Index    users_pkey
+-- Locks    users RowShareLock, its row FOR SHARE; accounts RowExclusiveLock
+INSERT /* main/accounts/insert */ INTO accounts (owner_id, name, currency)
+SELECT users.id, $2::text, $3::text
+FROM users
+WHERE users.id = $1::bigint
+    AND users.deleted_at IS NULL
+FOR SHARE
+RETURNING id, owner_id, name, currency, balance, held, minimum, status, version, created_at;

@@ -1,0 +1,20 @@
+-- Lock accounts that hold overdue money, but for those that somebody else has locked, who will expire it themselves.
+--
+-- $1 limit  bigint  overdue holds looked at
+--
+-- Returns  id bigint;
+--          one row for each account, by id
+-- Index    holds_expires_at_idx, accounts_pkey
+-- Locks    accounts, holds RowShareLock; the accounts' rows FOR NO KEY UPDATE, by id, without waiting
+SELECT /* main/accounts/lock_overdue */ id
+FROM accounts
+WHERE id IN (
+        SELECT from_account_id
+        FROM holds
+        WHERE status = 'active'
+            AND expires_at <= (SELECT clock_timestamp())
+        ORDER BY expires_at
+        LIMIT $1::bigint
+    )
+ORDER BY id
+FOR NO KEY UPDATE SKIP LOCKED;

@@ -1,0 +1,11 @@
+-- Revoke all keys of a user.
+--
+-- $1 user_id  bigint  users.id
+--
+-- Returns  none
+-- Index    api_keys_user_id_idx
+-- Locks    api_keys RowExclusiveLock
+UPDATE /* main/api_keys/revoke_all */ api_keys
+SET revoked_at = clock_timestamp()
+WHERE user_id = $1::bigint
+    AND revoked_at IS NULL;

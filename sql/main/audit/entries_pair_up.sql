@@ -1,0 +1,23 @@
+-- Transfers that have not just their two entries: one of -amount on the payer, one of +amount on the payee, in one currency.
+--
+-- $1 limit  bigint  rows at the most
+--
+-- Returns  transfer_id bigint;
+--          none when all is well
+-- Index    none
+-- Locks    transfers, entries, accounts AccessShareLock
+SELECT /* main/audit/entries_pair_up */ transfers.id AS transfer_id
+FROM transfers
+LEFT JOIN entries ON entries.transfer_id = transfers.id
+LEFT JOIN accounts ON accounts.id = entries.account_id
+GROUP BY transfers.id
+HAVING count(entries.transfer_id) <> 2
+    OR count(DISTINCT accounts.currency) <> 1
+    OR count(*) FILTER (
+        WHERE entries.account_id = transfers.from_account_id AND entries.amount = -transfers.amount
+    ) <> 1
+    OR count(*) FILTER (
+        WHERE entries.account_id = transfers.to_account_id AND entries.amount = transfers.amount
+    ) <> 1
+ORDER BY transfers.id
+LIMIT $1::bigint;

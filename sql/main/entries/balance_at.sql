@@ -1,0 +1,22 @@
+-- Read an account's balance at an instant, the entries of that very instant included.
+--
+-- $1 account_id  bigint       accounts.id, shared by this unit of work: no entry of that instant is still to be committed
+-- $2 at          timestamptz  refused by this statement when it is still to come
+--
+-- Returns  balance bigint, version bigint, past boolean;
+--          one row: zero at version 0 before the first entry; past is false for the future
+-- Index    entries_created_at_idx
+-- Locks    entries AccessShareLock
+SELECT /* main/entries/balance_at */
+    coalesce(last.balance_after, 0) AS balance,
+    coalesce(last.version, 0) AS version,
+    $2::timestamptz < clock_timestamp() AS past
+FROM (VALUES (1)) AS always (one)
+LEFT JOIN LATERAL (
+    SELECT balance_after, version
+    FROM entries
+    WHERE account_id = $1::bigint
+        AND created_at <= $2::timestamptz
+    ORDER BY created_at DESC, version DESC
+    LIMIT 1
+) AS last ON TRUE;

@@ -1,0 +1,23 @@
+-- List an account's entries, newest first: its statement.
+--
+-- $1 account_id      bigint  accounts.id
+-- $2 before_version  bigint  keyset: entries.version of the last row seen
+-- $3 limit           bigint  rows at the most
+--
+-- Returns  account_id bigint, version bigint, transfer_id bigint, amount bigint, balance_after bigint, counterparty_account_id bigint, description text, created_at timestamptz;
+--          a page of rows
+-- Index    entries_pkey, transfers_pkey
+-- Locks    entries, transfers AccessShareLock
+SELECT /* main/entries/list */
+    entries.account_id, entries.version, entries.transfer_id, entries.amount, entries.balance_after,
+    CASE entries.account_id
+        WHEN transfers.from_account_id THEN transfers.to_account_id
+        ELSE transfers.from_account_id
+    END AS counterparty_account_id,
+    transfers.description, entries.created_at
+FROM entries
+JOIN transfers ON transfers.id = entries.transfer_id
+WHERE entries.account_id = $1::bigint
+    AND entries.version < $2::bigint
+ORDER BY entries.version DESC
+LIMIT $3::bigint;

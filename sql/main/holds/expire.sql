@@ -1,0 +1,42 @@
+-- Expire what is overdue on accounts, the oldest first, and free what it held.
+--
+-- $1 account_ids  bigint[]  accounts.id, locked by this unit of work
+-- $2 limit        bigint    holds at the most
+--
+-- Returns  id bigint, held bigint;
+--          one row for each account that held too much: what it holds now
+-- Index    holds_active_idx, holds_pkey, accounts_pkey
+-- Locks    holds, accounts RowExclusiveLock; the overdue holds FOR NO KEY UPDATE, by id
+WITH /* main/holds/expire */ overdue AS MATERIALIZED (
+    SELECT id
+    FROM holds
+    WHERE id IN (
+            SELECT candidate.id
+            FROM holds AS candidate
+            WHERE candidate.from_account_id = ANY($1::bigint[])
+                AND candidate.status = 'active'
+                -- A subselect is read once and can be looked up in the index; a volatile function cannot.
+                AND candidate.expires_at <= (SELECT clock_timestamp())
+            ORDER BY candidate.expires_at
+            LIMIT $2::bigint
+        )
+    ORDER BY id
+    FOR NO KEY UPDATE
+),
+expired AS (
+    UPDATE holds
+    SET status = 'expired'
+    FROM overdue
+    WHERE holds.id = overdue.id
+    RETURNING holds.from_account_id, holds.amount
+),
+freed AS (
+    SELECT from_account_id, sum(amount)::bigint AS amount
+    FROM expired
+    GROUP BY from_account_id
+)
+UPDATE accounts
+SET held = accounts.held - freed.amount
+FROM freed
+WHERE accounts.id = freed.from_account_id
+RETURNING accounts.id, accounts.held;

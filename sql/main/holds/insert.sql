@@ -1,0 +1,24 @@
+-- Promise money, decided under the locks: write the hold and add it to what its account holds.
+--
+-- $1 from_account_id  bigint  accounts.id, locked by this unit of work
+-- $2 to_account_id    bigint  accounts.id, locked by this unit of work
+-- $3 amount           bigint  minor units
+-- $4 description      text
+-- $5 expires_in       bigint  seconds from now
+-- $6 created_by       bigint  users.id
+--
+-- Returns  id bigint;
+--          one row
+-- Index    accounts_pkey
+-- Locks    accounts, holds RowExclusiveLock
+WITH /* main/holds/insert */ held AS (
+    UPDATE accounts
+    SET held = held + $3::bigint
+    WHERE id = $1::bigint
+)
+INSERT INTO holds (from_account_id, to_account_id, amount, description, expires_in, expires_at, created_by, created_at)
+SELECT
+    $1::bigint, $2::bigint, $3::bigint, $4::text, $5::bigint, clock.now + make_interval(secs => $5::bigint), $6::bigint,
+    clock.now
+FROM (SELECT clock_timestamp() AS now) AS clock
+RETURNING id;

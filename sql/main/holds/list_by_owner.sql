@@ -1,0 +1,45 @@
+-- List the holds from or to any account of one owner, newest first.
+--
+-- $1 owner_id     bigint       users.id
+-- $2 before_time  timestamptz  keyset: holds.created_at of the last row seen
+-- $3 before_id    bigint       keyset: its holds.id
+-- $4 limit        bigint       rows at the most
+--
+-- Returns  id bigint, from_account_id bigint, to_account_id bigint, currency text, amount bigint, description text, status text, captured_amount bigint, transfer_id bigint, expires_in bigint, expires_at timestamptz, created_at timestamptz, from_owner_id bigint, to_owner_id bigint;
+--          a page of rows
+-- Index    accounts_owner_id_idx, holds_from_account_id_idx, holds_to_account_id_idx, holds_pkey, accounts_pkey, transfers_hold_id_key
+-- Locks    holds, accounts, transfers AccessShareLock
+WITH /* main/holds/list_by_owner */ page AS MATERIALIZED (
+    SELECT DISTINCT hold.created_at, hold.id
+    FROM accounts
+    CROSS JOIN
+        LATERAL (
+            (
+                SELECT holds.created_at, holds.id
+                FROM holds
+                WHERE holds.from_account_id = accounts.id
+                    AND (holds.created_at, holds.id) < ($2::timestamptz, $3::bigint)
+                ORDER BY holds.created_at DESC, holds.id DESC
+                LIMIT $4::bigint
+            )
+            UNION ALL
+            (
+                SELECT holds.created_at, holds.id
+                FROM holds
+                WHERE holds.to_account_id = accounts.id
+                    AND (holds.created_at, holds.id) < ($2::timestamptz, $3::bigint)
+                ORDER BY holds.created_at DESC, holds.id DESC
+                LIMIT $4::bigint
+            )
+        ) AS hold
+    WHERE accounts.owner_id = $1::bigint
+    ORDER BY hold.created_at DESC, hold.id DESC
+    LIMIT $4::bigint
+)
+SELECT
+    promises.id, from_account_id, to_account_id, currency, amount, description, status, captured_amount, transfer_id,
+    expires_in, expires_at, promises.created_at, from_owner_id, to_owner_id
+FROM page
+JOIN promises ON promises.id = page.id
+ORDER BY promises.created_at DESC, promises.id DESC
+LIMIT $4::bigint;

@@ -1,0 +1,28 @@
+-- Write a post of a user who has not left.
+--
+-- $1 author_id  bigint  users.id
+-- $2 title      text
+-- $3 content    text
+--
+-- Returns  id bigint, author_id bigint, author_username text, title text, content text, version bigint, created_at timestamptz, updated_at timestamptz;
+--          one row where the author has not left
+-- Index    users_pkey
+-- Locks    users RowShareLock, its row FOR SHARE; posts RowExclusiveLock
+WITH /* main/posts/insert */ author AS MATERIALIZED (
+    SELECT id, username
+    FROM users
+    WHERE id = $1::bigint
+        AND deleted_at IS NULL
+    FOR SHARE
+),
+post AS (
+    INSERT INTO posts (author_id, title, content)
+    SELECT author.id, $2::text, $3::text
+    FROM author
+    RETURNING id, author_id, title, content, version, created_at, updated_at
+)
+SELECT
+    post.id, post.author_id, author.username AS author_username, post.title, post.content, post.version,
+    post.created_at, post.updated_at
+FROM post
+JOIN author ON author.id = post.author_id;

@@ -1,0 +1,22 @@
+-- List posts that contain the words of a query, newest first. Quotes, OR and - mean what they mean in a search box.
+--
+-- $1 query        text         words
+-- $2 author_id    bigint       users.id; null: of any author
+-- $3 before_time  timestamptz  keyset: posts.created_at of the last row seen
+-- $4 before_id    bigint       keyset: its posts.id
+-- $5 limit        bigint       rows at the most
+--
+-- Returns  id bigint, author_id bigint, author_username text, title text, content text, version bigint, created_at timestamptz, updated_at timestamptz;
+--          a page of rows
+-- Index    posts_search_idx, users_pkey
+-- Locks    posts, users AccessShareLock
+SELECT /* main/posts/search */
+    posts.id, posts.author_id, users.username AS author_username, posts.title, posts.content, posts.version,
+    posts.created_at, posts.updated_at
+FROM posts
+JOIN users ON users.id = posts.author_id
+WHERE posts.search @@ websearch_to_tsquery('simple', $1::text)
+    AND ($2::bigint IS NULL OR posts.author_id = $2::bigint)
+    AND (posts.created_at, posts.id) < ($3::timestamptz, $4::bigint)
+ORDER BY posts.created_at DESC, posts.id DESC
+LIMIT $5::bigint;

@@ -1,0 +1,18 @@
+-- Change a post, locked by this unit of work.
+--
+-- $1 id       bigint  posts.id
+-- $2 title    text
+-- $3 content  text
+--
+-- Returns  version bigint, updated_at timestamptz;
+--          one row
+-- Index    posts_pkey
+-- Locks    posts RowExclusiveLock
+UPDATE /* main/posts/update */ posts
+SET
+    title = $2::text,
+    content = $3::text,
+    version = version + 1,
+    updated_at = clock_timestamp()
+WHERE id = $1::bigint
+RETURNING version, updated_at;

@@ -1,0 +1,18 @@
+-- List all transfers, newest first, for operators.
+--
+-- $1 before_time  timestamptz  keyset: transfers.created_at of the last row seen
+-- $2 before_id    bigint       keyset: its transfers.id
+-- $3 limit        bigint       rows at the most
+--
+-- Returns  id bigint, from_account_id bigint, to_account_id bigint, currency text, amount bigint, description text, created_at timestamptz, from_owner_id bigint, from_balance bigint, from_version bigint, to_owner_id bigint, to_balance bigint, to_version bigint, reverses_id bigint, hold_id bigint;
+--          a page of rows
+-- Index    transfers_created_at_idx, entries_transfer_id_key, accounts_pkey
+-- Locks    transfers, entries, accounts AccessShareLock
+SELECT /* main/transfers/list */
+    id, from_account_id, to_account_id, currency, amount, description, created_at,
+    from_owner_id, from_balance, from_version, to_owner_id, to_balance, to_version,
+    reverses_id, hold_id
+FROM receipts
+WHERE (created_at, id) < ($1::timestamptz, $2::bigint)
+ORDER BY created_at DESC, id DESC
+LIMIT $3::bigint;

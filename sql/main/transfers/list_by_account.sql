@@ -1,0 +1,27 @@
+-- List the transfers of one account, newest first.
+--
+-- $1 account_id   bigint       accounts.id
+-- $2 before_time  timestamptz  keyset: transfers.created_at of the last row seen
+-- $3 before_id    bigint       keyset: its transfers.id
+-- $4 limit        bigint       rows at the most
+--
+-- Returns  id bigint, from_account_id bigint, to_account_id bigint, currency text, amount bigint, description text, created_at timestamptz, from_owner_id bigint, from_balance bigint, from_version bigint, to_owner_id bigint, to_balance bigint, to_version bigint, reverses_id bigint, hold_id bigint;
+--          a page of rows
+-- Index    entries_created_at_idx, transfers_pkey, entries_transfer_id_key, accounts_pkey
+-- Locks    transfers, entries, accounts AccessShareLock
+WITH /* main/transfers/list_by_account */ page AS MATERIALIZED (
+    SELECT transfer_id
+    FROM entries
+    WHERE account_id = $1::bigint
+        AND (created_at, transfer_id) < ($2::timestamptz, $3::bigint)
+    ORDER BY created_at DESC, transfer_id DESC
+    LIMIT $4::bigint
+)
+SELECT
+    id, from_account_id, to_account_id, currency, amount, description, created_at,
+    from_owner_id, from_balance, from_version, to_owner_id, to_balance, to_version,
+    reverses_id, hold_id
+FROM page
+JOIN receipts ON receipts.id = page.transfer_id
+ORDER BY created_at DESC, id DESC
+LIMIT $4::bigint;

@@ -1,0 +1,35 @@
+-- List the transfers from or to any account of one owner, newest first.
+--
+-- $1 owner_id     bigint       users.id
+-- $2 before_time  timestamptz  keyset: transfers.created_at of the last row seen
+-- $3 before_id    bigint       keyset: its transfers.id
+-- $4 limit        bigint       rows at the most
+--
+-- Returns  id bigint, from_account_id bigint, to_account_id bigint, currency text, amount bigint, description text, created_at timestamptz, from_owner_id bigint, from_balance bigint, from_version bigint, to_owner_id bigint, to_balance bigint, to_version bigint, reverses_id bigint, hold_id bigint;
+--          a page of rows
+-- Index    accounts_owner_id_idx, entries_created_at_idx, transfers_pkey, entries_transfer_id_key, accounts_pkey
+-- Locks    transfers, entries, accounts AccessShareLock
+WITH /* main/transfers/list_by_owner */ page AS MATERIALIZED (
+    SELECT DISTINCT entry.created_at, entry.transfer_id
+    FROM accounts
+    CROSS JOIN
+        LATERAL (
+            SELECT entries.created_at, entries.transfer_id
+            FROM entries
+            WHERE entries.account_id = accounts.id
+                AND (entries.created_at, entries.transfer_id) < ($2::timestamptz, $3::bigint)
+            ORDER BY entries.created_at DESC, entries.transfer_id DESC
+            LIMIT $4::bigint
+        ) AS entry
+    WHERE accounts.owner_id = $1::bigint
+    ORDER BY entry.created_at DESC, entry.transfer_id DESC
+    LIMIT $4::bigint
+)
+SELECT
+    id, from_account_id, to_account_id, currency, amount, description, receipts.created_at,
+    from_owner_id, from_balance, from_version, to_owner_id, to_balance, to_version,
+    reverses_id, hold_id
+FROM page
+JOIN receipts ON receipts.id = page.transfer_id
+ORDER BY receipts.created_at DESC, receipts.id DESC
+LIMIT $4::bigint;

@@ -1,0 +1,14 @@
+-- Let a user leave, locked by this unit of work: the e-mail is erased, the name stays taken, the row stays for the ledger.
+--
+-- $1 id  bigint  users.id
+--
+-- Returns  none
+-- Index    users_pkey
+-- Locks    users RowExclusiveLock
+UPDATE /* main/users/delete */ users
+SET
+    email = NULL,
+    email_key = NULL,
+    deleted_at = clock_timestamp(),
+    version = version + 1
+WHERE id = $1::bigint;

@@ -1,0 +1,12 @@
+-- Read a user who has not left.
+--
+-- $1 id  bigint  users.id
+--
+-- Returns  id bigint, username text, email text, role text, version bigint, created_at timestamptz;
+--          at most one row
+-- Index    users_pkey
+-- Locks    users AccessShareLock
+SELECT /* main/users/get */ id, username, email, role, version, created_at
+FROM users
+WHERE id = $1::bigint
+    AND deleted_at IS NULL;

@@ -1,0 +1,15 @@
+-- Make a user an operator.
+--
+-- $1 id  bigint  users.id
+--
+-- Returns  id bigint, username text, email text, role text, version bigint, created_at timestamptz;
+--          one row where the user has not left
+-- Index    users_pkey
+-- Locks    users RowExclusiveLock
+UPDATE /* main/users/promote */ users
+SET
+    role = 'operator',
+    version = version + 1
+WHERE id = $1::bigint
+    AND deleted_at IS NULL
+RETURNING id, username, email, role, version, created_at;
