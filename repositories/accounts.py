@@ -1,0 +1,90 @@
+"""Accounts: where money is. Amounts are integers in the currency's minor unit."""
+
+import builtins
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from repositories.keyset import Position
+from repositories.statements import Connection, statement
+
+INSERT = statement("main/accounts/insert")
+GET = statement("main/accounts/get")
+LOCK = statement("main/accounts/lock")
+SHARE = statement("main/accounts/share")
+LOCK_OWNED = statement("main/accounts/lock_owned")
+LOCK_OVERDUE = statement("main/accounts/lock_overdue")
+LIST = statement("main/accounts/list")
+LIST_BY_OWNER = statement("main/accounts/list_by_owner")
+UPDATE = statement("main/accounts/update")
+CLOSE_OWNED = statement("main/accounts/close_owned")
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account; `minimum` is None where it may go below any number."""
+
+    id: int
+    owner_id: int
+    name: str
+    currency: str
+    balance: int
+    held: int
+    minimum: int | None
+    status: str
+    version: int
+    created_at: datetime
+
+    @property
+    def available(self) -> int:
+        """What can be spent or held, down to `minimum`."""
+        return self.balance - self.held
+
+
+class AccountRepository:
+    """The accounts of one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def insert(self, *, owner_id: int, name: str, currency: str) -> Account | None:
+        """Open an account; None for an owner who has left."""
+        return await INSERT.maybe(self._connection, Account, owner_id=owner_id, name=name, currency=currency)
+
+    async def get(self, *, id: int) -> Account | None:
+        """Return the account as it was last committed, or None."""
+        return await GET.maybe(self._connection, Account, id=id)
+
+    async def lock(self, *, ids: Iterable[int]) -> dict[int, Account]:
+        """Lock accounts in id order until the unit of work ends, and return those that exist, by id."""
+        rows = await LOCK.all(self._connection, Account, ids=sorted(set(ids)))
+        return {account.id: account for account in rows}
+
+    async def share(self, *, id: int) -> None:
+        """Wait for whoever is entering something on an account, and keep others from it until the unit of work ends."""
+        await SHARE.run(self._connection, id=id)
+
+    async def lock_owned(self, *, owner_id: int) -> list[Account]:
+        """Lock all accounts of a locked user, in id order."""
+        return await LOCK_OWNED.all(self._connection, Account, owner_id=owner_id)
+
+    async def lock_overdue(self, *, limit: int) -> builtins.list[int]:
+        """Lock, in id order, accounts that hold overdue money and that nobody else has locked; return their ids."""
+        return await LOCK_OVERDUE.values(self._connection, limit=limit)
+
+    async def list(self, *, owner_id: int | None, before: Position, limit: int) -> list[Account]:
+        """Return one owner's accounts, or everybody's, newest first."""
+        page = {"before_time": before.time, "before_id": before.id, "limit": limit}
+        if owner_id is not None:
+            return await LIST_BY_OWNER.all(self._connection, Account, owner_id=owner_id, **page)
+        return await LIST.all(self._connection, Account, **page)
+
+    async def update(self, *, id: int, name: str, owner_id: int, minimum: int | None, status: str) -> Account:
+        """Change a locked account."""
+        return await UPDATE.one(
+            self._connection, Account, id=id, name=name, owner_id=owner_id, minimum=minimum, status=status
+        )
+
+    async def close_owned(self, *, owner_id: int) -> None:
+        """Close all accounts of a user who leaves; they are locked and empty."""
+        await CLOSE_OWNED.run(self._connection, owner_id=owner_id)

@@ -1,0 +1,87 @@
+"""API keys: 256 random bits behind a readable prefix, shown once, kept as their SHA-256."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from repositories.keyset import Position
+from repositories.statements import Connection, statement
+
+INSERT = statement("main/api_keys/insert")
+AUTHENTICATE = statement("main/api_keys/authenticate")
+LIST = statement("main/api_keys/list")
+REVOKE = statement("main/api_keys/revoke")
+REVOKE_ALL = statement("main/api_keys/revoke_all")
+
+PREFIX = "folio_"
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """A key that is not revoked, without its secret. `expires_at` is None for never."""
+
+    id: int
+    name: str
+    read_only: bool
+    created_at: datetime
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Whose key a request came with."""
+
+    user_id: int
+    role: str
+    read_only: bool
+
+
+@dataclass(frozen=True)
+class _Revoked:
+    id: int
+
+
+class ApiKeyRepository:
+    """The API keys of one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def issue(
+        self, *, user_id: int, name: str, read_only: bool = False, expires_at: datetime | None = None
+    ) -> tuple[ApiKey, str] | None:
+        """Make a key and return it with its secret, which can be had only now; None for a user who has left."""
+        secret = PREFIX + secrets.token_urlsafe(32)
+        key = await INSERT.maybe(
+            self._connection,
+            ApiKey,
+            user_id=user_id,
+            name=name,
+            digest=_digest(secret),
+            read_only=read_only,
+            expires_at=expires_at,
+        )
+        return None if key is None else (key, secret)
+
+    async def authenticate(self, *, secret: str) -> Caller | None:
+        """Return whose key this is, or None where it is unknown, revoked or expired."""
+        return await AUTHENTICATE.maybe(self._connection, Caller, digest=_digest(secret))
+
+    async def list(self, *, user_id: int, before: Position, limit: int) -> list[ApiKey]:
+        """Return the user's keys that are not revoked, newest first."""
+        return await LIST.all(
+            self._connection, ApiKey, user_id=user_id, before_time=before.time, before_id=before.id, limit=limit
+        )
+
+    async def revoke(self, *, user_id: int, id: int) -> bool:
+        """Revoke a key of the user, in force with the commit; False where there was none to revoke."""
+        return await REVOKE.maybe(self._connection, _Revoked, user_id=user_id, id=id) is not None
+
+    async def revoke_all(self, *, user_id: int) -> None:
+        """Revoke every key of the user."""
+        await REVOKE_ALL.run(self._connection, user_id=user_id)
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()

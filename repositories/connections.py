@@ -1,0 +1,109 @@
+"""Connections to PostgreSQL: how one is opened, what a session may spend, how to tell that the other side is gone.
+
+The budgets (seconds) stand for: 3 to connect, then give up on that server; 5 for a statement, longer than any here and
+shorter than a client's patience; 2 for a lock, since a row that is locked longer is locked by something that hangs;
+10 idle in a transaction and 15 for a whole one, which end what a lost process left behind; 5 for a peer that does not
+acknowledge. transaction_timeout exists from PostgreSQL 17 on; elsewhere it is left out.
+"""
+
+import select
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection, AsyncRawCursor
+from psycopg.rows import tuple_row
+from psycopg.types.numeric import Int8Dumper
+
+from repositories.errors import fault
+from repositories.statements import Connection, statement
+
+REQUEST_BUDGETS = {
+    "statement_timeout": "5s",
+    "lock_timeout": "2s",
+    "idle_in_transaction_session_timeout": "10s",
+    "transaction_timeout": "15s",
+    "TimeZone": "UTC",
+}
+CONNECT_TIMEOUT = 3
+# Every file under sql/ may be prepared at once on a connection, with room for as many again.
+PREPARED_MAX = 256
+
+CONFIGURE = statement("both/session/configure")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting that the server knows, and its value."""
+
+    name: str
+    value: str
+
+
+def parameters(application_name: str) -> dict[str, Any]:
+    """Return what psycopg opens each connection with."""
+    return {
+        "autocommit": True,  # a lone statement needs no BEGIN; units of work send their own
+        "cursor_factory": AsyncRawCursor,
+        "prepare_threshold": 0,
+        "application_name": application_name,
+        "connect_timeout": CONNECT_TIMEOUT,
+        "keepalives": 1,
+        "keepalives_idle": 5,
+        "keepalives_interval": 1,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 5000,
+    }
+
+
+async def configure(connection: Connection, budgets: Mapping[str, str] = REQUEST_BUDGETS) -> None:
+    """Give a fresh session its budgets, and the one integer type that makes each file one prepared statement."""
+    # Else 1, 70,000 and 2^40 would go out as three types and be prepared as three statements.
+    connection.adapters.register_dumper(int, Int8Dumper)
+    connection.prepared_max = PREPARED_MAX
+    await CONFIGURE.all(connection, Setting, names=list(budgets), values=list(budgets.values()))
+
+
+@asynccontextmanager
+async def connect(conninfo: str, *, budgets: Mapping[str, str] = REQUEST_BUDGETS) -> AsyncIterator[Connection]:
+    """Open a connection outside the pools, with budgets of its own; Fault where the database is away."""
+    try:
+        connection = await AsyncConnection.connect(conninfo, row_factory=tuple_row, **parameters("folio"))
+    except psycopg.Error as error:
+        raise fault(error) from error
+    async with connection:
+        await configure(connection, budgets)
+        yield connection
+
+
+def hung_up(connection: Connection) -> bool:
+    """Tell whether the server has closed an idle connection, without asking it.
+
+    An idle connection has nothing to read but notices and the server's goodbye, so this costs one system call and
+    finds what a restart or pg_terminate_backend left behind; a network that swallows everything it cannot find.
+    """
+    if connection.closed:
+        return True
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    while poll.poll(0):
+        try:
+            connection.pgconn.consume_input()
+        except psycopg.OperationalError:
+            return True
+    return False
+
+
+def hang_up(connection: Connection) -> None:
+    """Close the network side of a connection at once, whatever is under way on it.
+
+    Whoever waits for it gets psycopg's OperationalError; a cancellation would ask the server first, for up to 10 s.
+    The socket is shut down through a copy, since psycopg's event loop still watches the file descriptor itself.
+    """
+    if connection.closed:
+        return
+    with socket.socket(fileno=socket.dup(connection.fileno())) as copy:
+        copy.shutdown(socket.SHUT_RDWR)

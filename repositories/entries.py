@@ -1,0 +1,58 @@
+"""Entries: what transfers did to an account, in the order of its versions."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from repositories.statements import Connection, statement
+
+LIST = statement("main/entries/list")
+LIST_BETWEEN = statement("main/entries/list_between")
+BALANCE_AT = statement("main/entries/balance_at")
+
+NEWEST = 2**63 - 1
+"""Before every version."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a statement; `amount` is signed, in minor units."""
+
+    account_id: int
+    version: int
+    transfer_id: int
+    amount: int
+    balance_after: int
+    counterparty_account_id: int
+    description: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class BalanceAt:
+    """The balance at an instant; `past` is False where that is still to come, and then the balance means nothing."""
+
+    balance: int
+    version: int
+    past: bool
+
+
+class EntryRepository:
+    """The entries of one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def list(
+        self, *, account_id: int, since: datetime | None, until: datetime | None, before: int, limit: int
+    ) -> list[Entry]:
+        """Return an account's entries below version `before`, newest first, with since <= created_at < until."""
+        page = {"account_id": account_id, "before_version": before, "limit": limit}
+        if since is None and until is None:
+            return await LIST.all(self._connection, Entry, **page)
+        first = since or datetime.fromisoformat("0001-01-01T00:00:00+00:00")
+        last = until or datetime.fromisoformat("9999-12-31T23:59:59.999999+00:00")
+        return await LIST_BETWEEN.all(self._connection, Entry, from_time=first, to_time=last, **page)
+
+    async def balance_at(self, *, account_id: int, at: datetime) -> BalanceAt:
+        """Return the balance after every entry of `at` and before; the unit of work shares the account."""
+        return await BALANCE_AT.one(self._connection, BalanceAt, account_id=account_id, at=at)

@@ -1,0 +1,312 @@
+"""The ledger's decisions: what is transferred, held, captured, released and reversed, and what is refused and why.
+
+A unit of work locks the accounts, then the hold, then looks for the key, then decides, then writes: one lock order,
+and an earlier answer wins over any refusal (TRAPS 6 and 7). A refusal that was decided under the locks is kept with
+its key. Every decision stands on locked rows only, and is made by `judge`.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from repositories.accounts import Account, AccountRepository
+from repositories.holds import Hold, HoldRepository
+from repositories.idempotency_keys import IdempotencyKeyRepository, Key
+from repositories.statements import Connection
+from repositories.transfers import Order, Receipt, TransferRepository, Written
+
+MAXIMUM = 2**53 - 1
+"""The largest amount and balance, in minor units: the largest integer that every JSON reader keeps exact."""
+OVERDUE = 1000
+"""Overdue holds that one sweep expires at the most."""
+OVERDUE_OF_ONE = 10_000
+"""Overdue holds of its accounts that a unit of work expires itself at the most, where the sweep is that far behind."""
+
+Accounts = dict[int, Account]
+"""Locked accounts by id, as they are now."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why something was refused; `index` is its place in a batch."""
+
+    code: str
+    detail: str
+    available: int | None = None
+    shortfall: int | None = None
+    index: int | None = None
+    request_id: str | None = None
+    """The request for which it was decided, where this is a repeat."""
+
+    @property
+    def decided(self) -> bool:
+        """Whether the key may not be tried again: what is not there, or not theirs to do, was never decided."""
+        return self.code not in {"account_not_found", "transfer_not_found", "hold_not_found", "not_owner"}
+
+    def members(self) -> dict[str, Any]:
+        """Return what there is to say."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of an order: a receipt with the accounts whose balances it shows, or a refusal."""
+
+    outcome: Receipt | Refusal
+    shown_account_ids: tuple[int, ...] = ()
+    replayed: bool = False
+
+
+async def lock(connection: Connection, *, ids: Iterable[int]) -> Accounts:
+    """Lock accounts FOR NO KEY UPDATE in id order, expire what is overdue on them, and return those that exist."""
+    return await _expire(connection, await AccountRepository(connection).lock(ids=ids))
+
+
+async def lock_owned(connection: Connection, *, owner_id: int) -> Accounts:
+    """Lock all accounts of a locked user, as `lock` does."""
+    rows = await AccountRepository(connection).lock_owned(owner_id=owner_id)
+    return await _expire(connection, {account.id: account for account in rows})
+
+
+async def lock_hold(connection: Connection, *, hold: Hold) -> tuple[Hold, Accounts]:
+    """Lock the accounts of a hold and then the hold, and return all as they are then."""
+    accounts = await lock(connection, ids=[hold.from_account_id, hold.to_account_id])
+    return await HoldRepository(connection).lock(id=hold.id), accounts
+
+
+async def sweep(connection: Connection) -> int:
+    """Expire overdue holds on accounts that nobody has locked; return on how many. In a unit of work of its own."""
+    ids = await AccountRepository(connection).lock_overdue(limit=OVERDUE)
+    return len(await HoldRepository(connection).expire(account_ids=ids, limit=OVERDUE)) if ids else 0
+
+
+async def transfer(connection: Connection, *, order: Order, key: Key) -> Answer:
+    """Decide one order, write it or keep its refusal, and return the answer; KeyReused for another's key."""
+    accounts = await lock(connection, ids=order.account_ids)
+    earlier = await _earlier(connection, key)
+    return earlier or await _execute(connection, order, key, accounts)
+
+
+async def reverse(connection: Connection, *, transfer_id: int, ordered_by: int, operator: bool, key: Key) -> Answer:
+    """Take a transfer back, once, for its recipient or an operator; as `transfer` otherwise."""
+    transfers = TransferRepository(connection)
+    found = await transfers.receipts(ids=[transfer_id])
+    not_found = Answer(Refusal("transfer_not_found", f"There is no transfer {transfer_id}."))
+    if not found:
+        return not_found
+    [original] = found
+    order = Order(
+        ordered_by=ordered_by,
+        from_account_id=original.to_account_id,
+        to_account_id=original.from_account_id,
+        amount=original.amount,
+        reverses_id=original.id,
+    )
+    accounts = await lock(connection, ids=order.account_ids)
+    if (earlier := await _earlier(connection, key)) is not None:
+        return earlier
+    if not operator and ordered_by != accounts[order.from_account_id].owner_id:
+        if ordered_by != accounts[order.to_account_id].owner_id:
+            return not_found
+        return Answer(Refusal("not_owner", "Only the recipient or an operator reverses a transfer."))
+    reversal_id = await transfers.find_reversal(id=original.id)
+    conflict = None
+    if reversal_id is not None:
+        conflict = Refusal("already_reversed", f"Transfer {reversal_id} reversed it.")
+    return await _execute(connection, order, key, accounts, conflict)
+
+
+async def batch(
+    connection: Connection, accounts: Accounts, *, orders: Sequence[Order], atomic: bool
+) -> list[Receipt | Refusal] | Refusal:
+    """Decide orders one after the other over locked accounts and write those that pass, all in one statement.
+
+    Returns an outcome for each; where `atomic`, the first refusal, with its index and nothing written.
+    """
+    refusals: list[Refusal | None] = []
+    for index, order in enumerate(orders):
+        refusal = judge(order, accounts)
+        if refusal is None:
+            _carry(order, accounts)
+        elif atomic:
+            return replace(refusal, index=index)
+        refusals.append(refusal)
+    passed = [order for order, refusal in zip(orders, refusals, strict=True) if refusal is None]
+    receipts = iter(await _write(connection, passed, accounts))
+    return [refusal or next(receipts) for refusal in refusals]
+
+
+async def hold(connection: Connection, accounts: Accounts, *, order: Order, expires_in: int) -> Hold | Refusal:
+    """Promise what an order would pay, for `expires_in` seconds, over locked accounts."""
+    refusal = judge(order, accounts)
+    if refusal is None and accounts[order.from_account_id].held + order.amount > MAXIMUM:
+        refusal = Refusal("balance_out_of_range", "What is held would leave the range that Folio keeps exact.")
+    if refusal is not None:
+        return refusal
+    return await HoldRepository(connection).insert(
+        from_account_id=order.from_account_id,
+        to_account_id=order.to_account_id,
+        amount=order.amount,
+        description=order.description,
+        expires_in=expires_in,
+        created_by=order.ordered_by,
+    )
+
+
+async def capture(
+    connection: Connection, locked: tuple[Hold, Accounts], *, ordered_by: int, amount: int
+) -> Hold | Refusal:
+    """Pay up to what a locked hold promised and free the rest, for the payee."""
+    held, accounts = locked
+    if ordered_by != held.to_owner_id:
+        return Refusal("not_owner", "Only the payee captures a hold.")
+    order = Order(
+        ordered_by=ordered_by,
+        from_account_id=held.from_account_id,
+        to_account_id=held.to_account_id,
+        amount=amount,
+        description=held.description,
+        hold_id=held.id,
+    )
+    conflict = _over(held)
+    if conflict is None:
+        payer = accounts[held.from_account_id]
+        accounts[payer.id] = replace(payer, held=payer.held - held.amount)
+    refusal = judge(order, accounts, conflict)
+    if refusal is not None:
+        return refusal
+    if not await HoldRepository(connection).settle(id=held.id, status="captured"):
+        return _expired(held)
+    [receipt] = await _write(connection, [order], accounts)
+    return replace(held, status="captured", captured_amount=receipt.amount, transfer_id=receipt.id)
+
+
+async def release(
+    connection: Connection, locked: tuple[Hold, Accounts], *, ordered_by: int, operator: bool
+) -> Hold | Refusal:
+    """Free what a locked hold promised, for the payee or an operator, whatever state the accounts are in."""
+    held, _ = locked
+    if not operator and ordered_by != held.to_owner_id:
+        return Refusal("not_owner", "Only the payee or an operator releases a hold; the payer waits for its expiry.")
+    conflict = _over(held)
+    if conflict is not None:
+        return conflict
+    if not await HoldRepository(connection).settle(id=held.id, status="released"):
+        return _expired(held)
+    return replace(held, status="released")
+
+
+def judge(order: Order, accounts: Accounts, conflict: Refusal | None = None) -> Refusal | None:  # noqa: C901 - one reason after another
+    """Return why an order is refused, the first reason that applies, or None; `accounts` are locked and current.
+
+    `conflict` is what already happened to the hold or transfer that the order is about.
+    """
+    payer = accounts.get(order.from_account_id)
+    payee = accounts.get(order.to_account_id)
+    if payer is None or not (order.consented or payer.owner_id == order.ordered_by):
+        return Refusal("account_not_found", f"You have no account {order.from_account_id} to pay from.")
+    if payee is None:
+        return Refusal("account_not_found", f"There is no account {order.to_account_id} to pay to.")
+    if payer is payee:
+        return Refusal("same_account", "The two accounts are the same.")
+    if payee.currency != payer.currency or order.currency not in {None, payer.currency}:
+        return Refusal("currency_mismatch", f"Account {payer.id} is in {payer.currency}.")
+    for status in ("frozen", "closed"):
+        for account in (payer, payee):
+            if account.status == status:
+                return Refusal(f"account_{status}", f"Account {account.id} is {status}.")
+    if order.from_account_version not in {None, payer.version}:
+        return Refusal("version_mismatch", f"Account {payer.id} is at version {payer.version}.")
+    if conflict is not None:
+        return conflict
+    left = payer.available - order.amount
+    if payer.minimum is not None and left < payer.minimum:
+        if payer.owner_id != order.ordered_by:
+            return Refusal("insufficient_funds", f"Account {payer.id} has too little.")
+        shortfall = payer.minimum - left
+        detail = f"Account {payer.id} is short of {shortfall} {payer.currency} in minor units."
+        return Refusal("insufficient_funds", detail, available=payer.available, shortfall=shortfall)
+    if left < -MAXIMUM or payee.balance + order.amount > MAXIMUM:
+        return Refusal("balance_out_of_range", "A balance would leave the range that Folio keeps exact.")
+    return None
+
+
+def _over(held: Hold) -> Refusal | None:
+    if held.status == "active":
+        return None
+    if held.status == "expired":
+        return _expired(held)
+    return Refusal("hold_not_active", f"Hold {held.id} is {held.status}.")
+
+
+def _expired(held: Hold) -> Refusal:
+    return Refusal("hold_expired", f"Hold {held.id} expired.")
+
+
+def _carry(order: Order, accounts: Accounts) -> None:
+    """Let the orders after this one see what it does."""
+    for account_id, amount in zip(order.account_ids, (-order.amount, order.amount), strict=True):
+        account = accounts[account_id]
+        accounts[account_id] = replace(account, balance=account.balance + amount, version=account.version + 1)
+
+
+async def _expire(connection: Connection, accounts: Accounts) -> Accounts:
+    """Expire what is overdue: it stops nobody, whether or not it was swept."""
+    holding = [account.id for account in accounts.values() if account.held]
+    if holding:
+        for expired in await HoldRepository(connection).expire(account_ids=holding, limit=OVERDUE_OF_ONE):
+            accounts[expired.id] = replace(accounts[expired.id], held=expired.held)
+    return accounts
+
+
+async def _earlier(connection: Connection, key: Key) -> Answer | None:
+    """Return what the same request was answered before."""
+    kept = await IdempotencyKeyRepository(connection).find(key=key)
+    if kept is None:
+        return None
+    if kept.resource_id is None:
+        return Answer(Refusal(**kept.answer), replayed=True)
+    [receipt] = await TransferRepository(connection).receipts(ids=[kept.resource_id])
+    return Answer(receipt, tuple(kept.shown_account_ids or ()), replayed=True)
+
+
+async def _execute(
+    connection: Connection, order: Order, key: Key, accounts: Accounts, conflict: Refusal | None = None
+) -> Answer:
+    refusal = judge(order, accounts, conflict)
+    if refusal is None:
+        [receipt] = await _write(connection, [order], accounts, key)
+        return Answer(receipt, tuple(receipt.accounts_of(order.ordered_by)))
+    if refusal.decided:
+        await keep_refusal(connection, key, refusal)
+    return Answer(refusal)
+
+
+async def keep_refusal(connection: Connection, key: Key, refusal: Refusal) -> None:
+    """Keep a refusal with its key, to be answered again."""
+    answer = refusal.members() | {"request_id": key.request_id}
+    await IdempotencyKeyRepository(connection).insert(key=key, kind="refusal", resource_id=None, answer=answer)
+
+
+async def _write(
+    connection: Connection, orders: Sequence[Order], accounts: Accounts, key: Key | None = None
+) -> list[Receipt]:
+    """Write orders that passed, with the key of the only one if it has one of its own."""
+    written = await TransferRepository(connection).insert(orders=orders, key=key) if orders else []
+    return [_receipt(order, row, accounts) for order, row in zip(orders, written, strict=True)]
+
+
+def _receipt(order: Order, written: Written, accounts: Accounts) -> Receipt:
+    payer, payee = accounts[order.from_account_id], accounts[order.to_account_id]
+    return Receipt(
+        from_account_id=payer.id,
+        to_account_id=payee.id,
+        currency=payer.currency,
+        amount=order.amount,
+        description=order.description,
+        from_owner_id=payer.owner_id,
+        to_owner_id=payee.owner_id,
+        reverses_id=order.reverses_id,
+        hold_id=order.hold_id,
+        **vars(written),
+    )

@@ -1,0 +1,142 @@
+"""Migrations: plain SQL files per database, applied in order, forward only, each once, each in its own transaction."""
+
+import hashlib
+import re
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import psycopg
+
+from repositories import connections
+from repositories.errors import fault
+from repositories.statements import ROOT, Connection, statement
+from repositories.units import UnitOfWork
+
+CREATE = statement("both/schema_migrations/create")
+EXISTS = statement("both/schema_migrations/exists")
+LIST = statement("both/schema_migrations/list")
+INSERT = statement("both/schema_migrations/insert")
+LOCK = statement("both/schema_migrations/lock")
+
+_FILE = re.compile(r"(?P<version>\d{4})_\w+\.sql")
+# A migration may rewrite a table for minutes, but never wait long for a lock: behind it all traffic would queue.
+BUDGETS = {"statement_timeout": "0", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "60s"}
+# Another process may be in the middle of the migrations that this one wants.
+ADVISORY_BUDGETS = {"lock_timeout": "120s"}
+
+
+class MigrationError(Exception):
+    """The files under sql/*/migrations and the database's memory of them contradict each other."""
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One file: the number its name starts with, its name, its text and the SHA-256 of that."""
+
+    version: int
+    name: str
+    text: str
+    checksum: str
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What a database remembers of a migration."""
+
+    version: int
+    name: str
+    checksum: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """Whether the database remembers migrations at all."""
+
+    found: bool
+
+
+def migrations(database: str) -> list[Migration]:
+    """Read the migration files of a database, in order; MigrationError for a name of another form or a number twice."""
+    found: dict[int, Migration] = {}
+    for path in sorted((ROOT / database / "migrations").glob("*.sql")):
+        name = _FILE.fullmatch(path.name)
+        if name is None or int(name["version"]) in found:
+            raise MigrationError(f"{path.name}: migrations are named 0001_what_it_does.sql, each number once.")
+        content = path.read_bytes()
+        version = int(name["version"])
+        found[version] = Migration(version, path.name, content.decode(), hashlib.sha256(content).hexdigest())
+    return list(found.values())
+
+
+async def pending(conninfo: str, database: str) -> list[Migration]:
+    """Return the migrations that the database has not had, in order; changes nothing."""
+    async with connections.connect(conninfo) as connection:
+        return await _pending(connection, database)
+
+
+async def migrate(conninfo: str, database: str, on_applied: Callable[[Migration], None]) -> list[Migration]:
+    """Apply what is pending and return it; processes that start at once wait for each other and apply each once.
+
+    Raises MigrationError for a file that changed after it was applied or that this release does not know, Fault where
+    the database is away or keeps a lock. What was applied before an error stays applied.
+    """
+    applied: list[Migration] = []
+    async with _alone(conninfo) as connection:
+        for migration in await _pending(connection, database):
+            await _apply(connection, migration)
+            applied.append(migration)
+            on_applied(migration)
+    return applied
+
+
+def judge(known: Iterable[Migration], remembered: Iterable[Applied], database: str) -> list[Migration]:
+    """Return the known migrations that are not remembered; MigrationError where the two contradict each other."""
+    todo = {migration.version: migration for migration in known}
+    for applied in remembered:
+        migration = todo.pop(applied.version, None)
+        if migration is None:
+            raise MigrationError(
+                f"The {database} database has had {applied.name}, which this release of Folio does not have: "
+                "run the release that made it, or a newer one."
+            )
+        if migration.checksum != applied.checksum:
+            raise MigrationError(
+                f"{migration.name} was changed after the {database} database had it: "
+                "restore the file, and put the change in a new migration."
+            )
+        if skipped := [other.name for other in todo.values() if other.version < applied.version]:
+            raise MigrationError(f"{skipped[0]} is older than {applied.name}, which the {database} database has had.")
+    return list(todo.values())
+
+
+async def _pending(connection: Connection, database: str) -> list[Migration]:
+    remembered: list[Applied] = []
+    if (await EXISTS.one(connection, Found)).found:
+        remembered = await LIST.all(connection, Applied)
+    return judge(migrations(database), remembered, database)
+
+
+async def _apply(connection: Connection, migration: Migration) -> None:
+    try:
+        async with UnitOfWork(connection) as unit:
+            # Several statements: psycopg sends them as one simple query where there are no parameters.
+            await connection.execute(migration.text, prepare=False)
+            await INSERT.run(connection, version=migration.version, name=migration.name, checksum=migration.checksum)
+            await unit.commit()
+    except psycopg.Error as error:
+        if error.sqlstate is None or error.sqlstate == "55P03":
+            raise fault(error) from error
+        raise MigrationError(f"{migration.name} failed and was rolled back: {error}") from error
+
+
+@asynccontextmanager
+async def _alone(conninfo: str) -> AsyncIterator[Connection]:
+    try:
+        async with connections.connect(conninfo, budgets=BUDGETS | ADVISORY_BUDGETS) as connection:
+            await LOCK.run(connection)
+            await connections.configure(connection, BUDGETS)
+            await CREATE.run(connection)
+            yield connection
+    except psycopg.Error as error:
+        raise fault(error) from error

@@ -1,0 +1,125 @@
+"""Transfers: money moved from one account to another, decided under the locks and written set-wise."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from repositories.idempotency_keys import Key
+from repositories.keyset import Position
+from repositories.statements import Connection, statement
+
+INSERT = statement("main/transfers/insert")
+RECEIPTS = statement("main/transfers/receipts")
+FIND_REVERSAL = statement("main/transfers/find_reversal")
+LIST = statement("main/transfers/list")
+LIST_BY_ACCOUNT = statement("main/transfers/list_by_account")
+LIST_BY_OWNER = statement("main/transfers/list_by_owner")
+
+
+@dataclass(frozen=True)
+class Order:
+    """A transfer that somebody asks for; `amount` in minor units."""
+
+    ordered_by: int
+    from_account_id: int
+    to_account_id: int
+    amount: int
+    currency: str | None = None
+    description: str | None = None
+    from_account_version: int | None = None
+    reverses_id: int | None = None
+    hold_id: int | None = None
+
+    @property
+    def account_ids(self) -> tuple[int, int]:
+        """The two accounts, the payer's first."""
+        return self.from_account_id, self.to_account_id
+
+    @property
+    def consented(self) -> bool:
+        """Whether the payer need not be who orders: they promised the money, or it came by what is taken back."""
+        return self.hold_id is not None or self.reverses_id is not None
+
+
+@dataclass(frozen=True)
+class Written:
+    """What the database made of an order."""
+
+    id: int
+    created_at: datetime
+    from_balance: int
+    from_version: int
+    to_balance: int
+    to_version: int
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A transfer, what it left on both accounts, and whose accounts those are now."""
+
+    id: int
+    from_account_id: int
+    to_account_id: int
+    currency: str
+    amount: int
+    description: str | None
+    created_at: datetime
+    from_owner_id: int
+    from_balance: int
+    from_version: int
+    to_owner_id: int
+    to_balance: int
+    to_version: int
+    reverses_id: int | None
+    hold_id: int | None
+
+    def accounts_of(self, user_id: int) -> list[int]:
+        """Return which of the two accounts are the user's, the payer's first."""
+        sides = ((self.from_account_id, self.from_owner_id), (self.to_account_id, self.to_owner_id))
+        return [account_id for account_id, owner_id in sides if owner_id == user_id]
+
+
+class TransferRepository:
+    """The transfers of one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def insert(self, *, orders: Sequence[Order], key: Key | None = None) -> list[Written]:
+        """Write decided orders, their entries and new balances, and the key of the only one if one is given.
+
+        Every account is locked by the unit of work.
+        """
+        return await INSERT.all(
+            self._connection,
+            Written,
+            from_account_ids=[order.from_account_id for order in orders],
+            to_account_ids=[order.to_account_id for order in orders],
+            amounts=[order.amount for order in orders],
+            descriptions=[order.description for order in orders],
+            created_by=[order.ordered_by for order in orders],
+            keys=[key and key.key] * len(orders),
+            request_hashes=[key and key.request_hash] * len(orders),
+            reverses_ids=[order.reverses_id for order in orders],
+            hold_ids=[order.hold_id for order in orders],
+        )
+
+    async def find_reversal(self, *, id: int) -> int | None:
+        """Return the id of the transfer that reverses another, or None."""
+        found = await FIND_REVERSAL.values(self._connection, reverses_id=id)
+        return found[0] if found else None
+
+    async def receipts(self, *, ids: Iterable[int]) -> list[Receipt]:
+        """Return the transfers that exist, by id."""
+        return await RECEIPTS.all(self._connection, Receipt, ids=list(ids))
+
+    async def list(
+        self, *, account_id: int | None, owner_id: int | None, before: Position, limit: int
+    ) -> list[Receipt]:
+        """Return transfers of one account, else from or to any account of an owner, else all; newest first."""
+        page = {"before_time": before.time, "before_id": before.id, "limit": limit}
+        if account_id is not None:
+            return await LIST_BY_ACCOUNT.all(self._connection, Receipt, account_id=account_id, **page)
+        if owner_id is not None:
+            return await LIST_BY_OWNER.all(self._connection, Receipt, owner_id=owner_id, **page)
+        return await LIST.all(self._connection, Receipt, **page)

@@ -1,0 +1,172 @@
+"""Units of work: BEGIN, the statements, COMMIT with its tag checked; ROLLBACK on everything else.
+
+Rollback is the default and commit is explicit. A COMMIT under way is outlasted by cancellation, deadlines and
+shutdown, up to a deadline of its own; one that is never confirmed is resolved by running the unit again under its
+Idempotency-Key on a new connection, where the key tells what happened (TRAPS 1 to 5).
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Self, TypeVar
+
+import anyio
+import psycopg
+from psycopg.errors import UniqueViolation
+
+from repositories import deadlines
+from repositories.connections import hang_up
+from repositories.errors import (
+    RETRIED,
+    DeadlineExceeded,
+    Fault,
+    OutcomeUnknown,
+    RolledBack,
+    fault,
+    taken,
+)
+from repositories.pools import Checkout
+from repositories.statements import Connection
+
+Result = TypeVar("Result")
+Work = Callable[[Connection], Awaitable[Result]]
+
+COMMIT_TIMEOUT = 3.0
+"""Seconds for COMMIT to be confirmed: under statement_timeout, which fakes success while a standby is awaited."""
+COMMIT_MINIMUM = 0.2
+"""Seconds that must be left of a request for COMMIT to be sent at all."""
+ROLLBACK_TIMEOUT = 1.0
+RETRIES = 3
+RETRY_PAUSE = 0.05
+"""Seconds, at the most, before the first retry; twice as many before each further one."""
+KEY_CONSTRAINT = "idempotency_keys_pkey"
+
+_under_way: set[asyncio.Task[psycopg.AsyncCursor[psycopg.rows.TupleRow]]] = set()
+
+
+class CommitLost(Exception):
+    """The connection ended after COMMIT was sent and before it was confirmed."""
+
+
+class UnitOfWork:
+    """One transaction on one connection: commit it, or leaving the context rolls it back."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._ended = False
+
+    async def __aenter__(self) -> Self:
+        await self._connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", prepare=False)
+        return self
+
+    async def commit(self) -> None:
+        """Send COMMIT and return when it is confirmed.
+
+        RolledBack where the server answered ROLLBACK, CommitLost where it never answered, DeadlineExceeded where too
+        little was left of the request to send it. A cancellation meanwhile is raised after the outcome is known.
+        """
+        limit = deadlines.remaining(COMMIT_TIMEOUT)
+        if limit < COMMIT_MINIMUM:
+            raise DeadlineExceeded
+        self._ended = True
+        task = asyncio.create_task(self._connection.execute("COMMIT", prepare=False))
+        _under_way.add(task)
+        task.add_done_callback(_under_way.discard)
+        cancelled = await _outlast(task, limit)
+        if not task.done():
+            hang_up(self._connection)
+            cancelled = await _outlast(task, COMMIT_TIMEOUT) or cancelled
+        self._judge(task)
+        if cancelled is not None:
+            raise cancelled
+
+    def _judge(self, task: "asyncio.Task[psycopg.AsyncCursor[psycopg.rows.TupleRow]]") -> None:
+        deadline = deadlines.current()
+        if not task.done() or (task.exception() is not None and self._connection.closed):
+            if deadline is not None:
+                deadline.outcome_unknown = True
+            raise CommitLost from (task.exception() if task.done() else None)
+        tag = task.result().statusmessage
+        if tag != "COMMIT":
+            raise RolledBack(f"The database answered COMMIT with {tag}; nothing was written.")
+        if deadline is not None:
+            deadline.committed = True
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._ended or self._connection.closed:
+            return
+        try:
+            async with asyncio.timeout(ROLLBACK_TIMEOUT):
+                await self._connection.execute("ROLLBACK", prepare=False)
+        except (psycopg.Error, TimeoutError):
+            # The server ends the transaction of a connection that is gone.
+            hang_up(self._connection)
+
+
+async def run(checkout: Checkout, work: Work[Result], *, keyed: bool = False) -> Result:
+    """Run `work` as one unit of work on the connection of `checkout` and return its result once that is committed.
+
+    `keyed` says that `work` looks up and keeps an Idempotency-Key, so that running it again finds what an unconfirmed
+    COMMIT did. Raises Fault (OutcomeUnknown among them), Taken, and whatever `work` raises; after any of these but
+    OutcomeUnknown nothing was written.
+    """
+    try:
+        return await _retrying(checkout.connection, work)
+    except CommitLost as lost:
+        if not keyed:
+            raise OutcomeUnknown from lost
+    try:
+        await checkout.renew()
+        return await _retrying(checkout.connection, work)
+    except (Fault, CommitLost) as error:
+        raise OutcomeUnknown from error
+
+
+async def settle(seconds: float) -> None:
+    """Wait for every COMMIT under way in this process; the lifespan does so before it closes the pools."""
+    if _under_way:
+        await asyncio.wait(_under_way, timeout=seconds)
+
+
+async def _retrying(connection: Connection, work: Work[Result]) -> Result:
+    retries = 0
+    key_taken = False
+    while True:
+        try:
+            async with UnitOfWork(connection) as unit:
+                result = await work(connection)
+                await unit.commit()
+        except UniqueViolation as error:
+            # Another request under this key committed after this one had looked: look again, once.
+            if error.diag.constraint_name != KEY_CONSTRAINT or key_taken:
+                raise taken(error) from error
+            key_taken = True
+        except psycopg.Error as error:
+            if error.sqlstate not in RETRIED or retries == RETRIES:
+                raise fault(error) from error
+            await asyncio.sleep(random.uniform(0, RETRY_PAUSE * 2**retries))  # noqa: S311 - jitter, not a secret
+            retries += 1
+        else:
+            return result
+
+
+async def _outlast(
+    task: "asyncio.Task[psycopg.AsyncCursor[psycopg.rows.TupleRow]]", seconds: float
+) -> asyncio.CancelledError | None:
+    """Wait for a task through every cancellation, native or anyio's, and return the last of them."""
+    clock = asyncio.get_running_loop().time
+    end = clock() + seconds
+    cancelled = None
+    with anyio.CancelScope(shield=True):
+        while not task.done() and (left := end - clock()) > 0:
+            try:
+                await asyncio.wait({task}, timeout=left)
+            except asyncio.CancelledError as error:
+                cancelled = error
+    return cancelled
+
+
+__all__ = ["CommitLost", "UnitOfWork", "run", "settle"]
