@@ -1,0 +1,80 @@
+"""The application: its routers, and a lifespan in which the pools are open."""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from api import accounts, api_keys, entries, handlers, health, holds, ops, posts, transfers, users, workers
+from api.middleware import RequestMiddleware
+from api.openapi import DESCRIPTION, describe
+from api.settings import DATABASES, Settings
+from api.startup import conninfos
+from repositories import units
+from repositories.pools import Database
+
+SETTLE = 4.0
+"""Seconds that a shutdown waits for commits under way: longer than one may take."""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Build the application from settings, by default those of the environment."""
+    app = FastAPI(
+        title="Folio",
+        version="0.1.0",
+        description=DESCRIPTION,
+        lifespan=_lifespan,
+        redirect_slashes=False,
+        redoc_url=None,
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.settings = settings or Settings()
+    app.add_middleware(RequestMiddleware)
+    handlers.register(app)
+    # Before users: /users/me/api-keys must not be read as /users/{id}/api-keys.
+    app.state.routers = [
+        module.router for module in (api_keys, users, posts, accounts, entries, transfers, holds, ops, health)
+    ]
+    for router in app.state.routers:
+        app.include_router(router)
+    describe(app)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings: Settings = app.state.settings
+    app.state.conninfos = conninfos(settings)
+    app.state.databases = {}
+    app.state.readiness = health.Readiness(app.state.conninfos)
+    app.state.auditing = asyncio.Lock()
+    async with AsyncExitStack() as stack:
+        for name in DATABASES:
+            database = Database(name, app.state.conninfos[name], settings.pool(name))
+            await database.open()
+            stack.push_async_callback(database.close)
+            app.state.databases[name] = database
+        # The last to be pushed runs first: no pool closes over a commit under way.
+        stack.push_async_callback(units.settle, SETTLE)
+        for worker in (_end_with_parent(), workers.sweep(app.state.databases["main"], settings.sweep_interval)):
+            stack.push_async_callback(workers.stop, asyncio.create_task(worker))
+        yield
+
+
+async def _end_with_parent() -> None:
+    """End a worker whose parent was killed: nobody else would, and it would keep the port."""
+    parent = multiprocessing.parent_process()
+    while parent is not None:
+        await asyncio.sleep(0.5)
+        if os.getppid() != parent.pid:
+            signal.raise_signal(signal.SIGTERM)
+            return
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name

@@ -1,0 +1,284 @@
+"""The command line: serve, migrate, audit, operator add, key issue. It works beside a running `folio serve`."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Annotated, Any, TypeVar
+
+import typer
+from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from api import ops, server, startup
+from api.settings import DATABASES, Settings
+from api.startup import StartupError
+from api.types import Email, Username, fold
+from api.users import register
+from repositories import audits, migrations, units
+from repositories.api_keys import ApiKeyRepository
+from repositories.embedded import EmbeddedServerError
+from repositories.errors import Fault, Taken
+from repositories.migrations import Migration, MigrationError
+from repositories.pools import Database, PoolOptions
+from repositories.statements import Connection
+from repositories.users import User, UserRepository
+
+Result = TypeVar("Result")
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+operators = typer.Typer(no_args_is_help=True, help="Operators: who read everything and help others.")
+keys = typer.Typer(no_args_is_help=True, help="API keys.")
+app.add_typer(operators, name="operator")
+app.add_typer(keys, name="key")
+
+# Progress and words go to standard error; standard output is for what a script would read.
+screen = Console(stderr=True, highlight=False, soft_wrap=True)
+output = Console(highlight=False, soft_wrap=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
+Name = Annotated[str, typer.Argument(help="The username.")]
+
+
+class UsageError(Exception):
+    """What was asked for cannot be; the message says why."""
+
+
+def main() -> None:
+    """Run the command line; 1 when it could not be done, 2 when it was asked for wrongly."""
+    server.stop_on_sigterm()
+    try:
+        app()
+    except Fault as error:
+        _fail(f"{error} {error.__cause__ or ''}".strip(), 1)
+    except (StartupError, EmbeddedServerError, MigrationError) as error:
+        _fail(str(error), 1)
+    except UsageError as error:
+        _fail(str(error), 2)
+    except ValidationError as error:
+        for item in error.errors():
+            name = "_".join(str(part) for part in item["loc"]).upper()
+            screen.print(
+                f"[red]error[/] {f'FOLIO_{name}: ' if name else ''}{item['msg'].removeprefix('Value error, ')}"
+            )
+        sys.exit(2)
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on (FOLIO_HOST).")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on (FOLIO_PORT).")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that serve (FOLIO_WORKERS).")] = None,
+) -> None:
+    """Serve Folio over HTTP until SIGTERM or Ctrl-C."""
+    for name, value in {"HOST": host, "PORT": port, "WORKERS": workers}.items():
+        if value is not None:
+            os.environ[f"FOLIO_{name}"] = str(value)
+    settings = Settings()
+    for database in DATABASES:
+        _pool(settings, database)
+    with startup.servers(settings, _say):
+        _prepare(settings)
+        _run(settings, partial(startup.check_connections, settings))
+        url = f"http://{settings.host}:{settings.port}"
+        _say(f"Folio serves {url}; its documentation is {url}/docs")
+        _say(f"An operator's key: {sys.argv[0]} operator add NAME")
+        server.serve(settings)
+
+
+@app.command()
+def migrate(
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Apply pending migrations to both databases."""
+    settings = Settings()
+    with startup.servers(settings, _say):
+        if settings.embedded:
+            _run(settings, partial(startup.create_databases, settings))
+        found = {
+            name: _run(settings, partial(migrations.pending, url, name))
+            for name, url in startup.conninfos(settings).items()
+        }
+        if not dry_run:
+            found = _migrate(settings, found)
+    names = {database: [migration.name for migration in todo] for database, todo in found.items()}
+    if as_json:
+        _print(json.dumps({"dry_run": dry_run, "migrations": names}))
+        return
+    for database, listed in names.items():
+        word = "would apply" if dry_run else "applied"
+        output.print(f"{database}: {word} {', '.join(listed)}" if listed else f"{database}: up to date")
+
+
+@app.command()
+def audit(*, as_json: AsJson = False) -> None:
+    """Check every invariant of both databases; exits with 1 where one is broken."""
+    settings = Settings()
+    with startup.servers(settings, _say), _progress() as progress:
+        _prepare(settings)
+        task = progress.add_task("audit", total=sum(len(checks) for checks in audits.CHECKS.values()))
+
+        def on_check(check: audits.Check) -> None:
+            progress.update(task, advance=1, description=check.name)
+
+        checks = _run(settings, partial(audits.audit, startup.conninfos(settings), on_check))
+        found = asyncio.run(_in_main(settings, partial(ops.keep, checks=checks)))
+    shown = ops.Audit.model_validate(found)
+    if as_json:
+        _print(shown.model_dump_json())
+    else:
+        _show_audit(shown)
+    if not shown.ok:
+        sys.exit(1)
+
+
+@operators.command("add")
+def add_operator(
+    name: Name, email: Annotated[str | None, typer.Option(help="For a new user.")] = None, *, as_json: AsJson = False
+) -> None:
+    """Make a user an operator, and the user if there is none, and issue a fresh key."""
+    username = _checked(Username, name)
+    address = None if email is None else _checked(Email, email)
+
+    async def work(connection: Connection) -> tuple[User, str]:
+        users = UserRepository(connection)
+        user = await users.get_by_username(username_key=fold(username))
+        if user is None:
+            user = await register(connection, username=username, email=address)
+        promoted = await users.promote(id=user.id)
+        if promoted is None:
+            raise UsageError(f"{username} has left.")
+        return promoted, await _issue(connection, promoted, "operator")
+
+    _show_key(*_with_main(work), as_json=as_json)
+
+
+@keys.command("issue")
+def issue_key(username: Name, *, as_json: AsJson = False) -> None:
+    """Issue a fresh key for a user who lost theirs."""
+
+    async def work(connection: Connection) -> tuple[User, str]:
+        user = await UserRepository(connection).get_by_username(username_key=fold(username))
+        if user is None:
+            raise UsageError(f"There is no user {username}.")
+        return user, await _issue(connection, user, "issued by the command line")
+
+    _show_key(*_with_main(work), as_json=as_json)
+
+
+async def _issue(connection: Connection, user: User, name: str) -> str:
+    issued = await ApiKeyRepository(connection).issue(user_id=user.id, name=name)
+    if issued is None:
+        raise UsageError(f"{user.username} has left.")
+    return issued[1]
+
+
+def _with_main(work: Callable[[Connection], Awaitable[Result]]) -> Result:
+    settings = Settings()
+    with startup.servers(settings, _say):
+        _prepare(settings)
+        try:
+            return asyncio.run(_in_main(settings, work))
+        except Taken as error:
+            raise UsageError("The e-mail address or the name is taken.") from error
+
+
+async def _in_main(settings: Settings, work: Callable[[Connection], Awaitable[Result]]) -> Result:
+    timeout = settings.start_timeout
+    options = PoolOptions(min_size=1, max_size=1, timeout=timeout, max_waiting=1, max_lifetime=3600, max_idle=600)
+    database = Database("main", startup.conninfos(settings)["main"], options)
+    await database.open()
+    try:
+        async with database.checkout() as checkout:
+            # Run again after a COMMIT that was not confirmed, each of these ends as one that was run once: what was
+            # kept or issued the first time is not seen by anybody.
+            return await units.run(checkout, work, keyed=True)
+    finally:
+        await database.close()
+
+
+def _prepare(settings: Settings) -> None:
+    def on_applied(database: str, migration: Migration) -> None:
+        _say(f"{database}: applied {migration.name}")
+
+    _run(settings, partial(startup.prepare, settings, on_applied))
+
+
+def _migrate(settings: Settings, found: dict[str, list[Migration]]) -> dict[str, list[Migration]]:
+    with _progress() as progress:
+        task = progress.add_task("migrate", total=sum(len(todo) for todo in found.values()))
+
+        def on_applied(migration: Migration) -> None:
+            progress.update(task, advance=1, description=migration.name)
+
+        return {
+            name: _run(settings, partial(migrations.migrate, url, name, on_applied))
+            for name, url in startup.conninfos(settings).items()
+        }
+
+
+def _show_key(user: User, secret: str, *, as_json: bool) -> None:
+    if as_json:
+        _print(json.dumps({"id": user.id, "username": user.username, "api_key": secret}))
+        return
+    screen.print(f"{user.username} ({user.role}, user {user.id}); the key is shown only here:")
+    output.print(secret)
+
+
+def _show_audit(found: ops.Audit) -> None:
+    table = Table("check", "finding")
+    for check in found.checks:
+        rows = f"[red]{len(check.rows)} broken, such as {check.rows[0]}[/]" if check.rows else "[green]ok[/]"
+        table.add_row(check.name, rows)
+    output.print(table)
+
+
+def _checked(type_: Any, value: str) -> str:
+    try:
+        checked: str = TypeAdapter(type_).validate_python(value)
+    except ValidationError as error:
+        raise UsageError(f"{value!r} {error.errors()[0]['msg'].removeprefix('Value error, ')}.") from None
+    return checked
+
+
+def _pool(settings: Settings, database: str) -> None:
+    try:
+        settings.pool(database)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def _run(settings: Settings, work: Callable[[], Awaitable[Result]]) -> Result:
+    return asyncio.run(startup.patiently(settings, work, _say))
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=screen, transient=True) as progress:
+        yield progress
+
+
+def _print(text: str) -> None:
+    output.print(text, markup=False)
+
+
+def _say(line: str) -> None:
+    screen.print(line, markup=False)
+
+
+def _fail(message: str, code: int) -> None:
+    screen.print("error", style="red", end=" ")
+    screen.print(message, markup=False)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""Entries over HTTP: an account's statement, page by page or as one CSV file, and its balance at a time."""
+
+import asyncio
+import csv
+import io
+from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Any
+
+import psycopg
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from api import problems
+from api.accounts import visible
+from api.dependencies import Accounts, AppSettings, Entries, Main, Member
+from api.json_bodies import JsonRoute
+from api.pages import Page, PageOf
+from api.problems import answers, invalid
+from api.types import Balance, Description, Id, PathId, Representation, Time
+from repositories import deadlines, units
+from repositories.accounts import AccountRepository
+from repositories.entries import NEWEST, EntryRepository
+from repositories.entries import BalanceAt as BalanceAtRow
+from repositories.entries import Entry as EntryRow
+from repositories.errors import Fault
+from repositories.pools import Database
+from repositories.statements import Connection
+
+router = APIRouter(tags=["accounts"], route_class=JsonRoute)
+
+
+class Entry(Representation):
+    """A line of a statement; `amount` is signed."""
+
+    account_id: Id
+    version: int
+    transfer_id: Id
+    amount: Balance
+    balance_after: Balance
+    counterparty_account_id: Id
+    description: Description | None
+    created_at: Time
+
+
+class BalanceAt(Representation):
+    """The balance at an instant, every entry of that instant included."""
+
+    account_id: Id
+    at: Time
+    balance: Balance
+    version: int
+
+
+CSV = "text/csv"
+CSV_ROWS = 500
+"""Rows that a CSV file reads at a time: all of it that is ever in memory."""
+CSV_TRIES = 5
+"""Times that a page of it is tried, a second apart: what has begun as 200 can only be cut off."""
+AS_CSV: dict[int | str, dict[str, Any]] = {
+    200: {"content": {CSV: {"schema": {"type": "string"}}}, "description": "A page, or the whole statement as CSV"}
+}
+"""For OpenAPI."""
+
+
+@router.get(
+    "/accounts/{id}/entries",
+    summary="Read a statement",
+    responses=AS_CSV | answers("account_not_found", *problems.OWN),
+    response_model=Page[Entry],
+)
+async def list_entries(
+    id: PathId,
+    caller: Member,
+    accounts: Accounts,
+    entries: Entries,
+    page: PageOf,
+    request: Request,
+    response: Response,
+    settings: AppSettings,
+    since: Annotated[Time | None, Query(alias="from", description="the first instant")] = None,
+    until: Annotated[Time | None, Query(alias="to", description="the first instant no more")] = None,
+    accept: Annotated[str, Header(description="`text/csv` for all of it in one file")] = "*/*",
+) -> Page[Entry] | StreamingResponse:
+    """Read what happened on an account, newest first, from ≤ time < to: a page, or all of it as `text/csv`."""
+    await visible(accounts, id, caller)
+    statement = partial(entries.list, account_id=id, since=since, until=until)
+    response.headers["Vary"] = "Accept"
+    if _prefers_csv(accept):
+        first = await statement(before=NEWEST, limit=CSV_ROWS)
+        pages = _pages(
+            request.app.state.databases["main"],
+            settings.request_timeout,
+            first,
+            account_id=id,
+            since=since,
+            until=until,
+        )
+        disposition = f'attachment; filename="account-{id}.csv"'
+        headers = {"Content-Disposition": disposition, **response.headers}
+        return StreamingResponse(_csv(pages), media_type=CSV, headers=headers)
+    rows = await statement(before=page.version(NEWEST), limit=page.rows)
+    return page.answer(rows, Entry.model_validate, lambda entry: (entry.version,))
+
+
+@router.get(
+    "/accounts/{id}/balance", summary="Read a balance at a time", responses=answers("account_not_found", *problems.OWN)
+)
+async def get_balance(
+    id: PathId,
+    caller: Member,
+    accounts: Accounts,
+    main: Main,
+    at: Annotated[Time, Query(description="not to come")],
+) -> BalanceAt:
+    """Read what the balance was at an instant, every entry of that instant included: the answer is final."""
+    await visible(accounts, id, caller)
+
+    async def work(connection: Connection) -> BalanceAtRow:
+        await AccountRepository(connection).share(id=id)
+        return await EntryRepository(connection).balance_at(account_id=id, at=at)
+
+    then = await units.run(main, work)
+    if not then.past:
+        raise invalid(("query", "at"), f"{at.isoformat()} is to come", "time_to_come")
+    return BalanceAt(account_id=id, at=at, balance=then.balance, version=then.version)
+
+
+def _prefers_csv(accept: str) -> bool:
+    """Tell whether CSV is named with a higher quality than JSON, or with the same and before it."""
+    best: dict[str, tuple[float, int]] = {}
+    for position, part in enumerate(accept.lower().split(",")):
+        media_type, *parameters = (piece.strip() for piece in part.split(";"))
+        try:
+            quality = float(next((piece[2:] for piece in parameters if piece.startswith("q=")), "1"))
+        except ValueError:
+            continue
+        kind = CSV if media_type == CSV else "json"
+        if quality > 0 and media_type in {CSV, "application/json", "application/*", "*/*"}:
+            best[kind] = max(best.get(kind, (0.0, 0)), (quality, -position))
+    return CSV in best and best[CSV] > best.get("json", (0.0, 0))
+
+
+async def _pages(
+    main: Database,
+    seconds: float,
+    rows: list[EntryRow],
+    *,
+    account_id: int,
+    since: datetime | None,
+    until: datetime | None,
+) -> AsyncIterator[list[EntryRow]]:
+    """Yield a statement from its first page on, each page read within `seconds`; none holds a connection meanwhile."""
+    while rows:
+        yield rows
+        if len(rows) < CSV_ROWS:
+            return
+        before = rows[-1].version
+        for left in reversed(range(CSV_TRIES)):
+            try:
+                with deadlines.within(seconds):
+                    async with main.checkout() as checkout:
+                        rows = await EntryRepository(checkout.connection).list(
+                            account_id=account_id, since=since, until=until, before=before, limit=CSV_ROWS
+                        )
+                break
+            except (Fault, psycopg.Error):
+                if not left:
+                    raise
+                await asyncio.sleep(1)
+
+
+async def _csv(pages: AsyncIterator[Sequence[EntryRow]]) -> AsyncIterator[str]:
+    """Yield a CSV file (RFC 4180) with a header line, a page at a time."""
+    columns = list(Entry.model_fields)
+    yield _lines([columns])
+    async for page in pages:
+        shown = (Entry.model_validate(row).model_dump(mode="json") for row in page)
+        yield _lines([entry[column] for column in columns] for entry in shown)
+
+
+def _lines(rows: Iterable[Sequence[object]]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,80 @@
+"""Health: alive without any database, ready only with both, at the schema of this release."""
+
+import asyncio
+import time
+from typing import Literal
+
+from fastapi import APIRouter, Request
+
+from api.problems import Problem, answers
+from api.settings import DATABASES
+from api.types import Representation
+from repositories import migrations
+from repositories.errors import Fault
+from repositories.migrations import MigrationError
+
+router = APIRouter(tags=["operations"])
+
+TIMEOUT = 4.0
+"""Seconds for a database to show that it is ready: longer than it takes to connect."""
+FRESH = 1.0
+"""Seconds for which a finding is shown again, so that no number of probes opens many connections."""
+
+
+class Alive(Representation):
+    """This process answers."""
+
+    status: Literal["alive"] = "alive"
+
+
+class Ready(Representation):
+    """Both databases answer and have every migration."""
+
+    status: Literal["ready"] = "ready"
+    databases: dict[str, str]
+
+
+class Readiness:
+    """What was last found of the databases, by one look at a time, on connections outside the pools."""
+
+    def __init__(self, conninfos: dict[str, str]) -> None:
+        self._conninfos = conninfos
+        self._lock = asyncio.Lock()
+        self._found: dict[str, str] = {}
+        self._at = float("-inf")
+
+    async def databases(self) -> dict[str, str]:
+        """Return `ready`, or what is wrong, for each database."""
+        async with self._lock:
+            if time.monotonic() - self._at > FRESH:
+                found = await asyncio.gather(*(self._look(database) for database in DATABASES))
+                self._found = dict(zip(DATABASES, found, strict=True))
+                self._at = time.monotonic()
+            return self._found
+
+    async def _look(self, database: str) -> str:
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                todo = await migrations.pending(self._conninfos[database], database)
+        except TimeoutError:
+            return "does not answer in time"
+        except (Fault, MigrationError) as error:
+            return str(error)
+        return f"lacks {len(todo)} migration(s), from {todo[0].name} on" if todo else "ready"
+
+
+@router.get("/livez", summary="Is this process alive?", responses=answers("internal_error"))
+async def get_livez() -> Alive:
+    """Answer without any database."""
+    return Alive()
+
+
+@router.get("/readyz", summary="Can requests be served?", responses=answers("not_ready", "internal_error"))
+async def get_readyz(request: Request) -> Ready:
+    """Look at both databases and their schema, outside the pools: truthful when those are exhausted."""
+    readiness: Readiness = request.app.state.readiness
+    found = await readiness.databases()
+    wrong = [f"{database}: {state}" for database, state in found.items() if state != "ready"]
+    if wrong:
+        raise Problem("not_ready", "; ".join(wrong), headers={"Retry-After": "2"}, databases=found)
+    return Ready(databases=found)

@@ -1,0 +1,137 @@
+"""The Idempotency-Key header: the same request under the same key is done once and answered alike.
+
+The same request is the same method, path and parsed body: neither white space nor the order of members counts.
+"""
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Header, Request, Response
+from pydantic import BaseModel
+
+from api.problems import Problem
+from repositories import ledger, units
+from repositories.api_keys import Caller
+from repositories.idempotency_keys import IdempotencyKeyRepository, Key
+from repositories.ledger import Refusal
+from repositories.pools import Checkout
+from repositories.statements import Connection
+
+Made = TypeVar("Made", bound=BaseModel)
+
+KeyHeader = Header(
+    alias="Idempotency-Key",
+    min_length=1,
+    max_length=255,
+    description="a value of your own, new for each request that is not a repeat",
+    examples=["3c1f9a52-0d0e-4c43-b2a7-5f7d0f6f9e11"],
+)
+
+
+class Idempotency:
+    """The Idempotency-Key of a request, where it has one."""
+
+    def __init__(self, request: Request, idempotency_key: Annotated[str | None, KeyHeader] = None) -> None:
+        self._request = request
+        self._header = idempotency_key
+
+    def key(self, caller: Caller, body: BaseModel | None = None) -> Key | None:
+        """Return the caller's key with the hash of this request."""
+        if self._header is None:
+            return None
+        request = [self._request.method, self._request.url.path, body and body.model_dump(mode="json")]
+        return Key(
+            user_id=caller.user_id,
+            key=self._header,
+            request_hash=hashlib.sha256(json.dumps(request, sort_keys=True).encode()).digest(),
+            request_id=self._request.state.request_id,
+        )
+
+
+class RequiredIdempotency(Idempotency):
+    """The Idempotency-Key of a request that must have one."""
+
+    def required(self, caller: Caller, body: BaseModel | None = None) -> Key:
+        """Return the caller's key with the hash of this request."""
+        key = self.key(caller, body)
+        assert key is not None  # noqa: S101 - _required asked for it
+        return key
+
+
+def _required(request: Request, idempotency_key: Annotated[str | None, KeyHeader] = None) -> RequiredIdempotency:
+    if idempotency_key is None:
+        raise Problem("idempotency_key_missing", "Send an Idempotency-Key: what moves money must be safe to repeat.")
+    return RequiredIdempotency(request, idempotency_key)
+
+
+Optional = Annotated[Idempotency, Depends()]
+Required = Annotated[RequiredIdempotency, Depends(_required)]
+
+
+async def _nothing(_: Connection) -> None:
+    """Lock nothing: what is made stands alone."""
+
+
+async def once(
+    main: Checkout,
+    response: Response,
+    *,
+    key: Key | None,
+    kind: str,
+    model: type[Made],
+    make: Callable[[Connection, Any], Awaitable[Made | Refusal]],
+    lock: Callable[[Connection], Awaitable[Any]] = _nothing,
+) -> Made:
+    """Make a resource in a unit of work, or show it as it was first answered; the Problem of a refusal.
+
+    `make` gets what `lock` returned. The key is looked for between the two.
+    """
+    outcome, replayed = await units.run(
+        main, partial(_once, key=key, kind=kind, model=model, make=make, lock=lock), keyed=key is not None
+    )
+    mark(response, replayed=replayed)
+    if isinstance(outcome, Refusal):
+        raise refuse(outcome, response)
+    return outcome
+
+
+def mark(response: Response, *, replayed: bool) -> None:
+    """Say that an answer was given before."""
+    if replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+
+
+def refuse(refusal: Refusal, response: Response) -> Problem:
+    """Return the problem of a refusal, with the headers that the response has by now."""
+    members = refusal.members()
+    return Problem(members.pop("code"), members.pop("detail"), headers=dict(response.headers), **members)
+
+
+async def _once(
+    connection: Connection,
+    *,
+    key: Key | None,
+    kind: str,
+    model: type[Made],
+    make: Callable[[Connection, Any], Awaitable[Made | Refusal]],
+    lock: Callable[[Connection], Awaitable[Any]],
+) -> tuple[Made | Refusal, bool]:
+    locked = await lock(connection)
+    if key is None:
+        return await make(connection, locked), False
+    keys = IdempotencyKeyRepository(connection)
+    earlier = await keys.find(key=key)
+    if earlier is not None:
+        refused = earlier.kind == "refusal"
+        return Refusal(**earlier.answer) if refused else model.model_validate(earlier.answer), True
+    made = await make(connection, locked)
+    if isinstance(made, Refusal):
+        if made.decided:
+            await ledger.keep_refusal(connection, key, made)
+        return made, False
+    answer = made.model_dump(mode="json")
+    await keys.insert(key=key, kind=kind, resource_id=answer.get("id"), answer=answer)
+    return made, False

@@ -1,0 +1,138 @@
+"""From settings to two databases that are there, migrated and large enough: what every command needs first."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import psycopg
+
+from api.settings import DATABASES, Settings
+from repositories import connections, migrations
+from repositories.embedded import EmbeddedServer
+from repositories.errors import DatabaseUnavailable, fault
+from repositories.migrations import Migration
+from repositories.statements import statement
+
+LIMITS = statement("both/server/limits")
+LIST_DATABASES = statement("both/server/list_databases")
+CREATE = {database: statement(f"{database}/database/create") for database in DATABASES}
+
+Result = TypeVar("Result")
+
+RETRY_PAUSE = 0.5
+"""Seconds between two looks for a database that is away."""
+OUTSIDE = 3
+"""Connections of a worker outside its pools: readiness of each database, and an audit."""
+
+
+class StartupError(Exception):
+    """Folio cannot start as it is set up; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """A server, and how many connections it allows and keeps for superusers."""
+
+    address: str
+    max_connections: int
+    reserved_connections: int
+
+
+@dataclass(frozen=True)
+class _Database:
+    name: str
+
+
+def conninfos(settings: Settings) -> dict[str, str]:
+    """Return how to connect to each database: as set, or to the embedded server."""
+    if settings.main_database_url is not None and settings.catalog_database_url is not None:
+        return {"main": settings.main_database_url, "catalog": settings.catalog_database_url}
+    server = EmbeddedServer(settings.data_dir)
+    return {database: server.conninfo(f"folio_{database}") for database in DATABASES}
+
+
+@contextmanager
+def servers(settings: Settings, announce: Callable[[str], None]) -> Iterator[None]:
+    """Keep the embedded PostgreSQL running until the context ends; nothing where the databases are the user's own."""
+    if not settings.embedded:
+        yield
+        return
+    announce(f"No FOLIO_*_DATABASE_URL is set: using the embedded PostgreSQL in {settings.data_dir}")
+    with EmbeddedServer(settings.data_dir, announce).running():
+        yield
+
+
+async def patiently(
+    settings: Settings, work: Callable[[], Awaitable[Result]], announce: Callable[[str], None]
+) -> Result:
+    """Do what may be done again until both databases are there; DatabaseUnavailable after `start_timeout`."""
+    deadline = time.monotonic() + settings.start_timeout
+    announced = False
+    while True:
+        try:
+            return await work()
+        except DatabaseUnavailable as error:
+            if time.monotonic() > deadline:
+                raise
+            if not announced:
+                announce(f"Waiting for a database, {settings.start_timeout:g} s at the most: {error.__cause__}")
+                announced = True
+        await asyncio.sleep(RETRY_PAUSE)
+
+
+async def create_databases(settings: Settings) -> None:
+    """Make both databases on the embedded server, unless they are there."""
+    conninfo = EmbeddedServer(settings.data_dir).conninfo("postgres")
+    async with connections.connect(conninfo, budgets=migrations.BUDGETS) as connection:
+        present = {row.name for row in await LIST_DATABASES.all(connection, _Database)}
+        for database in DATABASES:
+            if f"folio_{database}" in present:
+                continue
+            try:
+                await CREATE[database].run(connection)
+            except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+                continue  # another command was faster
+            except psycopg.Error as error:
+                raise fault(error) from error
+
+
+async def prepare(settings: Settings, on_applied: Callable[[str, Migration], None]) -> None:
+    """Migrate both databases where that is allowed; StartupError where migrations are pending and it is not."""
+    if settings.embedded:
+        await create_databases(settings)
+    may_migrate = settings.embedded or settings.migrate_on_start
+    for database, conninfo in conninfos(settings).items():
+        todo = await migrations.pending(conninfo, database)
+        if todo and not may_migrate:
+            raise StartupError(
+                f"The {database} database lacks {len(todo)} migration(s), from {todo[0].name} on. "
+                "Run `folio migrate`, or set FOLIO_MIGRATE_ON_START=true."
+            )
+        if todo:
+            await migrations.migrate(conninfo, database, lambda migration, name=database: on_applied(name, migration))  # type: ignore[misc]
+
+
+async def check_connections(settings: Settings) -> None:
+    """Refuse to start where all workers together may need more connections than a server allows."""
+    needed: dict[str, list[str]] = {}
+    sums: dict[str, int] = {}
+    limits: dict[str, Limits] = {}
+    for database, conninfo in conninfos(settings).items():
+        async with connections.connect(conninfo) as connection:
+            found = await LIMITS.one(connection, Limits)
+        size = settings.pool(database).max_size
+        limits[found.address] = found
+        sums[found.address] = sums.get(found.address, 0) + settings.workers * size
+        needed.setdefault(found.address, []).append(f"{settings.workers} x {size} for {database}")
+    for address, parts in needed.items():
+        total = sums[address] + settings.workers * OUTSIDE
+        allowed = limits[address].max_connections - limits[address].reserved_connections
+        if total > allowed:
+            listed = " + ".join([*parts, f"{settings.workers} x {OUTSIDE} outside the pools"])
+            raise StartupError(
+                f"Folio may need {total} connections ({listed}), but the server at {address} allows {allowed}. "
+                "Lower FOLIO_WORKERS or FOLIO_POOL_MAX_SIZE, or raise the server's max_connections."
+            )
