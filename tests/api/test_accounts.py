@@ -1,0 +1,142 @@
+"""Accounts over HTTP: opened, named and closed by their owners; owned, bounded and frozen by operators."""
+
+import httpx
+
+from tests.api.expect import contents, found, pages, problem
+from tests.world import World
+
+MAXIMUM = 2**53 - 1
+
+
+async def test_an_account_is_opened_at_zero_and_named_by_its_owner(client: httpx.AsyncClient, world: World) -> None:
+    """201 with Location and every member of DESIGN; a change keeps the version, which counts entries."""
+    ada = await world.person("ada")
+    made = await client.post("/accounts", json={"name": "Everyday", "currency": "JPY"}, headers=ada.headers)
+    body = found(made, 201)
+    assert made.headers["Location"] == f"/accounts/{body['id']}"
+    assert {name: value for name, value in body.items() if name not in {"id", "created_at"}} == {
+        "owner_id": ada.id,
+        "name": "Everyday",
+        "currency": "JPY",
+        "balance": 0,
+        "held": 0,
+        "available": 0,
+        "minimum": 0,
+        "status": "open",
+        "version": 0,
+    }
+    path = f"/accounts/{body['id']}"
+    named = body | {"name": "Savings"}
+    assert found(await client.patch(path, json={"name": "Savings"}, headers=ada.headers)) == named
+    assert found(await client.patch(path, json={}, headers=ada.headers)) == named
+    assert found(await client.get(path, headers=ada.headers)) == named
+    await world.fund(body["id"], 7)
+    await world.connection.execute("UPDATE accounts SET held = 3 WHERE id = %s", (body["id"],))
+    read = found(await client.get(path, headers=ada.headers))
+    assert (read["balance"], read["held"], read["available"], read["version"]) == (7, 3, 4, 1)
+
+
+async def test_a_currency_is_a_code_of_iso_4217(client: httpx.AsyncClient, world: World) -> None:
+    """422 for what merely looks like one; a name is 1 to 100 characters on one line."""
+    ada = await world.person("ada")
+    before = await contents(world)
+    for currency in ("eur", "EURO", "EU", "", "ZZZ", "EUR ", "\u20ac", 978, None):
+        answer = await client.post("/accounts", json={"name": "n", "currency": currency}, headers=ada.headers)
+        assert problem(answer, 422, "validation_error")["errors"][0]["loc"] == ["body", "currency"]
+    for name in ("", "n" * 101, "two\nlines", "nul\0", 5, None):
+        answer = await client.post("/accounts", json={"name": name, "currency": "EUR"}, headers=ada.headers)
+        assert problem(answer, 422, "validation_error")["errors"][0]["loc"] == ["body", "name"]
+    assert await contents(world) == before
+    for currency in ("EUR", "USD", "KWD", "CHF"):
+        found(await client.post("/accounts", json={"name": "n" * 100, "currency": currency}, headers=ada.headers), 201)
+
+
+async def test_what_belongs_to_somebody_else_is_not_there(client: httpx.AsyncClient, world: World) -> None:
+    """404 to read and to change, and not listed, word for word as for what never was; operators read everything."""
+    ada, bob = await world.person("ada"), await world.person("bob")
+    root = await world.person("root", role="operator")
+    ids = [await world.account(ada) for _ in range(3)]
+    own = await world.account(bob)
+    before = await contents(world)
+    for account_id in (ids[0], 999):
+        for suffix in ("", "/entries", "/balance?at=2020-01-01T00:00:00Z"):
+            answer = await client.get(f"/accounts/{account_id}{suffix}", headers=bob.headers)
+            assert problem(answer, 404, "account_not_found")["detail"] == f"There is no account {account_id}."
+        for change in ({"name": "x"}, {"status": "closed"}, {"status": "frozen"}, {"owner_id": bob.id}, {"minimum": 0}):
+            answer = await client.patch(f"/accounts/{account_id}", json=change, headers=bob.headers)
+            problem(answer, 404, "account_not_found")
+    assert await contents(world) == before
+    assert [item["id"] for item in await pages(client, "/accounts?limit=1", bob)] == [own]
+    assert [item["id"] for item in await pages(client, "/accounts?limit=2", ada)] == ids[::-1]
+    assert [item["id"] for item in await pages(client, "/accounts?limit=3", root)] == [own, *ids[::-1]]
+    assert found(await client.get(f"/accounts/{ids[0]}", headers=root.headers))["owner_id"] == ada.id
+
+
+async def test_an_owner_closes_an_empty_account_for_good(client: httpx.AsyncClient, world: World) -> None:
+    """409 while anything is on it or held, and when frozen; a closed one is neither named nor opened again."""
+    ada, root = await world.person("ada"), await world.person("root", role="operator")
+    full, held = await world.account(ada), await world.account(ada, minimum=None)
+    await world.fund(full, 1)
+    await world.connection.execute("UPDATE accounts SET held = 1 WHERE id = %s", (held,))
+    frozen, empty = await world.account(ada, status="frozen"), await world.account(ada)
+    before = await contents(world)
+    close = {"status": "closed"}
+    for account_id, code in ((full, "balance_not_zero"), (held, "balance_not_zero"), (frozen, "account_frozen")):
+        problem(await client.patch(f"/accounts/{account_id}", json=close, headers=ada.headers), 409, code)
+    problem(await client.patch(f"/accounts/{empty}", json=close, headers=root.headers), 403, "not_owner")
+    assert await contents(world) == before
+    assert found(await client.patch(f"/accounts/{empty}", json=close, headers=ada.headers))["status"] == "closed"
+    assert found(await client.patch(f"/accounts/{empty}", json=close, headers=ada.headers))["status"] == "closed"
+    problem(await client.patch(f"/accounts/{empty}", json={"name": "x"}, headers=ada.headers), 409, "account_closed")
+    for change in ({"status": "open"}, {"status": "frozen"}, {"minimum": -5}, {"owner_id": root.id}):
+        answer = await client.patch(f"/accounts/{empty}", json=change, headers=root.headers)
+        problem(answer, 409, "account_closed")
+
+
+async def test_an_operator_freezes_bounds_and_hands_over(client: httpx.AsyncClient, world: World) -> None:
+    """403 operator_required for the owner; 409 below_minimum, 404 for a new owner who is not there."""
+    ada, bob = await world.person("ada"), await world.person("bob")
+    root = await world.person("root", role="operator")
+    account_id = await world.account(ada)
+    await world.fund(account_id, 10)
+    path = f"/accounts/{account_id}"
+    before = await contents(world)
+    changes = ({"status": "frozen"}, {"status": "open"}, {"minimum": 0}, {"minimum": None}, {"owner_id": bob.id})
+    for change in changes:
+        problem(await client.patch(path, json=change, headers=ada.headers), 403, "operator_required")
+    problem(await client.patch(path, json={"name": "x"}, headers=root.headers), 403, "not_owner")
+    problem(await client.patch(path, json={"minimum": 11}, headers=root.headers), 409, "below_minimum")
+    problem(await client.patch(path, json={"owner_id": 999}, headers=root.headers), 404, "user_not_found")
+    await world.connection.execute(
+        "UPDATE users SET deleted_at = now(), email = NULL, email_key = NULL WHERE username = 'bob'"
+    )
+    problem(await client.patch(path, json={"owner_id": bob.id}, headers=root.headers), 404, "user_not_found")
+    wrong: list[dict[str, object]] = [
+        {"minimum": MAXIMUM + 1},
+        {"minimum": -MAXIMUM - 1},
+        {"minimum": "0"},
+        {"minimum": 1.5},
+        {"owner_id": None},
+        {"owner_id": 0},
+        {"status": "gone"},
+        {"status": None},
+        {"name": None},
+        {"balance": 5},
+        {"currency": "USD"},
+    ]
+    for bad in wrong:
+        problem(await client.patch(path, json=bad, headers=root.headers), 422, "validation_error")
+    assert [row for row in (await contents(world))["accounts"] if row not in before["accounts"]] == []
+    for change, name, value in (
+        ({"status": "frozen"}, "status", "frozen"),
+        ({"status": "open"}, "status", "open"),
+        ({"minimum": 10}, "minimum", 10),
+        ({"minimum": -MAXIMUM}, "minimum", -MAXIMUM),
+        ({"minimum": None}, "minimum", None),
+        ({"owner_id": root.id, "minimum": 0}, "owner_id", root.id),
+    ):
+        assert found(await client.patch(path, json=change, headers=root.headers))[name] == value
+        stored = await world.connection.execute(f"SELECT {name} FROM accounts WHERE id = %s", (account_id,))
+        assert await stored.fetchone() == (value,)
+    problem(await client.get(path, headers=ada.headers), 404, "account_not_found")
+    assert found(await client.patch(path, json={"name": "mine now"}, headers=root.headers))["name"] == "mine now"

@@ -1,0 +1,138 @@
+"""API keys: issued once, listed without their secret, expired, revoked, or for reading only."""
+
+import hashlib
+
+import httpx
+from fastapi import FastAPI
+
+from tests.api.expect import contents, found, operations, pages, problem
+from tests.world import World
+
+SHOWN = {"id", "name", "read_only", "expires_at", "created_at"}
+
+
+def bearer(secret: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret}"}
+
+
+async def test_a_key_is_shown_once_and_listed_without_its_secret(client: httpx.AsyncClient, world: World) -> None:
+    """201 with Location and the secret, kept as SHA-256; a list of the caller's own, newest first."""
+    ada, bob = await world.person("ada"), await world.person("bob")
+    secrets = []
+    for number in range(4):
+        answer = await client.post("/users/me/api-keys", json={"name": f"k{number}"}, headers=ada.headers)
+        issued = found(answer, 201)
+        assert issued.keys() == SHOWN | {"api_key"}
+        assert (issued["read_only"], issued["expires_at"]) == (False, None)
+        assert answer.headers["Location"] == f"/users/me/api-keys/{issued['id']}"
+        assert found(await client.get("/users/me", headers=bearer(issued["api_key"])))["username"] == "ada"
+        digest = hashlib.sha256(issued["api_key"].encode()).digest()
+        assert await world.value("SELECT id FROM api_keys WHERE digest = %s", digest) == issued["id"]
+        secrets.append(issued["api_key"])
+    listed = await pages(client, "/users/me/api-keys?limit=2", ada)
+    assert [key["name"] for key in listed] == ["k3", "k2", "k1", "k0", "test"]
+    assert all(key.keys() == SHOWN for key in listed)
+    assert len(set(secrets)) == 4
+    assert [key["name"] for key in await pages(client, "/users/me/api-keys", bob)] == ["test"]
+    kept = str(await contents(world))
+    assert not any(secret.removeprefix("folio_") in kept for secret in secrets)
+
+
+async def test_a_revoked_key_opens_nothing(client: httpx.AsyncClient, world: World) -> None:
+    """From its revocation on, it is 401 and not listed; another's key is 404, and so is one revoked before."""
+    ada, bob = await world.person("ada"), await world.person("bob")
+    made = await client.post("/users/me/api-keys", json={"name": "lost"}, headers=ada.headers)
+    path, secret = made.headers["Location"], made.json()["api_key"]
+    problem(await client.delete(path, headers=bob.headers), 404, "api_key_not_found")
+    found(await client.get("/users/me", headers=bearer(secret)))
+    found(await client.delete(path, headers=ada.headers), 204)
+    refused = await client.get("/users/me", headers=bearer(secret))
+    problem(refused, 401, "unauthorized")
+    problem(await client.delete(path, headers=ada.headers), 404, "api_key_not_found")
+    (present,) = await pages(client, "/users/me/api-keys", ada)
+    found(await client.delete(f"/users/me/api-keys/{present['id']}", headers=ada.headers), 204)
+    problem(await client.get("/users/me", headers=ada.headers), 401, "unauthorized")
+
+
+async def test_a_key_opens_nothing_after_its_time(client: httpx.AsyncClient, world: World) -> None:
+    """A time in the past, or that is none, is 422; one to come is shown in UTC with microseconds."""
+    ada = await world.person("ada")
+    before = await contents(world)
+    past = ["2020-01-01T00:00:00Z", "2099-01-01", "2099-01-01T00:00:00", "2099-02-30T00:00:00Z", "tomorrow", 4e9, True]
+    for time in past:
+        body = {"name": "late", "expires_at": time}
+        answer = await client.post("/users/me/api-keys", json=body, headers=ada.headers)
+        assert problem(answer, 422, "validation_error")["errors"][0]["loc"] == ["body", "expires_at"]
+    assert await contents(world) == before
+    body = {"name": "timely", "expires_at": "2099-01-01T01:30:00.5+01:30"}
+    issued = found(await client.post("/users/me/api-keys", json=body, headers=ada.headers), 201)
+    assert issued["expires_at"] == "2099-01-01T00:00:00.500000Z"
+    found(await client.get("/users/me", headers=bearer(issued["api_key"])))
+    await world.connection.execute("UPDATE api_keys SET expires_at = now() WHERE id = %s", (issued["id"],))
+    problem(await client.get("/users/me", headers=bearer(issued["api_key"])), 401, "unauthorized")
+
+
+async def test_a_read_only_key_reads_and_changes_nothing(app: FastAPI, client: httpx.AsyncClient, world: World) -> None:
+    """403 read_only_key from every operation that is not a GET, and that a stranger could not do."""
+    issuer = await world.person("ada", role="operator")
+    body = {"name": "reports", "read_only": True}
+    issued = found(await client.post("/users/me/api-keys", json=body, headers=issuer.headers), 201)
+    reader = bearer(issued["api_key"])
+    await client.post("/accounts", json={"name": "n", "currency": "EUR"}, headers=issuer.headers)
+    await client.post("/posts", json={"title": "t", "content": "c"}, headers=issuer.headers)
+    before = await contents(world)
+    writes = [operation for operation in operations(app) if operation.method != "GET" and operation.needs_key]
+    assert len(writes) >= 12
+    for operation in writes:
+        problem(await client.send(operation.request(client, headers=reader)), 403, "read_only_key")
+    assert await contents(world) == before
+    for path in ("/users/me", "/users/me/api-keys", "/accounts", "/accounts/1", "/transfers"):
+        found(await client.get(path, headers=reader))
+
+
+async def test_a_request_without_a_good_key_is_401(app: FastAPI, client: httpx.AsyncClient, world: World) -> None:
+    """With WWW-Authenticate, from every operation that needs a key, whatever else it has."""
+    ada = await world.person("ada")
+    before = await contents(world)
+    wrong: list[dict[str, str]] = [
+        {},
+        bearer(ada.api_key + "x"),
+        {"Authorization": "Bearer"},
+        {"Authorization": ada.api_key},
+        {"Authorization": f"Basic {ada.api_key}"},
+    ]
+    closed = [operation for operation in operations(app) if operation.needs_key]
+    assert len(closed) >= 20
+    for operation in closed:
+        for headers in wrong:
+            answer = await client.send(operation.request(client, headers=headers))
+            problem(answer, 401, "unauthorized")
+            assert answer.headers["WWW-Authenticate"].startswith("Bearer"), str(operation)
+    assert await contents(world) == before
+    found(await client.get("/users/me", headers={"Authorization": f"bearer {ada.api_key}"}))
+
+
+async def test_an_operator_issues_and_revokes_for_who_lost_theirs(client: httpx.AsyncClient, world: World) -> None:
+    """403 operator_required for members, 404 for a user who is not there or has left."""
+    ada, root = await world.person("ada"), await world.person("root", role="operator")
+    path = f"/users/{ada.id}/api-keys"
+    before = await contents(world)
+    problem(await client.post(path, json={"name": "k"}, headers=ada.headers), 403, "operator_required")
+    problem(await client.delete(path, headers=ada.headers), 403, "operator_required")
+    nobody = "/users/999/api-keys"
+    problem(await client.post(nobody, json={"name": "k"}, headers=root.headers), 404, "user_not_found")
+    problem(await client.delete(nobody, headers=root.headers), 404, "user_not_found")
+    assert await contents(world) == before
+    answer = await client.post(path, json={"name": "help"}, headers=root.headers)
+    issued = found(answer, 201)
+    assert "Location" in answer.headers
+    assert found(await client.get("/users/me", headers=bearer(issued["api_key"])))["id"] == ada.id
+    found(await client.delete(path, headers=root.headers), 204)
+    for headers in (ada.headers, bearer(issued["api_key"])):
+        problem(await client.get("/users/me", headers=headers), 401, "unauthorized")
+    found(await client.get("/users/me", headers=root.headers))
+    issued = found(await client.post(path, json={"name": "again"}, headers=root.headers), 201)
+    left = await client.delete("/users/me", headers=bearer(issued["api_key"]) | {"If-Match": "*"})
+    found(left, 204)
+    problem(await client.post(path, json={"name": "k"}, headers=root.headers), 404, "user_not_found")
+    problem(await client.delete(path, headers=root.headers), 404, "user_not_found")

@@ -1,0 +1,1 @@
+"""Tests of money: transfers, their keys and the ledger, under concurrency and lost connections."""

@@ -1,0 +1,133 @@
+"""The pools: exhaustion is answered, what a restart left behind is noticed, deadlines bound every wait."""
+
+import asyncio
+import time
+
+import httpx
+import psycopg
+import pytest
+from fastapi import FastAPI
+
+from api.settings import Settings
+from repositories import connections
+from tests.world import World
+
+
+@pytest.fixture
+def timeout() -> int:
+    """Seconds that a request waits for a connection, as on a busy machine; a test about it sets its own."""
+    return 30
+
+
+@pytest.fixture
+def settings(databases: dict[str, str], timeout: int, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    for name, value in {"MIN_SIZE": 1, "MAX_SIZE": 2, "TIMEOUT": timeout, "MAX_WAITING": 3}.items():
+        monkeypatch.setenv(f"FOLIO_POOL_{name}", str(value))
+    return Settings(
+        main_database_url=databases["main"],
+        catalog_database_url=databases["catalog"],
+        request_timeout=60,
+        sweep_interval=3600,
+    )
+
+
+@pytest.mark.parametrize("timeout", [5])
+async def test_a_full_pool_and_a_full_queue_answer_503_within_the_checkout_timeout(
+    client: httpx.AsyncClient, app: FastAPI
+) -> None:
+    """pool_exhausted with Retry-After; /livez and /readyz go on answering; afterwards the pool is whole."""
+    main = app.state.databases["main"]
+    assert (await client.get("/readyz")).status_code == 200
+    async with main.checkout(), main.checkout():
+        started = time.monotonic()
+        received = await asyncio.gather(*(client.get("/posts") for _ in range(6)))
+        assert time.monotonic() - started < 60
+        assert {(answer.status_code, answer.json()["code"]) for answer in received} == {(503, "pool_exhausted")}
+        assert all(int(answer.headers["Retry-After"]) > 0 for answer in received)
+        assert (await client.get("/livez")).status_code == 200
+        assert (await client.get("/readyz")).status_code == 200
+    assert {answer.status_code for answer in await asyncio.gather(*(client.get("/posts") for _ in range(4)))} == {200}
+
+
+async def test_connections_that_the_server_ended_are_not_handed_out(
+    app: FastAPI, client: httpx.AsyncClient, world: World
+) -> None:
+    """After pg_terminate_backend of every pooled connection, the next request succeeds."""
+    assert (await client.get("/posts")).status_code == 200
+    others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    assert await world.value(f"SELECT count(pg_terminate_backend(pid)) {others}") > 0
+    async with asyncio.timeout(60):
+        while not all(map(connections.hung_up, app.state.databases["main"]._pool._pool)):  # noqa: ASYNC110 - a goodbye is on its way
+            await asyncio.sleep(0.05)
+    assert (await client.get("/posts")).status_code == 200
+
+
+async def test_every_budget_is_set_on_every_connection(app: FastAPI) -> None:
+    """What DESIGN says, as the server knows it."""
+    async with app.state.databases["main"].checkout() as checkout:
+        cursor = await checkout.connection.execute(
+            "SELECT name, setting FROM pg_settings WHERE name IN ('statement_timeout', 'lock_timeout',"
+            " 'idle_in_transaction_session_timeout', 'transaction_timeout', 'TimeZone')"
+        )
+        found = dict(await cursor.fetchall())
+        version = checkout.connection.info.server_version
+    expected = {
+        "statement_timeout": "5000",
+        "lock_timeout": "2000",
+        "idle_in_transaction_session_timeout": "10000",
+        "TimeZone": "UTC",
+    }
+    if version >= 170000:
+        expected["transaction_timeout"] = "15000"
+    assert found == expected
+
+
+async def test_a_row_that_stays_locked_is_an_honest_503(client: httpx.AsyncClient, world: World) -> None:
+    """lock_timeout, nothing written, and the pool is whole after it."""
+    ada = await world.person("ada")
+    payer, payee = await world.account(ada, minimum=None), await world.account(ada)
+    body = {"from_account_id": payer, "to_account_id": payee, "amount": 1}
+    async with world.connection.transaction():
+        await world.connection.execute("SELECT FROM accounts FOR UPDATE")
+        answer = await client.post("/transfers", json=body, headers=ada.paying("k"))
+    assert (answer.status_code, answer.json()["code"]) == (503, "lock_timeout")
+    assert (await client.post("/transfers", json=body, headers=ada.paying("k"))).status_code == 201
+
+
+async def test_the_deadline_answers_while_the_database_is_slow(
+    app: FastAPI, client: httpx.AsyncClient, settings: Settings, world: World
+) -> None:
+    """deadline_exceeded in time, whatever the statement does; nothing is written; the connection comes back."""
+    ada = await world.person("ada")
+    payer, payee = await world.account(ada, minimum=None), await world.account(ada)
+    body = {"from_account_id": payer, "to_account_id": payee, "amount": 1}
+    # A connection is there before time is short, and only the deadline can end its wait.
+    async with app.state.databases["main"].checkout() as checkout:
+        await checkout.connection.execute(
+            "SELECT set_config(name, '60s', false) FROM pg_settings"
+            " WHERE name IN ('lock_timeout', 'statement_timeout', 'transaction_timeout')"
+        )
+    app.state.settings = settings.model_copy(update={"request_timeout": 1})
+    async with world.connection.transaction():
+        await world.connection.execute("SELECT FROM accounts FOR UPDATE")
+        answer = await client.post("/transfers", json=body, headers=ada.paying("k"))
+    assert (answer.status_code, answer.json()["code"]) == (503, "deadline_exceeded")
+    assert await world.value("SELECT count(*) FROM transfers") == 0
+    app.state.settings = settings
+    assert (await client.get("/posts")).status_code == 200
+
+
+@pytest.mark.parametrize("timeout", [5])
+async def test_a_database_that_is_away_is_said_to_be_away(application: FastAPI, settings: Settings) -> None:
+    """503 database_unavailable within the checkout timeout; alive, but not ready."""
+    nowhere = psycopg.conninfo.make_conninfo(settings.main_database_url or "", host="127.0.0.1", port=1)
+    application.state.settings = settings.model_copy(update={"main_database_url": nowhere})
+    async with application.router.lifespan_context(application):
+        transport = httpx.ASGITransport(application, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://folio", timeout=30) as client:
+            answer = await client.get("/posts")
+            assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+            assert (await client.get("/livez")).status_code == 200
+            ready = await client.get("/readyz")
+            assert (ready.status_code, ready.json()["code"]) == (503, "not_ready")
+            assert ready.json()["databases"]["catalog"] == "ready"

@@ -1,0 +1,56 @@
+"""`folio serve` on its embedded PostgreSQL: a life with commands beside it, kills, and a second start."""
+
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.serving.processes import command, printed, service, until
+
+
+@pytest.fixture
+def settings() -> Iterator[dict[str, str]]:
+    """A data folder of its own, in a path with a space."""
+    with tempfile.TemporaryDirectory(prefix="folio serve ") as folder:
+        Path(folder).chmod(0o755)
+        yield {"FOLIO_DATA_DIR": folder}
+
+
+def postmasters(folder: str) -> list[psutil.Process]:
+    """Return the PostgreSQL servers whose data lies in a folder."""
+    found = []
+    for process in psutil.process_iter(["name", "cmdline"]):
+        line = process.info["cmdline"] or []
+        if process.info["name"] == "postgres" and any(folder in part for part in line):
+            found.append(process)
+    return found
+
+
+def test_a_life_on_the_embedded_server(settings: dict[str, str]) -> None:
+    """It starts from nothing, commands work beside it, it heals PostgreSQL, and nothing acknowledged is lost."""
+    folder = settings["FOLIO_DATA_DIR"]
+    with service(settings) as folio:
+        operator = printed(command("operator", "add", "root", "--json", settings=settings))
+        assert folio.request("GET", "/users/me", operator["api_key"]).json()["role"] == "operator"
+        again = printed(command("operator", "add", "ROOT", "--json", settings=settings))
+        assert again["id"] == operator["id"]
+        issued = printed(command("key", "issue", "root", "--json", settings=settings))
+        assert folio.request("GET", "/users/me", issued["api_key"]).status_code == 200
+        assert printed(command("audit", "--json", settings=settings))["ok"]
+        assert command("key", "issue", "nobody", settings=settings).returncode == 2
+
+        [postmaster] = postmasters(folder)
+        postmaster.send_signal(signal.SIGKILL)
+        until(lambda: folio.answers("/users"))
+        written = folio.request("POST", "/posts", operator["api_key"], json={"title": "kept", "content": "c"})
+        assert written.status_code == 201
+
+        folio.end(signal.SIGKILL)
+        assert len(postmasters(folder)) == 1, "an orphan that the next start must take over"
+    with service(settings) as folio:
+        assert [post["title"] for post in folio.http.get("/posts").json()["items"]] == ["kept"]
+        assert folio.end(signal.SIGTERM) == 0
+        assert postmasters(folder) == []

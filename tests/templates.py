@@ -1,0 +1,103 @@
+"""Databases for tests: migrated templates, made once, and clones of them for each test.
+
+The process that pytest was started in makes the templates and tells the xdist workers by environment variables.
+"""
+
+import asyncio
+import functools
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+from psycopg.rows import TupleRow
+
+from api.settings import DATABASES
+from repositories import migrations
+
+ADMIN = "FOLIO_TEST_ADMIN"
+"""Environment variable: how to connect to the server as one who may create databases."""
+PREFIX = "FOLIO_TEST_PREFIX"
+"""Environment variable: what the names of this run's databases start with."""
+
+
+def prepare(admin: str) -> None:
+    """Make the templates on a server."""
+    os.environ[ADMIN] = admin
+    os.environ[PREFIX] = f"folio_test_{secrets.token_hex(4)}"
+    for database in DATABASES:
+        template = f"{os.environ[PREFIX]}_{database}"
+        _execute("CREATE DATABASE {} TEMPLATE template0", template)
+        asyncio.run(migrations.migrate(conninfo(template), database, lambda _: None))
+
+
+def conninfo(database: str) -> str:
+    """Return how to connect to a database of the server as its administrator."""
+    return make_conninfo(os.environ[ADMIN], dbname=database)
+
+
+def server_version() -> int:
+    """Return the server's major version."""
+    return _administrator().info.server_version // 10000
+
+
+@contextmanager
+def clones() -> Iterator[dict[str, str]]:
+    """Copy the templates for one test, and return how to connect to the copies.
+
+    A database in which there is no table yet has nothing that a test could change: its template serves all.
+    """
+    templates = {database: f"{os.environ[PREFIX]}_{database}" for database in DATABASES}
+    copied = {name: f"{templates[name]}_{secrets.token_hex(4)}" for name in DATABASES if migrations.migrations(name)}
+    try:
+        for database, name in copied.items():
+            _execute("CREATE DATABASE {} TEMPLATE {}", name, templates[database])
+        yield {database: conninfo(name) for database, name in (templates | copied).items()}
+    finally:
+        for name in copied.values():
+            drop(name)
+
+
+@contextmanager
+def empty() -> Iterator[str]:
+    """Make a database that has had nothing, for one test, and return how to connect to it."""
+    name = f"{os.environ[PREFIX]}_empty_{secrets.token_hex(4)}"
+    try:
+        _execute("CREATE DATABASE {} TEMPLATE template0", name)
+        yield conninfo(name)
+    finally:
+        drop(name)
+
+
+def drop(name: str) -> None:
+    """Remove a database, whoever is connected to it."""
+    _execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+
+
+def drop_all() -> None:
+    """Remove all databases of this run."""
+    rows = _administrator().execute(
+        "SELECT datname FROM pg_database WHERE starts_with(datname, %s)", (os.environ[PREFIX],)
+    )
+    for (name,) in rows.fetchall():
+        drop(name)
+    disconnect()
+
+
+def disconnect() -> None:
+    """Close this process's connection as administrator, if it has one."""
+    if _administrator.cache_info().currsize:
+        _administrator().close()
+        _administrator.cache_clear()
+
+
+@functools.cache
+def _administrator() -> psycopg.Connection[TupleRow]:
+    return psycopg.connect(os.environ[ADMIN], autocommit=True)
+
+
+def _execute(statement: str, *names: str) -> None:
+    _administrator().execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
