@@ -12,12 +12,13 @@ import pytest
 
 from repositories.embedded import EmbeddedServer
 from tests.embedded.probes import eventually, postgres_below
+from tests.memory import memory
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """Yield a folder that every user can enter, unlike pytest's own; a test that leaves a server in it fails."""
-    folder = Path(tempfile.mkdtemp(prefix="folio-test-", dir=_memory())).resolve()
+    folder = Path(tempfile.mkdtemp(prefix="folio-test-", dir=memory())).resolve()
     folder.chmod(0o755)
     try:
         yield folder
@@ -38,7 +39,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (shared / "embedded.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not template.exists():
-            with tempfile.TemporaryDirectory(prefix="folio-test-", dir=_memory()) as scratch:
+            with tempfile.TemporaryDirectory(prefix="folio-test-", dir=memory()) as scratch:
                 Path(scratch).chmod(0o755)
                 with EmbeddedServer(Path(scratch)).running():
                     pass
@@ -61,14 +62,6 @@ def prepared(template: Path) -> Callable[[Path], Path]:
 def data_dir(folder: Path, prepared: Callable[[Path], Path]) -> Path:
     """Return a data folder after its first run."""
     return prepared(folder / "data")
-
-
-def _memory() -> str | None:
-    """Return the file system in memory if it has room and can hold programs: no test here is about a busy disk."""
-    shm = "/dev/shm"  # noqa: S108 only as the parent of a folder of our own
-    if not os.access(shm, os.W_OK) or os.statvfs(shm).f_flag & os.ST_NOEXEC:
-        return None
-    return shm if shutil.disk_usage(shm).free > 2 << 30 else None
 
 
 def _copy(source: Path, target: Path) -> None:
