@@ -20,11 +20,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from repositories import ledger, units
+from repositories import holding, units
 from tests.world import Person, World
 
 T = TypeVar("T")
-EXAMPLES = 8
+EXAMPLES = 12
 STEPS = 30
 
 amounts = st.integers(1, 120)
@@ -124,6 +124,8 @@ def machine(folio: Running) -> type[RuleBasedStateMachine]:  # noqa: C901 - one 
         def begin(self) -> None:
             for owner, minimum in zip(folio.people * 2, (None, 0, 0, -50), strict=True):
                 self.accounts.append(Account(folio.run(folio.world.account(owner, minimum=minimum)), owner, minimum))
+            for payee in range(1, len(self.accounts)):
+                self.transfer(0, payee, 200, stale=False)
 
         @rule(payer=picks, payee=picks, amount=amounts, stale=st.booleans())
         def transfer(self, payer: int, payee: int, amount: int, stale: bool) -> None:
@@ -230,7 +232,7 @@ def machine(folio: Running) -> type[RuleBasedStateMachine]:  # noqa: C901 - one 
         def sweep(self) -> None:
             async def swept() -> None:
                 async with folio.app.state.databases["main"].checkout() as checkout:
-                    await units.run(checkout, ledger.sweep)
+                    await units.run(checkout, holding.sweep)
 
             folio.run(swept())
             for account in self.accounts:
@@ -304,7 +306,7 @@ def test_the_ledger_and_its_model_agree(application: FastAPI, databases: dict[st
             )
             audit = runner.run(client.post("/ops/audit", headers=folio.people[-1].headers)).json()
             assert audit["ok"], audit
-            assert runner.run(world.value("SELECT count(*) FROM transfers")) > EXAMPLES
+            assert runner.run(world.value("SELECT count(*) FROM transfers")) > EXAMPLES * 5
         finally:
             runner.run(connection.close())
             runner.run(client.aclose())
