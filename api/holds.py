@@ -12,7 +12,7 @@ from api.json_bodies import JsonRoute
 from api.pages import Page, PageOf, by_time
 from api.problems import Problem, answers, invalid
 from api.types import Amount, Body, Description, Id, PathId, Representation, Time
-from repositories import ledger
+from repositories import holding, ledger
 from repositories.api_keys import Caller
 from repositories.holds import Hold as HoldRow
 from repositories.holds import HoldRepository
@@ -89,14 +89,13 @@ async def create_hold(new: NewHold, caller: Writer, main: Main, response: Respon
     order = Order(ordered_by=caller.user_id, **new.model_dump(exclude={"expires_in"}))
 
     async def make(connection: Connection, accounts: ledger.Accounts) -> Hold | Refusal:
-        return _show(await ledger.hold(connection, accounts, order=order, expires_in=new.expires_in))
+        return _show(await holding.hold(connection, accounts, order=order, expires_in=new.expires_in))
 
     hold = await idempotency.once(
         main,
         response,
         key=key.required(caller, new),
-        kind="hold",
-        model=Hold,
+        memory=idempotency.AsAnswered("hold", Hold),
         lock=partial(ledger.lock, ids=order.account_ids),
         make=make,
     )
@@ -148,14 +147,13 @@ async def capture_hold(
         amount = asked.amount or hold.amount
         if amount > hold.amount:
             raise invalid(("body", "amount"), f"must be at most what is held: {hold.amount}", "amount_exceeds_hold")
-        return _show(await ledger.capture(connection, locked, ordered_by=caller.user_id, amount=amount))
+        return _show(await holding.capture(connection, locked, ordered_by=caller.user_id, amount=amount))
 
     return await idempotency.once(
         main,
         response,
         key=key.required(caller, asked),
-        kind="hold",
-        model=Hold,
+        memory=idempotency.AsAnswered("hold", Hold),
         lock=partial(_lock, id=id),
         make=make,
     )
@@ -174,21 +172,20 @@ async def release_hold(id: PathId, caller: Writer, main: Main, response: Respons
     async def make(connection: Connection, locked: tuple[HoldRow, ledger.Accounts]) -> Hold | Refusal:
         _visible(locked[0], id, caller)
         operator = caller.role == "operator"
-        return _show(await ledger.release(connection, locked, ordered_by=caller.user_id, operator=operator))
+        return _show(await holding.release(connection, locked, ordered_by=caller.user_id, operator=operator))
 
     return await idempotency.once(
         main,
         response,
         key=key.key(caller),
-        kind="hold",
-        model=Hold,
+        memory=idempotency.AsAnswered("hold", Hold),
         lock=partial(_lock, id=id),
         make=make,
     )
 
 
 async def _lock(connection: Connection, *, id: int) -> tuple[HoldRow, ledger.Accounts]:
-    return await ledger.lock_hold(connection, hold=_there(await HoldRepository(connection).get(id=id), id))
+    return await holding.lock(connection, hold=_there(await HoldRepository(connection).get(id=id), id))
 
 
 def _there(row: HoldRow | None, id: int) -> HoldRow:

@@ -2,30 +2,38 @@
 
 import asyncio
 import contextlib
+import math
 import random
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
+from typing import Any
 
+import psycopg
 import structlog
 
-from repositories import ledger, units
-from repositories.errors import Fault
+from repositories import deadlines, holding, purchasing, units
+from repositories.errors import Fault, fault
 from repositories.pools import Database
 
 log = structlog.get_logger()
 
+ANSWERING = 0.5
+"""Seconds before its deadline at which a request answers, however far its work is."""
+
 
 async def sweep(main: Database, interval: float) -> None:
     """Expire overdue holds, for ever: what a payment finds overdue on its accounts it expires itself."""
-    while True:
-        # Processes that were started together need not look together.
-        await asyncio.sleep(interval * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
-        try:
-            async with main.checkout() as checkout:
-                while await units.run(checkout, ledger.sweep):
-                    pass
-        except Fault as fault:
-            log.warning("sweep", code=fault.code, error=str(fault))
-        except Exception:
-            log.exception("mistake", worker="sweep")
+
+    async def expire() -> int:
+        async with main.checkout() as checkout:
+            return await units.run(checkout, holding.sweep)
+
+    await _repeat("sweep", expire, interval)
+
+
+async def finish_purchases(databases: Mapping[str, Database], interval: float) -> None:
+    """Finish purchases that nobody is at work on, for ever, whoever began them."""
+    await _repeat("finish_purchases", partial(purchasing.finish_abandoned, databases), interval)
 
 
 async def stop(worker: asyncio.Task[None]) -> None:
@@ -33,3 +41,51 @@ async def stop(worker: asyncio.Task[None]) -> None:
     worker.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await worker
+
+
+class Background:
+    """What requests leave behind, where a database keeps them waiting for longer than they have time."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Wait for work as long as the request has time; after that it goes on alone. What goes wrong is logged.
+
+        It is a task of its own, because a database that swallows everything keeps whoever waits for it, cancelled or
+        not, for seconds.
+        """
+        task = asyncio.create_task(_logged(name, work))
+        self._tasks.add(task)  # the loop itself keeps no task alive
+        task.add_done_callback(self._tasks.discard)
+        await asyncio.wait({task}, timeout=max(0.0, deadlines.remaining(math.inf) - ANSWERING))
+
+    async def stop(self, seconds: float) -> None:
+        """Let what is under way end by itself for a while, and then end it."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+        for task in tuple(self._tasks):
+            await stop(task)
+
+
+async def _repeat(name: str, work: Callable[[], Awaitable[int]], interval: float) -> None:
+    """Do what there is to do, about every `interval` seconds; a round that found something is followed by another."""
+    while True:
+        # Processes that were started together need not look together.
+        await asyncio.sleep(interval * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
+        await _logged(name, _all(work))
+
+
+async def _all(work: Callable[[], Awaitable[int]]) -> None:
+    while await work():
+        pass
+
+
+async def _logged(name: str, work: Awaitable[None]) -> None:
+    try:
+        await work
+    except (Fault, psycopg.Error) as error:
+        known = fault(error) if isinstance(error, psycopg.Error) else error
+        log.warning(name, code=known.code, error=str(error))
+    except Exception:
+        log.exception("mistake", worker=name)

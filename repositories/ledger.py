@@ -1,4 +1,4 @@
-"""The ledger's decisions: what is transferred, held, captured, released and reversed, and what is refused and why.
+"""The ledger's decisions: what is transferred and reversed, and what is refused and why.
 
 A unit of work locks the accounts, then the hold, then looks for the key, then decides, then writes: one lock order,
 and an earlier answer wins over any refusal (TRAPS 6 and 7). A refusal that was decided under the locks is kept with
@@ -10,15 +10,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from repositories.accounts import Account, AccountRepository
-from repositories.holds import Hold, HoldRepository
+from repositories.holds import HoldRepository
 from repositories.idempotency_keys import IdempotencyKeyRepository, Key
+from repositories.purchases import PurchaseRepository
 from repositories.statements import Connection
 from repositories.transfers import Order, Receipt, TransferRepository, Written
 
 MAXIMUM = 2**53 - 1
 """The largest amount and balance, in minor units: the largest integer that every JSON reader keeps exact."""
-OVERDUE = 1000
-"""Overdue holds that one sweep expires at the most."""
 OVERDUE_OF_ONE = 10_000
 """Overdue holds of its accounts that a unit of work expires itself at the most, where the sweep is that far behind."""
 
@@ -41,7 +40,7 @@ class Refusal:
     @property
     def decided(self) -> bool:
         """Whether the key may not be tried again: what is not there, or not theirs to do, was never decided."""
-        return self.code not in {"account_not_found", "transfer_not_found", "hold_not_found", "not_owner"}
+        return self.code != "not_owner" and not self.code.endswith("_not_found")
 
     def members(self) -> dict[str, Any]:
         """Return what there is to say."""
@@ -68,18 +67,6 @@ async def lock_owned(connection: Connection, *, owner_id: int) -> Accounts:
     return await _expire(connection, {account.id: account for account in rows})
 
 
-async def lock_hold(connection: Connection, *, hold: Hold) -> tuple[Hold, Accounts]:
-    """Lock the accounts of a hold and then the hold, and return all as they are then."""
-    accounts = await lock(connection, ids=[hold.from_account_id, hold.to_account_id])
-    return await HoldRepository(connection).lock(id=hold.id), accounts
-
-
-async def sweep(connection: Connection) -> int:
-    """Expire overdue holds on accounts that nobody has locked; return on how many. In a unit of work of its own."""
-    ids = await AccountRepository(connection).lock_overdue(limit=OVERDUE)
-    return len(await HoldRepository(connection).expire(account_ids=ids, limit=OVERDUE)) if ids else 0
-
-
 async def transfer(connection: Connection, *, order: Order, key: Key) -> Answer:
     """Decide one order, write it or keep its refusal, and return the answer; KeyReused for another's key."""
     accounts = await lock(connection, ids=order.account_ids)
@@ -101,6 +88,7 @@ async def reverse(connection: Connection, *, transfer_id: int, ordered_by: int, 
         to_account_id=original.from_account_id,
         amount=original.amount,
         reverses_id=original.id,
+        consented=True,
     )
     accounts = await lock(connection, ids=order.account_ids)
     if (earlier := await _earlier(connection, key)) is not None:
@@ -109,11 +97,7 @@ async def reverse(connection: Connection, *, transfer_id: int, ordered_by: int, 
         if ordered_by != accounts[order.to_account_id].owner_id:
             return not_found
         return Answer(Refusal("not_owner", "Only the recipient or an operator reverses a transfer."))
-    reversal_id = await transfers.find_reversal(id=original.id)
-    conflict = None
-    if reversal_id is not None:
-        conflict = Refusal("already_reversed", f"Transfer {reversal_id} reversed it.")
-    return await _execute(connection, order, key, accounts, conflict)
+    return await _execute(connection, order, key, accounts, await _taken_back(connection, original))
 
 
 async def batch(
@@ -132,68 +116,8 @@ async def batch(
             return replace(refusal, index=index)
         refusals.append(refusal)
     passed = [order for order, refusal in zip(orders, refusals, strict=True) if refusal is None]
-    receipts = iter(await _write(connection, passed, accounts))
+    receipts = iter(await write(connection, passed, accounts))
     return [refusal or next(receipts) for refusal in refusals]
-
-
-async def hold(connection: Connection, accounts: Accounts, *, order: Order, expires_in: int) -> Hold | Refusal:
-    """Promise what an order would pay, for `expires_in` seconds, over locked accounts."""
-    refusal = judge(order, accounts)
-    if refusal is None and accounts[order.from_account_id].held + order.amount > MAXIMUM:
-        refusal = Refusal("balance_out_of_range", "What is held would leave the range that Folio keeps exact.")
-    if refusal is not None:
-        return refusal
-    return await HoldRepository(connection).insert(
-        from_account_id=order.from_account_id,
-        to_account_id=order.to_account_id,
-        amount=order.amount,
-        description=order.description,
-        expires_in=expires_in,
-        created_by=order.ordered_by,
-    )
-
-
-async def capture(
-    connection: Connection, locked: tuple[Hold, Accounts], *, ordered_by: int, amount: int
-) -> Hold | Refusal:
-    """Pay up to what a locked hold promised and free the rest, for the payee."""
-    held, accounts = locked
-    if ordered_by != held.to_owner_id:
-        return Refusal("not_owner", "Only the payee captures a hold.")
-    order = Order(
-        ordered_by=ordered_by,
-        from_account_id=held.from_account_id,
-        to_account_id=held.to_account_id,
-        amount=amount,
-        description=held.description,
-        hold_id=held.id,
-    )
-    conflict = _over(held)
-    if conflict is None:
-        payer = accounts[held.from_account_id]
-        accounts[payer.id] = replace(payer, held=payer.held - held.amount)
-    refusal = judge(order, accounts, conflict)
-    if refusal is not None:
-        return refusal
-    if not await HoldRepository(connection).settle(id=held.id, status="captured"):
-        return _expired(held)
-    [receipt] = await _write(connection, [order], accounts)
-    return replace(held, status="captured", captured_amount=receipt.amount, transfer_id=receipt.id)
-
-
-async def release(
-    connection: Connection, locked: tuple[Hold, Accounts], *, ordered_by: int, operator: bool
-) -> Hold | Refusal:
-    """Free what a locked hold promised, for the payee or an operator, whatever state the accounts are in."""
-    held, _ = locked
-    if not operator and ordered_by != held.to_owner_id:
-        return Refusal("not_owner", "Only the payee or an operator releases a hold; the payer waits for its expiry.")
-    conflict = _over(held)
-    if conflict is not None:
-        return conflict
-    if not await HoldRepository(connection).settle(id=held.id, status="released"):
-        return _expired(held)
-    return replace(held, status="released")
 
 
 def judge(order: Order, accounts: Accounts, conflict: Refusal | None = None) -> Refusal | None:  # noqa: C901 - one reason after another
@@ -231,16 +155,12 @@ def judge(order: Order, accounts: Accounts, conflict: Refusal | None = None) -> 
     return None
 
 
-def _over(held: Hold) -> Refusal | None:
-    if held.status == "active":
-        return None
-    if held.status == "expired":
-        return _expired(held)
-    return Refusal("hold_not_active", f"Hold {held.id} is {held.status}.")
-
-
-def _expired(held: Hold) -> Refusal:
-    return Refusal("hold_expired", f"Hold {held.id} expired.")
+def judge_promise(order: Order, accounts: Accounts, conflict: Refusal | None = None) -> Refusal | None:
+    """Return why what an order would pay may not be held, as `judge` does."""
+    refusal = judge(order, accounts, conflict)
+    if refusal is None and accounts[order.from_account_id].held + order.amount > MAXIMUM:
+        refusal = Refusal("balance_out_of_range", "What is held would leave the range that Folio keeps exact.")
+    return refusal
 
 
 def _carry(order: Order, accounts: Accounts) -> None:
@@ -270,12 +190,23 @@ async def _earlier(connection: Connection, key: Key) -> Answer | None:
     return Answer(receipt, tuple(kept.shown_account_ids or ()), replayed=True)
 
 
+async def _taken_back(connection: Connection, original: Receipt) -> Refusal | None:
+    """Return what stands in the way of a reversal: another one, or a purchase, which is refunded instead."""
+    reversal_id = await TransferRepository(connection).find_reversal(id=original.id)
+    if reversal_id is not None:
+        return Refusal("already_reversed", f"Transfer {reversal_id} reversed it.")
+    purchase_id = await PurchaseRepository(connection).find_paid(transfer_id=original.id)
+    if purchase_id is not None:
+        return Refusal("pays_purchase", f"It pays purchase {purchase_id}: refund that.")
+    return None
+
+
 async def _execute(
     connection: Connection, order: Order, key: Key, accounts: Accounts, conflict: Refusal | None = None
 ) -> Answer:
     refusal = judge(order, accounts, conflict)
     if refusal is None:
-        [receipt] = await _write(connection, [order], accounts, key)
+        [receipt] = await write(connection, [order], accounts, key)
         return Answer(receipt, tuple(receipt.accounts_of(order.ordered_by)))
     if refusal.decided:
         await keep_refusal(connection, key, refusal)
@@ -288,10 +219,10 @@ async def keep_refusal(connection: Connection, key: Key, refusal: Refusal) -> No
     await IdempotencyKeyRepository(connection).insert(key=key, kind="refusal", resource_id=None, answer=answer)
 
 
-async def _write(
+async def write(
     connection: Connection, orders: Sequence[Order], accounts: Accounts, key: Key | None = None
 ) -> list[Receipt]:
-    """Write orders that passed, with the key of the only one if it has one of its own."""
+    """Write orders that passed over locked accounts, with the key of the only one if it has one of its own."""
     written = await TransferRepository(connection).insert(orders=orders, key=key) if orders else []
     return [_receipt(order, row, accounts) for order, row in zip(orders, written, strict=True)]
 

@@ -29,16 +29,13 @@ class Order:
     from_account_version: int | None = None
     reverses_id: int | None = None
     hold_id: int | None = None
+    consented: bool = False
+    """Whether the payer need not be who orders: they promised the money, or it came by what is taken back."""
 
     @property
     def account_ids(self) -> tuple[int, int]:
         """The two accounts, the payer's first."""
         return self.from_account_id, self.to_account_id
-
-    @property
-    def consented(self) -> bool:
-        """Whether the payer need not be who orders: they promised the money, or it came by what is taken back."""
-        return self.hold_id is not None or self.reverses_id is not None
 
 
 @dataclass(frozen=True)

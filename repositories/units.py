@@ -52,8 +52,9 @@ class CommitLost(Exception):
 class UnitOfWork:
     """One transaction on one connection: commit it, or leaving the context rolls it back."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, final: bool = True) -> None:
         self._connection = connection
+        self._final = final
         self._ended = False
 
     async def __aenter__(self) -> Self:
@@ -90,7 +91,7 @@ class UnitOfWork:
         tag = task.result().statusmessage
         if tag != "COMMIT":
             raise RolledBack(f"The database answered COMMIT with {tag}; nothing was written.")
-        if deadline is not None:
+        if deadline is not None and self._final:
             deadline.committed = True
 
     async def __aexit__(
@@ -106,21 +107,22 @@ class UnitOfWork:
             hang_up(self._connection)
 
 
-async def run(checkout: Checkout, work: Work[Result], *, keyed: bool = False) -> Result:
+async def run(checkout: Checkout, work: Work[Result], *, keyed: bool = False, final: bool = True) -> Result:
     """Run `work` as one unit of work on the connection of `checkout` and return its result once that is committed.
 
-    `keyed` says that `work` looks up and keeps an Idempotency-Key, so that running it again finds what an unconfirmed
-    COMMIT did. Raises Fault (OutcomeUnknown among them), Taken, and whatever `work` raises; after any of these but
-    OutcomeUnknown nothing was written.
+    `keyed` says that `work` finds what an unconfirmed COMMIT did, by an Idempotency-Key for instance, so that it may be
+    run again. `final` says that the request's answer follows from it: no deadline takes that back. Raises Fault
+    (OutcomeUnknown among them), Taken, and whatever `work` raises; after any of these but OutcomeUnknown nothing was
+    written.
     """
     try:
-        return await _retrying(checkout.connection, work)
+        return await _retrying(checkout.connection, work, final)
     except CommitLost as lost:
         if not keyed:
             raise OutcomeUnknown from lost
     try:
         await checkout.renew()
-        return await _retrying(checkout.connection, work)
+        return await _retrying(checkout.connection, work, final)
     except (Fault, CommitLost) as error:
         raise OutcomeUnknown from error
 
@@ -131,12 +133,12 @@ async def settle(seconds: float) -> None:
         await asyncio.wait(_under_way, timeout=seconds)
 
 
-async def _retrying(connection: Connection, work: Work[Result]) -> Result:
+async def _retrying(connection: Connection, work: Work[Result], final: bool) -> Result:  # noqa: FBT001 - as given to run
     retries = 0
     key_taken = False
     while True:
         try:
-            async with UnitOfWork(connection) as unit:
+            async with UnitOfWork(connection, final=final) as unit:
                 result = await work(connection)
                 await unit.commit()
         except UniqueViolation as error:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from repositories import accounts, holds, ledger, units
+from repositories import accounts, holding, holds, units
 from repositories.accounts import Account, AccountRepository
 from repositories.idempotency_keys import Key
 from repositories.pools import Checkout
@@ -140,15 +140,15 @@ async def test_with_a_pending_hold_that_two_may_capture(
     client: httpx.AsyncClient, app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Judged as it was before the lock, and settled whatever it is: both capture, and one fails on the constraint."""
-    lock_hold, meeting = ledger.lock_hold, Meeting()
+    lock, meeting = holding.lock, Meeting()
 
     async def stale(connection: Connection, *, hold: Any) -> Any:
         await meeting.attend()
-        _, locked = await lock_hold(connection, hold=hold)
+        _, locked = await lock(connection, hold=hold)
         return replace(hold), locked
 
     made = await test_holds.Promise(client, world).make()
-    monkeypatch.setattr(ledger, "lock_hold", stale)
+    monkeypatch.setattr(holding, "lock", stale)
     without(monkeypatch, holds.SETTLE, "AND status = 'active'")
 
     async def once(client: httpx.AsyncClient, path: str, body: object, headers: dict[str, str]) -> httpx.Response:

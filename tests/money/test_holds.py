@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from api.settings import Settings
-from repositories import ledger, units
+from repositories import holding, units
 from tests.api.expect import found, insist, pages, problem
 from tests.world import Person, World
 
@@ -140,8 +140,8 @@ async def test_a_hold_is_over_at_its_time_swept_or_not(made: Promise, client: ht
     found(await client.post("/holds", json=promise(made.payer, made.payee, 50), headers=made.ada.paying()), 201)
     await made.overdue()
     async with app.state.databases["main"].checkout() as checkout:
-        assert await units.run(checkout, ledger.sweep) == 1
-        assert await units.run(checkout, ledger.sweep) == 0
+        assert await units.run(checkout, holding.sweep) == 1
+        assert await units.run(checkout, holding.sweep) == 0
     assert await made.money() == (50, 0, 450)
 
 
@@ -152,7 +152,7 @@ async def test_a_sweep_skips_what_somebody_has_locked_and_any_number_may_sweep(m
 
     async def sweep() -> int:
         async with main.checkout() as checkout:
-            return await units.run(checkout, ledger.sweep)
+            return await units.run(checkout, holding.sweep)
 
     async with made.world.connection.transaction():
         await made.world.connection.execute("SELECT FROM accounts WHERE id = %s FOR NO KEY UPDATE", (made.payer,))
@@ -212,7 +212,7 @@ async def test_capture_release_and_expiry_race_to_one_winner(
         if how == "expire":
             await made.overdue()
             async with app.state.databases["main"].checkout() as checkout:
-                await units.run(checkout, ledger.sweep)
+                await units.run(checkout, holding.sweep)
             return 0
         return (await made.end(how, made.bob)).status_code
 
