@@ -1,0 +1,14 @@
+-- Take a product off sale, locked by this unit of work; its row stays for those who bought it.
+--
+-- $1 id  bigint  products.id
+--
+-- Returns  none
+-- Index    products_pkey
+-- Locks    products RowExclusiveLock
+UPDATE /* catalog/products/archive */ products
+SET
+    archived_at = clock_timestamp(),
+    updated_at = clock_timestamp(),
+    version = version + 1
+WHERE id = $1::bigint
+    AND archived_at IS NULL;

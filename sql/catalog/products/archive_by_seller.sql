@@ -1,0 +1,22 @@
+-- Take everything off sale that a user who left was selling.
+--
+-- $1 seller_id  bigint  users.id of the main database
+--
+-- Returns  none
+-- Index    products_seller_id_idx, products_pkey
+-- Locks    products RowExclusiveLock; the products FOR NO KEY UPDATE, by id
+WITH /* catalog/products/archive_by_seller */ selling AS MATERIALIZED (
+    SELECT id
+    FROM products
+    WHERE seller_id = $1::bigint
+        AND archived_at IS NULL
+    ORDER BY id
+    FOR NO KEY UPDATE
+)
+UPDATE products
+SET
+    archived_at = clock_timestamp(),
+    updated_at = clock_timestamp(),
+    version = products.version + 1
+FROM selling
+WHERE products.id = selling.id;

@@ -1,0 +1,22 @@
+-- Put a product up for sale. A key that its seller used before makes nothing.
+--
+-- $1 seller_id        bigint  users.id of the main database
+-- $2 account_id       bigint  accounts.id of the main database
+-- $3 name             text
+-- $4 description      text
+-- $5 price            bigint  minor units
+-- $6 currency         text    ISO 4217
+-- $7 stock            bigint
+-- $8 idempotency_key  text    null: none
+--
+-- Returns  id bigint, seller_id bigint, account_id bigint, name text, description text, price bigint, currency text, stock bigint, version bigint, created_at timestamptz, updated_at timestamptz, archived_at timestamptz;
+--          one row, none where the key is taken
+-- Index    products_idempotency_key_key
+-- Locks    products RowExclusiveLock
+INSERT /* catalog/products/insert */ INTO products (
+    seller_id, account_id, name, description, price, currency, stock, idempotency_key
+)
+VALUES ($1::bigint, $2::bigint, $3::text, $4::text, $5::bigint, $6::text, $7::bigint, $8::text)
+ON CONFLICT ON CONSTRAINT products_idempotency_key_key DO NOTHING
+RETURNING
+    id, seller_id, account_id, name, description, price, currency, stock, version, created_at, updated_at, archived_at;

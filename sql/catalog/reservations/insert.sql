@@ -1,0 +1,20 @@
+-- Write what becomes of a purchase that has no reservation yet, decided under the lock of its product; a reserved one lowers the stock.
+--
+-- $1 purchase_id  bigint  purchases.id of the main database
+-- $2 product_id   bigint  products.id, locked by this unit of work
+-- $3 quantity     bigint
+-- $4 status       text    reserved, refused, released
+--
+-- Returns  none
+-- Index    products_pkey
+-- Locks    products, reservations RowExclusiveLock
+WITH /* catalog/reservations/insert */ taken AS (
+    UPDATE products
+    SET
+        stock = stock - $3::bigint,
+        version = version + 1
+    WHERE id = $2::bigint
+        AND $4::text = 'reserved'
+)
+INSERT INTO reservations (purchase_id, product_id, quantity, status)
+VALUES ($1::bigint, $2::bigint, $3::bigint, $4::text);

@@ -1,0 +1,26 @@
+-- End a reservation as the purchase was decided: a released one gives back what it took. One that was released stays so.
+--
+-- $1 purchase_id  bigint  purchases.id of the main database
+-- $2 status       text    confirmed, released
+--
+-- Returns  none
+-- Index    reservations_pkey, products_pkey
+-- Locks    reservations, products RowExclusiveLock
+WITH /* catalog/reservations/settle */ settled AS (
+    UPDATE reservations
+    SET
+        status = $2::text,
+        updated_at = clock_timestamp()
+    WHERE purchase_id = $1::bigint
+        AND status IN ('reserved', 'confirmed')
+        AND status <> $2::text
+    RETURNING product_id, quantity
+)
+UPDATE products
+SET
+    -- The seller may have set the stock to the largest number meanwhile.
+    stock = least(products.stock + settled.quantity, 9007199254740991),
+    version = products.version + 1
+FROM settled
+WHERE products.id = settled.product_id
+    AND $2::text = 'released';

@@ -1,0 +1,16 @@
+-- Count the purchases that are not at their end, and how old the oldest is.
+--
+-- $ none
+--
+-- Returns  pending bigint, unconfirmed bigint, oldest_seconds double precision;
+--          one row; unconfirmed: decided, and the catalog is still to be told; 0 seconds where there is none
+-- Index    purchases_unfinished_idx
+-- Locks    purchases AccessShareLock
+SELECT /* main/purchases/count_unfinished */
+    count(*) FILTER (WHERE status = 'pending') AS pending,
+    count(*) FILTER (WHERE status <> 'pending') AS unconfirmed,
+    coalesce(
+        max(extract(EPOCH FROM clock_timestamp() - coalesce(decided_at, created_at))), 0
+    )::double precision AS oldest_seconds
+FROM purchases
+WHERE NOT finished;

@@ -1,0 +1,12 @@
+-- Tell which of these purchases exist.
+--
+-- $1 ids  bigint[]  purchases.id
+--
+-- Returns  id bigint;
+--          one row for each, by id
+-- Index    purchases_pkey
+-- Locks    purchases AccessShareLock
+SELECT /* main/purchases/known */ id
+FROM purchases
+WHERE id = ANY($1::bigint[])
+ORDER BY id;

@@ -1,0 +1,43 @@
+-- List what a user bought and what was paid to accounts that are the user's now, newest first.
+--
+-- $1 user_id      bigint       users.id
+-- $2 before_time  timestamptz  keyset: purchases.created_at of the last row seen
+-- $3 before_id    bigint       keyset: its purchases.id
+-- $4 limit        bigint       rows at the most
+--
+-- Returns  id bigint, buyer_id bigint, product_id bigint, quantity bigint, unit_price bigint, amount bigint, currency text, account_id bigint, payee_account_id bigint, seller_id bigint, status text, reason text, transfer_id bigint, finished boolean, created_at timestamptz;
+--          a page of rows
+-- Index    purchases_buyer_id_idx, accounts_owner_id_idx, purchases_payee_account_id_idx, purchases_pkey, accounts_pkey
+-- Locks    purchases, accounts AccessShareLock
+WITH /* main/purchases/list_by_party */ page AS MATERIALIZED (
+    (
+        SELECT created_at, id
+        FROM purchases
+        WHERE buyer_id = $1::bigint
+            AND (created_at, id) < ($2::timestamptz, $3::bigint)
+        ORDER BY created_at DESC, id DESC
+        LIMIT $4::bigint
+    )
+    UNION
+    SELECT sale.created_at, sale.id
+    FROM accounts
+    CROSS JOIN
+        LATERAL (
+            SELECT purchases.created_at, purchases.id
+            FROM purchases
+            WHERE purchases.payee_account_id = accounts.id
+                AND (purchases.created_at, purchases.id) < ($2::timestamptz, $3::bigint)
+            ORDER BY purchases.created_at DESC, purchases.id DESC
+            LIMIT $4::bigint
+        ) AS sale
+    WHERE accounts.owner_id = $1::bigint
+    ORDER BY created_at DESC, id DESC
+    LIMIT $4::bigint
+)
+SELECT
+    sales.id, buyer_id, product_id, quantity, unit_price, amount, currency, account_id, payee_account_id, seller_id,
+    status, reason, transfer_id, finished, sales.created_at
+FROM page
+JOIN sales ON sales.id = page.id
+ORDER BY sales.created_at DESC, sales.id DESC
+LIMIT $4::bigint;
