@@ -1,4 +1,4 @@
-"""Audits: the invariants under sql/*/audit, run in one snapshot per database, and what the last runs found."""
+"""Audits: the invariants under sql/main/audit in one snapshot, the two databases compared, and what was found."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -9,14 +9,16 @@ from typing import Any
 
 import psycopg
 
-from repositories import connections
+from repositories import connections, reconciliation
 from repositories.errors import fault
 from repositories.statements import Connection, statement, statements
 
 INSERT = statement("main/audits/insert")
 GET_LAST = statement("main/audits/get_last")
 TRIM = statement("main/audits/trim")
-CHECKS = {database: statements(f"{database}/audit") for database in ("main", "catalog")}
+CHECKS = statements("main/audit")
+COUNT = len(CHECKS) + 1
+"""Checks of an audit: those within the main database, and the two databases against each other."""
 
 ROWS = 100
 """Rows that a check reports at the most: a broken invariant may have millions."""
@@ -26,10 +28,11 @@ BUDGETS = {"statement_timeout": "300s", "lock_timeout": "5s", "idle_in_transacti
 
 @dataclass(frozen=True)
 class Check:
-    """One invariant and the rows that break it: none when all is well."""
+    """One invariant and the rows that break it: none when all is well; and, across the two, what is in flight."""
 
     name: str
     rows: list[dict[str, Any]]
+    in_flight: list[dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True)
@@ -56,10 +59,10 @@ class AuditRepository:
     async def insert(self, *, checks: list[Check]) -> Audit:
         """Keep what an audit found, and forget all but the last hundred."""
         ok = not any(check.rows for check in checks)
-        found = [{"name": check.name, "rows": check.rows} for check in checks]
-        kept = await INSERT.one(self._connection, _Kept, ok=ok, checks=json.dumps(found, default=_plain))
+        found = json.dumps([_members(check) for check in checks], default=_plain)
+        kept = await INSERT.one(self._connection, _Kept, ok=ok, checks=found)
         await TRIM.run(self._connection)
-        return Audit(ok, kept.finished_at, json.loads(json.dumps(found, default=_plain)))
+        return Audit(ok, kept.finished_at, json.loads(found))
 
     async def get_last(self) -> Audit | None:
         """Return what the last audit found, or None before the first."""
@@ -67,22 +70,31 @@ class AuditRepository:
 
 
 async def audit(conninfos: Mapping[str, str], on_check: Callable[[Check], None] = lambda _: None) -> list[Check]:
-    """Run every check of every database and return them by name; Fault where a database is away or too slow.
+    """Run every check and return them by name; Fault where a database is away or too slow.
 
-    Each database is read in one repeatable-read snapshot, on a connection of its own.
+    The main database is read in one repeatable-read snapshot; the two are compared by pages. All on connections of
+    their own.
     """
     checks: list[Check] = []
-    for database, conninfo in conninfos.items():
-        try:
-            async with connections.connect(conninfo, budgets=BUDGETS) as connection:
-                await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", prepare=False)
-                for check in CHECKS[database]:
-                    rows = await check.dicts(connection, limit=ROWS)
-                    checks.append(Check(check.name.replace("/audit/", "/"), rows))
-                    on_check(checks[-1])
-        except psycopg.Error as error:
-            raise fault(error) from error
+
+    def found(check: Check) -> None:
+        checks.append(check)
+        on_check(check)
+
+    try:
+        rows, in_flight = await reconciliation.compare(conninfos, limit=ROWS, budgets=BUDGETS)
+        found(Check("both/purchases", rows, in_flight))
+        async with connections.connect(conninfos["main"], budgets=BUDGETS) as connection:
+            await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", prepare=False)
+            for check in CHECKS:
+                found(Check(check.name.replace("/audit/", "/"), await check.dicts(connection, limit=ROWS)))
+    except psycopg.Error as error:
+        raise fault(error) from error
     return checks
+
+
+def _members(check: Check) -> dict[str, Any]:
+    return {name: value for name, value in vars(check).items() if value is not None}
 
 
 def _plain(value: object) -> int | str:
