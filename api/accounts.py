@@ -78,7 +78,9 @@ async def create_account(
             raise unauthorized("The API key is revoked.")
         return Account.model_validate(row)
 
-    account = await idempotency.once(main, response, key=key.key(caller, new), kind="account", model=Account, make=make)
+    account = await idempotency.once(
+        main, response, key=key.key(caller, new), memory=idempotency.AsAnswered("account", Account), make=make
+    )
     response.headers["Location"] = f"/accounts/{account.id}"
     return account
 

@@ -10,12 +10,27 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from api import accounts, api_keys, entries, handlers, health, holds, ops, posts, transfers, users, workers
+from api import (
+    accounts,
+    api_keys,
+    entries,
+    handlers,
+    health,
+    holds,
+    metrics,
+    ops,
+    posts,
+    products,
+    purchases,
+    transfers,
+    users,
+    workers,
+)
 from api.middleware import RequestMiddleware
 from api.openapi import DESCRIPTION, describe
 from api.settings import DATABASES, Settings
 from api.startup import conninfos
-from repositories import units
+from repositories import failpoints, units
 from repositories.pools import Database
 
 SETTLE = 4.0
@@ -37,9 +52,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(RequestMiddleware)
     handlers.register(app)
     # Before users: /users/me/api-keys must not be read as /users/{id}/api-keys.
-    app.state.routers = [
-        module.router for module in (api_keys, users, posts, accounts, entries, transfers, holds, ops, health)
-    ]
+    nouns = (api_keys, users, posts, accounts, entries, transfers, holds, products, purchases, ops, metrics, health)
+    app.state.routers = [module.router for module in nouns]
     for router in app.state.routers:
         app.include_router(router)
     describe(app)
@@ -53,6 +67,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.databases = {}
     app.state.readiness = health.Readiness(app.state.conninfos)
     app.state.auditing = asyncio.Lock()
+    app.state.background = workers.Background()
+    failpoints.armed = settings.failpoint
     async with AsyncExitStack() as stack:
         for name in DATABASES:
             database = Database(name, app.state.conninfos[name], settings.pool(name))
@@ -61,7 +77,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             app.state.databases[name] = database
         # The last to be pushed runs first: no pool closes over a commit under way.
         stack.push_async_callback(units.settle, SETTLE)
-        for worker in (_end_with_parent(), workers.sweep(app.state.databases["main"], settings.sweep_interval)):
+        stack.push_async_callback(app.state.background.stop, SETTLE)
+        for worker in (
+            _end_with_parent(),
+            workers.sweep(app.state.databases["main"], settings.sweep_interval),
+            workers.finish_purchases(app.state.databases, settings.sweep_interval),
+        ):
             stack.push_async_callback(workers.stop, asyncio.create_task(worker))
         yield
 

@@ -123,7 +123,7 @@ def audit(*, as_json: AsJson = False) -> None:
     settings = Settings()
     with startup.servers(settings, _say), _progress() as progress:
         _prepare(settings)
-        task = progress.add_task("audit", total=sum(len(checks) for checks in audits.CHECKS.values()))
+        task = progress.add_task("audit", total=audits.COUNT)
 
         def on_check(check: audits.Check) -> None:
             progress.update(task, advance=1, description=check.name)
@@ -235,8 +235,8 @@ def _show_key(user: User, secret: str, *, as_json: bool) -> None:
 def _show_audit(found: ops.Audit) -> None:
     table = Table("check", "finding")
     for check in found.checks:
-        rows = f"[red]{len(check.rows)} broken, such as {check.rows[0]}[/]" if check.rows else "[green]ok[/]"
-        table.add_row(check.name, rows)
+        finding = f"[red]{len(check.rows)} broken, such as {check.rows[0]}[/]" if check.rows else "[green]ok[/]"
+        table.add_row(check.name, finding + (f", {len(check.in_flight)} in flight" if check.in_flight else ""))
     output.print(table)
 
 

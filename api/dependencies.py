@@ -1,11 +1,12 @@
 """What routes ask for: a connection, the repositories on it, and the caller.
 
 One connection of a database per request, given back before the answer is sent (scope="function"), so that neither a
-slow client nor a lost COMMIT hides behind it (TRAPS 1).
+slow client nor a lost COMMIT hides behind it (TRAPS 1). A route that needs both databases gives one's connection back
+before it waits for the other's.
 """
 
 import ipaddress
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
@@ -13,12 +14,14 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api.problems import Problem
 from api.settings import Settings
+from api.workers import Background
 from repositories.accounts import AccountRepository
 from repositories.api_keys import ApiKeyRepository, Caller
 from repositories.entries import EntryRepository
 from repositories.holds import HoldRepository
-from repositories.pools import Checkout
+from repositories.pools import Checkout, Database
 from repositories.posts import PostRepository
+from repositories.purchases import PurchaseRepository
 from repositories.request_counts import RequestCountRepository
 from repositories.statements import Connection
 from repositories.transfers import TransferRepository
@@ -40,13 +43,29 @@ def get_settings(request: Request) -> Settings:
     return settings
 
 
-async def checkout_main(request: Request) -> AsyncIterator[Checkout]:
-    """Hold a connection to the main database for this request."""
-    async with request.app.state.databases["main"].checkout() as checkout:
-        yield checkout
+def get_databases(request: Request) -> Mapping[str, Database]:
+    """Return both databases, for a route that takes its connections one after the other."""
+    databases: Mapping[str, Database] = request.app.state.databases
+    return databases
+
+
+def get_background(request: Request) -> Background:
+    """Return where work goes on that outlives its request."""
+    background: Background = request.app.state.background
+    return background
 
 
 AppSettings = Annotated[Settings, Depends(get_settings)]
+Databases = Annotated[Mapping[str, Database], Depends(get_databases)]
+InBackground = Annotated[Background, Depends(get_background)]
+
+
+async def checkout_main(databases: Databases) -> AsyncIterator[Checkout]:
+    """Hold a connection to the main database for this request."""
+    async with databases["main"].checkout() as checkout:
+        yield checkout
+
+
 Main = Annotated[Checkout, Depends(checkout_main, scope="function")]
 
 
@@ -64,6 +83,7 @@ Accounts = Annotated[AccountRepository, Depends(_repository(AccountRepository))]
 Entries = Annotated[EntryRepository, Depends(_repository(EntryRepository))]
 Holds = Annotated[HoldRepository, Depends(_repository(HoldRepository))]
 Transfers = Annotated[TransferRepository, Depends(_repository(TransferRepository))]
+Purchases = Annotated[PurchaseRepository, Depends(_repository(PurchaseRepository))]
 
 
 async def authenticate(request: Request, credentials: Credentials, main: Main, settings: AppSettings) -> Caller:
@@ -88,6 +108,16 @@ async def authenticate_if_given(
     if credentials is None:
         return None
     return await authenticate(request, credentials, main, settings)
+
+
+async def authenticate_apart(
+    request: Request, credentials: Credentials, databases: Databases, settings: AppSettings
+) -> Caller | None:
+    """As `authenticate_if_given`, on a connection that is back before the route takes one of the catalog."""
+    if credentials is None:
+        return None
+    async with databases["main"].checkout() as main:
+        return await authenticate(request, credentials, main, settings)
 
 
 async def writer(caller: Annotated[Caller, Depends(authenticate)]) -> Caller:
@@ -115,6 +145,7 @@ async def operator_writer(caller: Annotated[Caller, Depends(writer)]) -> Caller:
 
 Member = Annotated[Caller, Depends(authenticate)]
 Anyone = Annotated[Caller | None, Depends(authenticate_if_given)]
+AnyoneApart = Annotated[Caller | None, Depends(authenticate_apart)]
 Writer = Annotated[Caller, Depends(writer)]
 Operator = Annotated[Caller, Depends(operator)]
 OperatorWriter = Annotated[Caller, Depends(operator_writer)]

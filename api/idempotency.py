@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Generic, Protocol, TypeVar
 
 from fastapi import Depends, Header, Request, Response
 from pydantic import BaseModel
@@ -15,12 +15,13 @@ from pydantic import BaseModel
 from api.problems import Problem
 from repositories import ledger, units
 from repositories.api_keys import Caller
-from repositories.idempotency_keys import IdempotencyKeyRepository, Key
+from repositories.idempotency_keys import IdempotencyKeyRepository, Kept, Key
 from repositories.ledger import Refusal
 from repositories.pools import Checkout
 from repositories.statements import Connection
 
-Made = TypeVar("Made", bound=BaseModel)
+Made = TypeVar("Made")
+Shown = TypeVar("Shown", bound=BaseModel)
 
 KeyHeader = Header(
     alias="Idempotency-Key",
@@ -71,6 +72,35 @@ Optional = Annotated[Idempotency, Depends()]
 Required = Annotated[RequiredIdempotency, Depends(_required)]
 
 
+class Memory(Protocol[Made]):
+    """How what was made is kept with its key, and what a repeat gets of it."""
+
+    kind: str
+
+    def keep(self, made: Made, /) -> tuple[int | None, object]:
+        """Return the id of what was made and the answer to keep."""
+
+    async def recall(self, connection: Connection, kept: Kept, /) -> Made:
+        """Return what was made."""
+
+
+class AsAnswered(Generic[Shown]):
+    """A repeat gets the resource as it was first answered."""
+
+    def __init__(self, kind: str, model: type[Shown]) -> None:
+        self.kind = kind
+        self._model = model
+
+    def keep(self, made: Shown, /) -> tuple[int | None, object]:
+        """Keep the whole answer."""
+        answer = made.model_dump(mode="json")
+        return answer.get("id"), answer
+
+    async def recall(self, _: Connection, kept: Kept, /) -> Shown:
+        """Return the answer."""
+        return self._model.model_validate(kept.answer)
+
+
 async def _nothing(_: Connection) -> None:
     """Lock nothing: what is made stands alone."""
 
@@ -80,18 +110,17 @@ async def once(
     response: Response,
     *,
     key: Key | None,
-    kind: str,
-    model: type[Made],
+    memory: Memory[Made],
     make: Callable[[Connection, Any], Awaitable[Made | Refusal]],
     lock: Callable[[Connection], Awaitable[Any]] = _nothing,
+    final: bool = True,
 ) -> Made:
-    """Make a resource in a unit of work, or show it as it was first answered; the Problem of a refusal.
+    """Make a resource in a unit of work, or show what a repeat gets of it; the Problem of a refusal.
 
-    `make` gets what `lock` returned. The key is looked for between the two.
+    `make` gets what `lock` returned. The key is looked for between the two. Not `final`: the answer waits for more.
     """
-    outcome, replayed = await units.run(
-        main, partial(_once, key=key, kind=kind, model=model, make=make, lock=lock), keyed=key is not None
-    )
+    work = partial(_once, key=key, memory=memory, make=make, lock=lock)
+    outcome, replayed = await units.run(main, work, keyed=key is not None, final=final)
     mark(response, replayed=replayed)
     if isinstance(outcome, Refusal):
         raise refuse(outcome, response)
@@ -104,6 +133,11 @@ def mark(response: Response, *, replayed: bool) -> None:
         response.headers["Idempotency-Replayed"] = "true"
 
 
+def is_replay(response: Response) -> bool:
+    """Tell whether an answer was given before."""
+    return "Idempotency-Replayed" in response.headers
+
+
 def refuse(refusal: Refusal, response: Response) -> Problem:
     """Return the problem of a refusal, with the headers that the response has by now."""
     members = refusal.members()
@@ -114,24 +148,29 @@ async def _once(
     connection: Connection,
     *,
     key: Key | None,
-    kind: str,
-    model: type[Made],
+    memory: Memory[Made],
     make: Callable[[Connection, Any], Awaitable[Made | Refusal]],
     lock: Callable[[Connection], Awaitable[Any]],
 ) -> tuple[Made | Refusal, bool]:
     locked = await lock(connection)
     if key is None:
         return await make(connection, locked), False
-    keys = IdempotencyKeyRepository(connection)
-    earlier = await keys.find(key=key)
-    if earlier is not None:
-        refused = earlier.kind == "refusal"
-        return Refusal(**earlier.answer) if refused else model.model_validate(earlier.answer), True
+    if (before := await earlier(connection, key, memory)) is not None:
+        return before, True
     made = await make(connection, locked)
     if isinstance(made, Refusal):
         if made.decided:
             await ledger.keep_refusal(connection, key, made)
         return made, False
-    answer = made.model_dump(mode="json")
-    await keys.insert(key=key, kind=kind, resource_id=answer.get("id"), answer=answer)
+    resource_id, answer = memory.keep(made)
+    keys = IdempotencyKeyRepository(connection)
+    await keys.insert(key=key, kind=memory.kind, resource_id=resource_id, answer=answer)
     return made, False
+
+
+async def earlier(connection: Connection, key: Key, memory: Memory[Made]) -> Made | Refusal | None:
+    """Return what a repeat gets, or None where the request is none; KeyReused for another request's key."""
+    kept = await IdempotencyKeyRepository(connection).find(key=key)
+    if kept is None:
+        return None
+    return Refusal(**kept.answer) if kept.kind == "refusal" else await memory.recall(connection, kept)

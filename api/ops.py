@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
+from pydantic import Field
 
 from api import problems
 from api.dependencies import Main, Operator, OperatorWriter
@@ -18,10 +19,13 @@ router = APIRouter(prefix="/ops", tags=["operations"])
 
 
 class CheckFound(Representation):
-    """One invariant and the rows that break it: none when all is well, 100 at the most."""
+    """One invariant and the rows that break it, 100 at the most: none when all is well."""
 
     name: str
     rows: list[dict[str, Any]]
+    in_flight: list[dict[str, Any]] | None = Field(
+        default=None, description="across the databases: what is not at its end, and so not a break"
+    )
 
 
 class Audit(Representation):

@@ -1,10 +1,9 @@
 """Posts over HTTP: public to read, changed by their authors only."""
 
 from dataclasses import replace
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
-from pydantic import AfterValidator, Field
+from fastapi import APIRouter, Response
+from pydantic import Field
 
 from api import idempotency, problems
 from api.dependencies import Main, Posts, Writer, unauthorized
@@ -12,10 +11,9 @@ from api.etags import UNCHANGED, Match, NoneMatch, etag
 from api.json_bodies import JsonRoute
 from api.pages import Page, PageOf, by_time
 from api.problems import Problem, answers
-from api.types import Body, Change, Digits, Id, Line, PathId, Representation, Text, Time, no_nul
+from api.types import Body, Change, Id, Line, OfUser, PathId, Representation, Text, Time, Words
 from repositories import units
 from repositories.api_keys import Caller
-from repositories.ledger import MAXIMUM
 from repositories.posts import Post as PostRow
 from repositories.posts import PostRepository
 from repositories.statements import Connection
@@ -82,7 +80,9 @@ async def create_post(new: NewPost, caller: Writer, main: Main, response: Respon
             raise unauthorized("The API key is revoked.")
         return _show(row)
 
-    post = await idempotency.once(main, response, key=key.key(caller, new), kind="post", model=Post, make=make)
+    post = await idempotency.once(
+        main, response, key=key.key(caller, new), memory=idempotency.AsAnswered("post", Post), make=make
+    )
     response.headers["Location"] = f"/posts/{post.id}"
     response.headers["ETag"] = etag(post.version)
     return post
@@ -92,12 +92,8 @@ async def create_post(new: NewPost, caller: Writer, main: Main, response: Respon
 async def list_posts(
     posts: Posts,
     page: PageOf,
-    author_id: Annotated[int | None, Digits, Query(ge=1, le=MAXIMUM, description="of this user")] = None,
-    q: Annotated[
-        str | None,
-        Query(min_length=1, max_length=200, description="words, as in a search box"),
-        AfterValidator(lambda q: q and no_nul(q)),
-    ] = None,
+    author_id: OfUser = None,
+    q: Words = None,
 ) -> Page[Post]:
     """List posts, newest first: all, of one author, or with the words of a query."""
     rows = await posts.list(author_id=author_id, query=q, before=page.position(), limit=page.rows)

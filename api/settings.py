@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="FOLIO_")
 
     main_database_url: str | None = Field(default=None, description="users, posts, accounts and the ledger")
-    catalog_database_url: str | None = Field(default=None, description="products")
+    catalog_database_url: str | None = Field(default=None, description="products and their stock")
     data_dir: Path = Field(default=Path(".folio"), description="folder of the embedded PostgreSQL")
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on")
@@ -40,11 +40,12 @@ class Settings(BaseSettings):
     start_timeout: PositiveFloat = Field(default=30.0, description="seconds that a command waits for its databases")
     request_timeout: PositiveFloat = Field(default=9.0, description="seconds within which a request is answered")
     max_body_size: PositiveInt = Field(default=1024 * 1024, description="bytes of a request's body at the most")
-    sweep_interval: PositiveFloat = Field(default=1.0, description="seconds between two looks for overdue holds")
+    sweep_interval: PositiveFloat = Field(default=1.0, description="seconds between two looks of a worker")
     max_requests: PositiveInt = Field(default=2000, description="requests served at once at the most, per worker")
     registrations_per_minute: int = Field(default=30, ge=0, description="for each address; 0 turns the limit off")
     wrong_keys_per_minute: int = Field(default=60, ge=0, description="for each address; 0 turns the limit off")
     trusted_proxies: str = Field(default="", description="addresses or networks whose X-Forwarded-For is believed")
+    failpoint: str | None = Field(default=None, description="for tests: where this process is killed")
     log_format: Literal["console", "json"] = Field(default="console", description="form of the log lines")
 
     @field_validator("main_database_url", "catalog_database_url")

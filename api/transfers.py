@@ -201,8 +201,7 @@ async def create_batch(
         main,
         response,
         key=key.required(caller, new),
-        kind="batch",
-        model=Batch if new.atomic else Outcomes,
+        memory=idempotency.AsAnswered("batch", Batch if new.atomic else Outcomes),
         lock=partial(ledger.lock, ids=list(chain.from_iterable(order.account_ids for order in orders))),
         make=make,
     )
@@ -218,6 +217,7 @@ async def create_batch(
         "transfer_not_found",
         "not_owner",
         "already_reversed",
+        "pays_purchase",
         "idempotency_key_missing",
         "idempotency_key_reused",
         *problems.PAYMENT,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import email_validator
 import iso4217
-from fastapi import Path
+from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
 
 from repositories.ledger import MAXIMUM
@@ -108,6 +108,12 @@ Amount = Annotated[int, Field(ge=1, le=MAXIMUM, description="in minor units of t
 Balance = Annotated[int, Field(ge=-MAXIMUM, le=MAXIMUM, description="in minor units of the currency")]
 PathId = Annotated[int, BeforeValidator(_digits), Path(ge=1, le=MAXIMUM, examples=[1])]
 Digits = BeforeValidator(_digits)
+OfUser = Annotated[int | None, Digits, Query(ge=1, le=MAXIMUM, description="of this user")]
+Words = Annotated[
+    str | None,
+    Query(min_length=1, max_length=200, description="words, as in a search box"),
+    AfterValidator(lambda words: words and no_nul(words)),
+]
 Time = Annotated[
     datetime,
     BeforeValidator(_instant),
@@ -119,5 +125,6 @@ Email = Annotated[str, AfterValidator(_email), Field(max_length=254, examples=["
 Currency = Annotated[str, AfterValidator(_currency), Field(examples=["EUR"])]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_one_line)]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_one_line)]
+LongText = Annotated[str, StringConstraints(max_length=100_000), AfterValidator(no_nul)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=100_000), AfterValidator(no_nul)]
 Description = Annotated[str, StringConstraints(max_length=500), AfterValidator(no_nul)]

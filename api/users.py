@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from api import problems
-from api.dependencies import Anyone, AppSettings, Main, Member, Users, Writer, limit
+from api.dependencies import Anyone, AppSettings, Databases, InBackground, Main, Member, Users, Writer, limit
 from api.etags import UNCHANGED, Match, NoneMatch, etag
 from api.json_bodies import JsonRoute
 from api.pages import Page, PageOf, by_time
@@ -17,6 +17,8 @@ from repositories import ledger, units
 from repositories.accounts import AccountRepository
 from repositories.api_keys import ApiKeyRepository
 from repositories.posts import PostRepository
+from repositories.products import ProductRepository
+from repositories.purchases import PurchaseRepository
 from repositories.statements import Connection
 from repositories.users import User as UserRow
 from repositories.users import UserRepository
@@ -163,9 +165,11 @@ async def update_me(change: UserChange, caller: Writer, main: Main, response: Re
     "/users/me",
     status_code=204,
     summary="Leave",
-    responses=answers("balance_not_zero", "precondition_required", "precondition_failed", *problems.WRITES),
+    responses=answers(
+        "purchases_pending", "balance_not_zero", "precondition_required", "precondition_failed", *problems.WRITES
+    ),
 )
-async def delete_me(caller: Writer, main: Main, match: Match) -> None:
+async def delete_me(caller: Writer, main: Main, databases: Databases, background: InBackground, match: Match) -> None:
     """Leave: keys revoked, accounts closed, posts removed, e-mail erased, the username retired; the ledger stays."""
 
     async def work(connection: Connection) -> None:
@@ -173,6 +177,8 @@ async def delete_me(caller: Writer, main: Main, match: Match) -> None:
         user = _found(await users.lock(id=caller.user_id))
         match.check(user.version)
         owned = await ledger.lock_owned(connection, owner_id=user.id)
+        if await PurchaseRepository(connection).unfinished_of(user_id=user.id):
+            raise Problem("purchases_pending", "Something that you buy or sell is not at its end yet.")
         if any(account.balance or account.held for account in owned.values()):
             raise Problem("balance_not_zero", "Empty your accounts first.")
         await AccountRepository(connection).close_owned(owner_id=user.id)
@@ -181,6 +187,14 @@ async def delete_me(caller: Writer, main: Main, match: Match) -> None:
         await users.delete(id=user.id)
 
     await units.run(main, work)
+    await main.give_back()
+    await background.run("take_off_sale", _take_off_sale(databases, caller.user_id))
+
+
+async def _take_off_sale(databases: Databases, seller_id: int) -> None:
+    """Archive what a user who has left was selling. While the catalog is away it stays listed; nobody can buy it."""
+    async with databases["catalog"].checkout() as catalog:
+        await ProductRepository(catalog.connection).archive_by_seller(seller_id=seller_id)
 
 
 def _found(user: UserRow | None) -> UserRow:
