@@ -138,6 +138,13 @@ async def sql(databases: dict[str, str]) -> AsyncIterator[psycopg.AsyncConnectio
 
 
 @pytest.fixture
+async def catalog(databases: dict[str, str]) -> AsyncIterator[psycopg.AsyncConnection[psycopg.rows.TupleRow]]:
+    """A connection to the catalog that has nothing to do with the application."""
+    async with await psycopg.AsyncConnection.connect(databases["catalog"], autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
 def world(sql: psycopg.AsyncConnection[psycopg.rows.TupleRow]) -> World:
     """People and accounts, put in with raw SQL."""
     return World(sql)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import psycopg
 from psycopg.rows import TupleRow
 
+Connection = psycopg.AsyncConnection[TupleRow]
+
 
 @dataclass(frozen=True)
 class Person:
@@ -30,7 +32,7 @@ class Person:
 class World:
     """What stands in the main database of a test."""
 
-    def __init__(self, connection: psycopg.AsyncConnection[TupleRow]) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
     async def person(self, username: str, *, role: str = "member", read_only: bool = False) -> Person:
@@ -103,3 +105,16 @@ class World:
         return [
             await self.value("SELECT balance FROM accounts WHERE id = %s", account_id) for account_id in account_ids
         ]
+
+
+async def a_product(catalog: Connection, seller: Person, account_id: int, *, price: int = 10, stock: int = 5) -> int:
+    """Put a product in, sold for euros, and return its id."""
+    cursor = await catalog.execute(
+        "INSERT INTO products (seller_id, account_id, name, description, price, currency, stock)"
+        " VALUES (%s, %s, 'Notebook', 'A folio of 96 leaves.', %s, 'EUR', %s) RETURNING id",
+        (seller.id, account_id, price, stock),
+    )
+    row = await cursor.fetchone()
+    assert row is not None
+    value: int = row[0]
+    return value

@@ -16,7 +16,7 @@ from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi.checks import content_type_conformance, status_code_conformance
 
 from tests.serving.launcher import PATIENCE
-from tests.world import Person, World
+from tests.world import Connection, Person, World, a_product
 
 EXAMPLES = 3
 """For each operation, right and wrong: a minute's work."""
@@ -26,18 +26,20 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance]
 # The server's thread draws random numbers of its own meanwhile.
 @pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 @pytest.mark.parametrize("mode", GenerationMode)
-async def test_no_generated_request_finds_a_mistake(address: str, world: World, mode: GenerationMode) -> None:
+async def test_no_generated_request_finds_a_mistake(
+    address: str, world: World, catalog: Connection, mode: GenerationMode
+) -> None:
     """A member's requests: no 5xx, every status and content type documented; each operation by a fresh member."""
     schema = schemathesis.openapi.from_url(f"{address}/openapi.json", timeout=PATIENCE)
     found = [result.ok() for result in schema.get_all_operations() if not isinstance(result, Err)]
-    assert len(found) >= 29
+    assert len(found) >= 39
     members = []
     for number in range(1, len(found) + 1):
         # What is theirs has the same number as they: well-formed requests for it find it.
         member = await world.person(f"member{number}")
         post = "INSERT INTO posts (author_id, title, content) VALUES (%s, 't', 'c') RETURNING id"
         owned = (await world.account(member, minimum=None), await world.value(post, member.id))
-        assert owned == (member.id, member.id)
+        assert (*owned, await a_product(catalog, member, member.id)) == (member.id,) * 3
         members.append(member)
     statuses: set[int] = set()
     for operation, member in zip(found, members, strict=True):
