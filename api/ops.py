@@ -24,7 +24,9 @@ class CheckFound(Representation):
     name: str
     rows: list[dict[str, Any]]
     in_flight: list[dict[str, Any]] | None = Field(
-        default=None, description="across the databases: what is not at its end, and so not a break"
+        default=None,
+        exclude_if=lambda found: found is None,
+        description="across the databases: what is not at its end, and so not a break",
     )
 
 

@@ -44,6 +44,7 @@ async def test_each_contradiction_is_found_with_the_purchase_it_is_about(busy: S
     assert row["purchase_id"] in {1, 2, 3, 99}
     assert row.keys() >= {"purchase", "reservation"}
     assert [check["name"] for check in audit["checks"] if check["rows"]] == ["both/purchases"]
+    assert all(check.keys() == {"name", "rows"} for check in audit["checks"][1:])
 
 
 async def test_what_is_under_way_is_no_contradiction_and_is_named(busy: Shop) -> None:
