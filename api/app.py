@@ -82,6 +82,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             _end_with_parent(),
             workers.sweep(app.state.databases["main"], settings.sweep_interval),
             workers.finish_purchases(app.state.databases, settings.sweep_interval),
+            workers.finish_leaving(app.state.databases, settings.sweep_interval),
         ):
             stack.push_async_callback(workers.stop, asyncio.create_task(worker))
         yield

@@ -6,7 +6,6 @@ The same request is the same method, path and parsed body: neither white space n
 import hashlib
 import json
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Annotated, Any, Generic, Protocol, TypeVar
 
 from fastapi import Depends, Header, Request, Response
@@ -119,16 +118,17 @@ async def once(
 
     `make` gets what `lock` returned. The key is looked for between the two. Not `final`: the answer waits for more.
     """
-    work = partial(_once, key=key, memory=memory, make=make, lock=lock)
-    outcome, replayed = await units.run(main, work, keyed=key is not None, final=final)
-    mark(response, replayed=replayed)
+    run = _Once(key, memory, make, lock)
+    outcome = await units.run(main, run.work, keyed=key is not None, final=final)
+    mark(response, replayed=run.replayed)
     if isinstance(outcome, Refusal):
         raise refuse(outcome, response)
     return outcome
 
 
 def mark(response: Response, *, replayed: bool) -> None:
-    """Say that an answer was given before."""
+    """Say whether an answer was given before."""
+    del response.headers["Idempotency-Replayed"]
     if replayed:
         response.headers["Idempotency-Replayed"] = "true"
 
@@ -144,28 +144,39 @@ def refuse(refusal: Refusal, response: Response) -> Problem:
     return Problem(members.pop("code"), members.pop("detail"), headers=dict(response.headers), **members)
 
 
-async def _once(
-    connection: Connection,
-    *,
-    key: Key | None,
-    memory: Memory[Made],
-    make: Callable[[Connection, Any], Awaitable[Made | Refusal]],
-    lock: Callable[[Connection], Awaitable[Any]],
-) -> tuple[Made | Refusal, bool]:
-    locked = await lock(connection)
-    if key is None:
-        return await make(connection, locked), False
-    if (before := await earlier(connection, key, memory)) is not None:
-        return before, True
-    made = await make(connection, locked)
-    if isinstance(made, Refusal):
-        if made.decided:
+class _Once(Generic[Made]):
+    """The work of `once`, which may be run again after a COMMIT that was not confirmed."""
+
+    def __init__(
+        self,
+        key: Key | None,
+        memory: Memory[Made],
+        make: Callable[[Connection, Any], Awaitable[Made | Refusal]],
+        lock: Callable[[Connection], Awaitable[Any]],
+    ) -> None:
+        self.replayed = False
+        """Whether another request was answered under the key, and not an earlier run of this one."""
+        self._kept = False
+        self._key, self._memory, self._make, self._lock = key, memory, make, lock
+
+    async def work(self, connection: Connection) -> Made | Refusal:
+        """Lock, look for the key, make, and keep what was made with the key."""
+        locked = await self._lock(connection)
+        key = self._key
+        if key is None:
+            return await self._make(connection, locked)
+        if (before := await earlier(connection, key, self._memory)) is not None:
+            self.replayed = not self._kept
+            return before
+        made = await self._make(connection, locked)
+        if not isinstance(made, Refusal):
+            resource_id, answer = self._memory.keep(made)
+            keys = IdempotencyKeyRepository(connection)
+            await keys.insert(key=key, kind=self._memory.kind, resource_id=resource_id, answer=answer)
+        elif made.decided:
             await ledger.keep_refusal(connection, key, made)
-        return made, False
-    resource_id, answer = memory.keep(made)
-    keys = IdempotencyKeyRepository(connection)
-    await keys.insert(key=key, kind=memory.kind, resource_id=resource_id, answer=answer)
-    return made, False
+        self._kept = True
+        return made
 
 
 async def earlier(connection: Connection, key: Key, memory: Memory[Made]) -> Made | Refusal | None:

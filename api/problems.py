@@ -41,7 +41,7 @@ CODES: dict[str, tuple[int, str]] = {
     "hold_not_active": (409, "The hold is over"),
     "hold_expired": (409, "The hold has expired"),
     "already_reversed": (409, "The transfer was reversed already"),
-    "pays_purchase": (409, "The transfer pays a purchase"),
+    "pays_purchase": (409, "The transfer belongs to a purchase"),
     "already_refunded": (409, "The purchase was refunded already"),
     "purchase_not_completed": (409, "The purchase is not completed"),
     "price_changed": (409, "The product has another price"),

@@ -124,12 +124,13 @@ async def create_product(
     await idempotency.once(main, response, key=claimed, memory=memory, make=claim, final=False)
     await main.give_back()
 
-    async def work(connection: Connection) -> ProductRow:
+    async def work(connection: Connection) -> tuple[ProductRow, bool]:
         products = ProductRepository(connection)
         return await products.insert(seller_id=caller.user_id, key=name, **new.model_dump())
 
     async with databases["catalog"].checkout() as catalog:
-        row = await units.run(catalog, work, keyed=claimed is not None)
+        row, made = await units.run(catalog, work, keyed=claimed is not None)
+    idempotency.mark(response, replayed=not made)
     # As it was first answered, whatever became of it since.
     product = Product.model_validate(
         vars(row) | new.model_dump() | {"version": 1, "updated_at": row.created_at, "archived_at": None}

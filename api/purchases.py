@@ -88,6 +88,7 @@ ACCEPTED: dict[int | str, dict[str, Any]] = {
     responses=ACCEPTED
     | answers(
         "product_not_found",
+        "product_archived",
         "price_changed",
         "out_of_stock",
         "idempotency_key_missing",

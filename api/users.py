@@ -13,11 +13,10 @@ from api.json_bodies import JsonRoute
 from api.pages import Page, PageOf, by_time
 from api.problems import Problem, answers
 from api.types import Body, Change, Email, Id, PathId, Representation, Time, Username, fold
-from repositories import ledger, units
+from repositories import leaving, ledger, units
 from repositories.accounts import AccountRepository
 from repositories.api_keys import ApiKeyRepository
 from repositories.posts import PostRepository
-from repositories.products import ProductRepository
 from repositories.purchases import PurchaseRepository
 from repositories.statements import Connection
 from repositories.users import User as UserRow
@@ -188,13 +187,8 @@ async def delete_me(caller: Writer, main: Main, databases: Databases, background
 
     await units.run(main, work)
     await main.give_back()
-    await background.run("take_off_sale", _take_off_sale(databases, caller.user_id))
-
-
-async def _take_off_sale(databases: Databases, seller_id: int) -> None:
-    """Archive what a user who has left was selling. While the catalog is away it stays listed; nobody can buy it."""
-    async with databases["catalog"].checkout() as catalog:
-        await ProductRepository(catalog.connection).archive_by_seller(seller_id=seller_id)
+    # At once where that can be; a worker sees to it once more.
+    await background.run("take_off_sale", leaving.take_off_sale(databases, seller_ids=[caller.user_id]))
 
 
 def _found(user: UserRow | None) -> UserRow:

@@ -11,14 +11,16 @@ from typing import Any
 import psycopg
 import structlog
 
-from repositories import deadlines, holding, purchasing, units
-from repositories.errors import Fault, fault
+from repositories import deadlines, holding, leaving, purchasing, units
+from repositories.errors import DeadlineExceeded, Fault, fault
 from repositories.pools import Database
 
 log = structlog.get_logger()
 
 ANSWERING = 0.5
 """Seconds before its deadline at which a request answers, however far its work is."""
+TIMEOUT = 120.0
+"""Seconds for a piece of work: against a database that swallows everything only the client's own clock helps."""
 
 
 async def sweep(main: Database, interval: float) -> None:
@@ -34,6 +36,11 @@ async def sweep(main: Database, interval: float) -> None:
 async def finish_purchases(databases: Mapping[str, Database], interval: float) -> None:
     """Finish purchases that nobody is at work on, for ever, whoever began them."""
     await _repeat("finish_purchases", partial(purchasing.finish_abandoned, databases), interval)
+
+
+async def finish_leaving(databases: Mapping[str, Database], interval: float) -> None:
+    """Take off sale what users were selling who left, for ever."""
+    await _repeat("finish_leaving", partial(leaving.finish_leaving, databases), interval)
 
 
 async def stop(worker: asyncio.Task[None]) -> None:
@@ -61,11 +68,13 @@ class Background:
         await asyncio.wait({task}, timeout=max(0.0, deadlines.remaining(math.inf) - ANSWERING))
 
     async def stop(self, seconds: float) -> None:
-        """Let what is under way end by itself for a while, and then end it."""
+        """Let what is under way end by itself for a while, and then end it, in as long again at the most."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
-        for task in tuple(self._tasks):
-            await stop(task)
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
 
 
 async def _repeat(name: str, work: Callable[[], Awaitable[int]], interval: float) -> None:
@@ -83,7 +92,11 @@ async def _all(work: Callable[[], Awaitable[int]]) -> None:
 
 async def _logged(name: str, work: Awaitable[None]) -> None:
     try:
-        await work
+        with deadlines.within(TIMEOUT):
+            async with asyncio.timeout(TIMEOUT):
+                await work
+    except TimeoutError:
+        log.warning(name, code=DeadlineExceeded.code, error="A database kept it waiting.")
     except (Fault, psycopg.Error) as error:
         known = fault(error) if isinstance(error, psycopg.Error) else error
         log.warning(name, code=known.code, error=str(error))

@@ -1,8 +1,8 @@
 """The ledger's decisions: what is transferred and reversed, and what is refused and why.
 
-A unit of work locks the accounts, then the hold, then looks for the key, then decides, then writes: one lock order,
-and an earlier answer wins over any refusal (TRAPS 6 and 7). A refusal that was decided under the locks is kept with
-its key. Every decision stands on locked rows only, and is made by `judge`.
+A unit of work locks the accounts, then the hold or purchase, looks for the key, decides, and then writes: one lock
+order, and an earlier answer wins over any refusal (TRAPS 6 and 7). A refusal that was decided under the locks is kept
+with its key. Every decision stands on locked rows only, and is made by `judge`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -195,9 +195,11 @@ async def _taken_back(connection: Connection, original: Receipt) -> Refusal | No
     reversal_id = await TransferRepository(connection).find_reversal(id=original.id)
     if reversal_id is not None:
         return Refusal("already_reversed", f"Transfer {reversal_id} reversed it.")
-    purchase_id = await PurchaseRepository(connection).find_paid(transfer_id=original.id)
+    purchase_id = await PurchaseRepository(connection).find_paid(transfer_id=original.reverses_id or original.id)
     if purchase_id is not None:
-        return Refusal("pays_purchase", f"It pays purchase {purchase_id}: refund that.")
+        return Refusal(
+            "pays_purchase", f"It belongs to purchase {purchase_id}, which is refunded as a whole, for good."
+        )
     return None
 
 

@@ -1,5 +1,6 @@
 """Products: what users sell, public to read until it is archived. They are in the catalog, the money is not."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -53,8 +54,11 @@ class ProductRepository:
         currency: str,
         stock: int,
         key: str | None,
-    ) -> Product:
-        """Put a product up for sale, or return as it is now the one that the seller made under this key."""
+    ) -> tuple[Product, bool]:
+        """Put a product up for sale, or find, as it is now, the one that the seller made under this key.
+
+        The second says whether it was made.
+        """
         made = await INSERT.maybe(
             self._connection,
             Product,
@@ -68,8 +72,8 @@ class ProductRepository:
             idempotency_key=key,
         )
         if made is not None:
-            return made
-        return await FIND.one(self._connection, Product, seller_id=seller_id, idempotency_key=key)
+            return made, True
+        return await FIND.one(self._connection, Product, seller_id=seller_id, idempotency_key=key), False
 
     async def get(self, *, id: int) -> Product | None:
         """Return the product, archived or not, or None."""
@@ -105,6 +109,6 @@ class ProductRepository:
         """Take a locked product off sale; once."""
         await ARCHIVE.run(self._connection, id=id)
 
-    async def archive_by_seller(self, *, seller_id: int) -> None:
-        """Take everything off sale that a user who left was selling."""
-        await ARCHIVE_BY_SELLER.run(self._connection, seller_id=seller_id)
+    async def archive_by_seller(self, *, seller_ids: Sequence[int]) -> None:
+        """Take everything off sale that users who left were selling."""
+        await ARCHIVE_BY_SELLER.run(self._connection, seller_ids=seller_ids)

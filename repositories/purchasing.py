@@ -11,17 +11,19 @@ Every step is one unit of work, idempotent by the purchase's id, and holds a con
 Whoever takes a purchase up goes on from where it stands: the request that began it, or any worker after its lease.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
 from repositories import ledger, units
+from repositories.errors import DeadlineExceeded
 from repositories.failpoints import reach
 from repositories.ledger import Refusal
 from repositories.pools import Database
 from repositories.products import Product
-from repositories.purchases import Purchase, PurchaseRepository
+from repositories.purchases import LEASED, Purchase, PurchaseRepository
 from repositories.reservations import ReservationRepository
 from repositories.statements import Connection
 from repositories.transfers import Order
@@ -30,7 +32,9 @@ Result = TypeVar("Result")
 Locked = tuple[Purchase, ledger.Accounts]
 
 LEASES = 10
-"""Purchases that a worker leases at a time: it finishes them one after the other, well within their lease."""
+"""Purchases that a worker leases at a time, and finishes one after the other."""
+TIMEOUT = float(LEASED)
+"""Seconds in which a saga gets as far as it gets: nobody is at work on a purchase for longer than it is leased."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,10 @@ async def begin(connection: Connection, accounts: ledger.Accounts, *, wanted: Wa
     """Hold the money of a purchase over locked accounts; nothing is held where it is refused."""
     product = wanted.product
     conflict = None
-    if wanted.price not in {None, product.price}:
+    payee = accounts.get(product.account_id)
+    if payee is not None and payee.owner_id != product.seller_id:
+        conflict = Refusal("product_archived", f"Account {payee.id} is not the seller's any more.")
+    elif wanted.price not in {None, product.price}:
         conflict = Refusal("price_changed", f"Product {product.id} costs {product.price} now.")
     refusal = ledger.judge_promise(wanted.order, accounts, conflict)
     if refusal is not None:
@@ -117,7 +124,14 @@ class Saga:
         self.purchase = purchase
 
     async def finish(self) -> None:
-        """Take every step that is left. Fault where a database is away: the next one to lease it goes on."""
+        """Take every step that is left. Fault where a database is away or too slow: who leases it next goes on."""
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                await self._take_steps()
+        except TimeoutError:
+            raise DeadlineExceeded("A database kept a purchase waiting.") from None
+
+    async def _take_steps(self) -> None:
         if self.purchase.status == "pending":
             reserved = await self._step("catalog", "reserve", self._reserve)
             self.purchase = await self._step("main", "decide", partial(self._decide, reserved=reserved))
@@ -183,7 +197,10 @@ class Saga:
 
 
 async def finish_abandoned(databases: Mapping[str, Database]) -> int:
-    """Lease purchases that nobody is at work on, whoever began them, and finish them; return how many."""
+    """Lease purchases that nobody is at work on, whoever began them, and finish them; return how many.
+
+    One that cannot be finished keeps no other waiting: the first error is raised after all were tried.
+    """
 
     async def lease(connection: Connection) -> list[Purchase]:
         purchases = PurchaseRepository(connection)
@@ -192,6 +209,12 @@ async def finish_abandoned(databases: Mapping[str, Database]) -> int:
 
     async with databases["main"].checkout() as checkout:
         leased = await units.run(checkout, lease)
+    errors: list[Exception] = []
     for purchase in leased:
-        await Saga(databases, purchase).finish()
+        try:
+            await Saga(databases, purchase).finish()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised below
+            errors.append(error)
+    if errors:
+        raise errors[0]
     return len(leased)

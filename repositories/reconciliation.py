@@ -30,7 +30,7 @@ async def compare(
         connections.connect(conninfos["catalog"], budgets=budgets) as catalog,
     ):
         breaks, in_flight = await _purchases(main, catalog, limit)
-        return (breaks + await _orphans(main, catalog))[:limit], in_flight
+        return (breaks + await _orphans(main, catalog, limit))[:limit], in_flight
 
 
 async def _purchases(main: Connection, catalog: Connection, limit: int) -> tuple[list[Row], list[Row]]:
@@ -42,11 +42,12 @@ async def _purchases(main: Connection, catalog: Connection, limit: int) -> tuple
         found = await _reservations(catalog, page)
         for purchase in page:
             if not purchase.finished:
-                in_flight.append({"purchase_id": purchase.id, "status": purchase.status})
+                if len(in_flight) < limit:
+                    in_flight.append({"purchase_id": purchase.id, "status": purchase.status})
             elif _contradicts(purchase, found.get(purchase.id)):
                 breaks += await _again(main, catalog, purchase)
         page = await _page(main, page[-1].id, PAGE)
-    return breaks, in_flight[:limit]
+    return breaks, in_flight
 
 
 async def _again(main: Connection, catalog: Connection, purchase: Compared) -> list[Row]:
@@ -66,12 +67,12 @@ async def _again(main: Connection, catalog: Connection, purchase: Compared) -> l
     return [row]
 
 
-async def _orphans(main: Connection, catalog: Connection) -> list[Row]:
+async def _orphans(main: Connection, catalog: Connection, limit: int) -> list[Row]:
     """Read every reservation, and return those of no purchase: a purchase is committed before its reservation."""
     orphans: list[Row] = []
     reservations = ReservationRepository(catalog)
     page = await reservations.list_after(after_id=0, limit=PAGE)
-    while page:
+    while page and len(orphans) < limit:
         known = await PurchaseRepository(main).known(ids=[row.purchase_id for row in page])
         orphans += [
             {"purchase_id": row.purchase_id, "purchase": None, "reservation": row.status}

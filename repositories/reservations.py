@@ -1,6 +1,6 @@
 """Reservations: what purchases took of the stock. Each step may be run again, late or twice, and changes nothing then.
 
-The product is locked first, so that the steps of one purchase never meet half-done.
+Reserving and releasing lock the product first, so that the two never meet half-done; confirming changes no stock.
 """
 
 from collections.abc import Iterable
@@ -38,10 +38,12 @@ class ReservationRepository:
         Where the reservation was released already, its tombstone says so, and nothing is taken.
         """
         product = await ProductRepository(self._connection).lock(id=product_id)
+        if product is None:
+            return False  # a catalog that lost it: the audit will say so
         found = await self._get(purchase_id)
         if found is not None:
             return found.status in {"reserved", "confirmed"}
-        there = product is not None and product.archived_at is None and product.stock >= quantity
+        there = product.archived_at is None and product.stock >= quantity
         await self._insert(purchase_id, product_id, quantity, "reserved" if there else "refused")
         return there
 
@@ -51,7 +53,8 @@ class ReservationRepository:
 
     async def release(self, *, purchase_id: int, product_id: int, quantity: int) -> None:
         """Give back what was taken, once; where nothing was yet, leave a tombstone, so that nothing ever is."""
-        await ProductRepository(self._connection).lock(id=product_id)
+        if await ProductRepository(self._connection).lock(id=product_id) is None:
+            return
         if await self._get(purchase_id) is None:
             await self._insert(purchase_id, product_id, quantity, "released")
         else:

@@ -1,5 +1,7 @@
 """Users: who publishes, sells and pays."""
 
+import builtins
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +17,8 @@ KEEP = statement("main/users/keep")
 UPDATE = statement("main/users/update")
 PROMOTE = statement("main/users/promote")
 DELETE = statement("main/users/delete")
+LIST_LEFT = statement("main/users/list_left")
+SET_OFF_SALE = statement("main/users/set_off_sale")
 
 
 @dataclass(frozen=True)
@@ -87,3 +91,11 @@ class UserRepository:
     async def delete(self, *, id: int) -> None:
         """Let a locked user leave; their keys, accounts and posts are their repositories' to end."""
         await DELETE.run(self._connection, id=id)
+
+    async def list_left(self, *, age: int, limit: int) -> builtins.list[int]:
+        """Return the ids of users who left `age` seconds ago or earlier and may still have something on sale."""
+        return await LIST_LEFT.values(self._connection, age=age, limit=limit)
+
+    async def set_off_sale(self, *, ids: Iterable[int]) -> None:
+        """Note that everything of users who left is off sale for good."""
+        await SET_OFF_SALE.run(self._connection, ids=list(ids))

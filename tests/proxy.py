@@ -30,6 +30,10 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self._port = 0
         self.trouble = Trouble.NONE
+        self.passing = 0
+        """How many COMMITs pass before one meets the trouble."""
+        self.swallowing = False
+        """Whether everything that is sent disappears."""
         self.committing = asyncio.Event()
         """A COMMIT was met by trouble."""
         self.release = asyncio.Event()
@@ -79,10 +83,13 @@ class Proxy:
     ) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
-                if COMMIT in data and self.trouble is not Trouble.NONE:
+                if COMMIT in data and self.trouble is not Trouble.NONE and self.passing:
+                    self.passing -= 1
+                    server.write(data)
+                elif COMMIT in data and self.trouble is not Trouble.NONE:
                     trouble, self.trouble = self.trouble, Trouble.NONE
                     await self._meet(trouble, data, server, client, deaf)
-                elif not deaf.is_set():
+                elif not (deaf.is_set() or self.swallowing):
                     server.write(data)
         if not deaf.is_set():
             server.close()

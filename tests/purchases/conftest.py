@@ -96,6 +96,12 @@ class Shop:
         return bool(audit["ok"]) and audit["checks"][0]["in_flight"] == []
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine may be busy; a test about time sets its own."""
+    monkeypatch.setattr(purchasing, "TIMEOUT", 60.0)
+
+
 @pytest.fixture
 async def shop(client: httpx.AsyncClient, app: FastAPI, world: World, catalog: Connection) -> Shop:
     return await Shop(client, app, world, catalog).open()

@@ -1,6 +1,7 @@
 """A database that is away before, between and after the steps: an honest answer, and nothing lost or done twice."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -9,7 +10,11 @@ from fastapi import FastAPI
 from api import workers
 from api.settings import Settings
 from repositories import purchasing, units
+from repositories.errors import DatabaseUnavailable, DeadlineExceeded
+from repositories.pools import Database
+from repositories.purchases import PurchaseRepository
 from repositories.reservations import ReservationRepository
+from repositories.statements import Connection
 from tests.api.expect import contents, found, problem
 from tests.proxy import Trouble
 from tests.purchases.conftest import FUNDS, PRICE, STOCK, Network, Shop
@@ -116,22 +121,39 @@ async def test_with_the_catalog_away_after_the_decision_a_worker_tells_it(
     assert await shop.clean()
 
 
-@pytest.mark.parametrize("database", ["main", "catalog"])
 @pytest.mark.parametrize("trouble", [Trouble.CUT_BEFORE, Trouble.CUT_AFTER])
-async def test_a_lost_commit_of_any_step_is_found_out(
-    shop: Shop, networks: dict[str, Network], database: str, trouble: Trouble, after_the_hold: Callable[[Cutting], None]
+@pytest.mark.parametrize(
+    ("database", "passing"),
+    [("main", 0), ("catalog", 0), ("main", 1), ("catalog", 1), ("main", 2)],
+    ids=["hold", "reserve", "decide", "confirm", "finish"],
+)
+async def test_a_lost_commit_of_any_step_of_a_purchase_is_found_out(
+    shop: Shop, networks: dict[str, Network], database: str, passing: int, trouble: Trouble
 ) -> None:
-    """The step is run again and finds what it did: one payment, one reservation."""
-
-    async def cut() -> None:
-        networks[database].between.trouble = trouble
-
-    after_the_hold(cut)
+    """The step is run again and finds what it did: one payment, one reservation, one answer."""
+    networks[database].between.trouble, networks[database].between.passing = trouble, passing
     answer = await shop.buy()
     assert networks[database].between.committing.is_set()
-    if answer.status_code != 201:
-        assert await shop.work() == 1
+    assert found(answer, 201)["status"] == "completed"
+    assert "Idempotency-Replayed" not in answer.headers
     assert (await shop.money(), await shop.stock()) == ((FUNDS - PRICE, 0, PRICE), STOCK - 1)
+    assert await shop.clean()
+
+
+@pytest.mark.parametrize("trouble", [Trouble.CUT_BEFORE, Trouble.CUT_AFTER])
+@pytest.mark.parametrize(
+    ("database", "passing"), [("main", 0), ("catalog", 0), ("main", 1)], ids=["refund", "release", "finish"]
+)
+async def test_a_lost_commit_of_any_step_of_a_refund_is_found_out(
+    shop: Shop, networks: dict[str, Network], database: str, passing: int, trouble: Trouble
+) -> None:
+    """Paid back once, given back once."""
+    made = found(await shop.buy(), 201)
+    networks[database].between.trouble, networks[database].between.passing = trouble, passing
+    answer = await shop.refund(made)
+    assert networks[database].between.committing.is_set()
+    assert found(answer, 201)["status"] == "refunded"
+    assert (await shop.money(), await shop.stock()) == ((FUNDS, 0, 0), STOCK)
     assert await shop.clean()
 
 
@@ -162,6 +184,55 @@ async def test_a_catalog_that_swallows_everything_does_not_keep_the_answer(
     assert await shop.clean()
 
 
+async def test_a_saga_that_is_swallowed_gives_its_connection_back(
+    shop: Shop, networks: dict[str, Network], databases_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No server's timeout speaks against a network that swallows everything: the saga has a deadline of its own."""
+    async with databases_of["catalog"].checkout():
+        pass  # a connection is there
+    networks["catalog"].between.swallowing = True
+    monkeypatch.setattr(purchasing, "TIMEOUT", 1.0)
+    async with databases_of["main"].checkout() as main:
+        made = await PurchaseRepository(main.connection).insert(
+            buyer_id=shop.bob.id,
+            product_id=shop.product,
+            quantity=1,
+            unit_price=PRICE,
+            account_id=shop.purse,
+            payee_account_id=shop.till,
+        )
+    with pytest.raises(DeadlineExceeded):
+        await purchasing.Saga(databases_of, made).finish()
+    assert databases_of["catalog"]._in_use == 0
+    networks["catalog"].between.swallowing = False
+    monkeypatch.setattr(purchasing, "TIMEOUT", 60.0)
+    assert await shop.work() == 1
+    assert await shop.clean()
+
+
+async def test_one_that_cannot_be_finished_keeps_no_other_waiting(
+    shop: Shop, databases_of: Any, after_the_hold: Callable[[Cutting], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker leases both; the first fails and is said to, the second is finished."""
+    reserve = ReservationRepository.reserve
+
+    async def never(self: ReservationRepository, **purchase: Any) -> bool:
+        if purchase["purchase_id"] in stuck:
+            raise DatabaseUnavailable
+        return await reserve(self, **purchase)
+
+    stuck = {1, 2}
+    monkeypatch.setattr(ReservationRepository, "reserve", never)
+    pending = [found(await shop.buy(), 202) for _ in range(2)]
+    stuck.remove(2)
+    with pytest.raises(DatabaseUnavailable):
+        await shop.work()
+    assert [(await shop.read(purchase))["status"] for purchase in pending] == ["pending", "completed"]
+    stuck.clear()
+    assert await shop.work() == 1
+    assert await shop.clean()
+
+
 async def test_a_product_whose_claim_was_kept_is_made_once_the_catalog_is_back(
     shop: Shop, networks: dict[str, Network], databases_of: Any
 ) -> None:
@@ -175,17 +246,27 @@ async def test_a_product_whose_claim_was_kept_is_made_once_the_catalog_is_back(
     assert len(found(await shop.client.get("/products"))["items"]) == 2
 
 
-async def test_reserving_needs_the_catalog_only(
-    shop: Shop, networks: dict[str, Network], databases_of: Any, monkeypatch: pytest.MonkeyPatch
+async def test_no_connection_is_held_while_the_other_database_is_waited_for(
+    shop: Shop, databases_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No connection of one pool is held while the other is waited for: main's are all free while the catalog works."""
-    reserve = ReservationRepository.reserve
-    free: list[int] = []
+    """In a purchase, a refund, a worker's round, and whatever is done to products."""
+    take = Database.take
+    taken: list[str] = []
 
-    async def watching(self: ReservationRepository, **purchase: Any) -> bool:
-        free.append(databases_of["main"]._in_use)
-        return await reserve(self, **purchase)
+    async def watching(self: Database, held: AsyncExitStack) -> Connection:
+        [other] = [database for database in databases_of.values() if database is not self]
+        assert other._in_use == 0, f"{self.name} is waited for with {other.name} in hand"
+        taken.append(self.name)
+        return await take(self, held)
 
-    monkeypatch.setattr(ReservationRepository, "reserve", watching)
-    found(await shop.buy(), 201)
-    assert free == [0]
+    monkeypatch.setattr(Database, "take", watching)
+    made = found(await shop.buy(), 201)
+    found(await shop.refund(made), 201)
+    body = {"name": "n", "price": 1, "currency": "EUR", "stock": 1, "account_id": shop.till}
+    path = (await shop.client.post("/products", json=body, headers=shop.ada.paying())).headers["Location"]
+    changing = shop.ada.headers | {"If-Match": "*"}
+    found(await shop.client.patch(path, json={"account_id": shop.till}, headers=changing))
+    assert (await shop.client.delete(path, headers=changing)).status_code == 204
+    assert (await shop.client.get(path, headers=shop.bob.headers)).status_code == 404
+    assert await shop.work() == 0
+    assert taken.count("catalog") >= 9

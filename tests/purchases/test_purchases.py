@@ -127,6 +127,19 @@ async def test_an_account_that_is_frozen_or_closed_meanwhile_rejects_the_purchas
     assert await shop.clean()
 
 
+async def test_an_account_that_is_not_the_sellers_any_more_is_paid_nothing(shop: Shop) -> None:
+    """An operator gave it to somebody else: the product cannot be bought until its seller names another."""
+    eve = await shop.world.person("eve")
+    change = {"owner_id": eve.id}
+    found(await shop.client.patch(f"/accounts/{shop.till}", json=change, headers=shop.root.headers))
+    problem(await shop.buy(), 409, "product_archived")
+    assert await pages(shop.client, "/purchases", shop.bob) == []
+    other = {"account_id": await shop.world.account(shop.ada)}
+    path = f"/products/{shop.product}"
+    found(await shop.client.patch(path, json=other, headers=shop.ada.headers | {"If-Match": "*"}))
+    found(await shop.buy(), 201)
+
+
 async def test_another_price_than_expected_is_refused(shop: Shop) -> None:
     """409 price_changed, kept with its key: the same price later is another request's business."""
     problem(await shop.buy(key="k", price=PRICE - 1), 409, "price_changed")
@@ -245,6 +258,10 @@ async def test_what_pays_a_purchase_is_refunded_and_not_reversed(shop: Shop) -> 
     problem(await shop.client.post(path, headers=shop.ada.paying()), 409, "pays_purchase")
     found(await shop.refund(made), 201)
     problem(await shop.client.post(path, headers=shop.ada.paying()), 409, "already_reversed")
+    refund = await shop.world.value("SELECT id FROM transfers WHERE reverses_id = %s", made["transfer_id"])
+    for who in (shop.bob, shop.root):
+        answer = await shop.client.post(f"/transfers/{refund}/reversal", headers=who.paying())
+        problem(answer, 409, "pays_purchase")
 
 
 async def test_10_refunds_at_once_are_one(shop: Shop) -> None:

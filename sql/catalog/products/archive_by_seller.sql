@@ -1,6 +1,6 @@
--- Take everything off sale that a user who left was selling.
+-- Take off sale what users who left were selling.
 --
--- $1 seller_id  bigint  users.id of the main database
+-- $1 seller_ids  bigint[]  users.id of the main database
 --
 -- Returns  none
 -- Index    products_seller_id_idx, products_pkey
@@ -8,7 +8,7 @@
 WITH /* catalog/products/archive_by_seller */ selling AS MATERIALIZED (
     SELECT id
     FROM products
-    WHERE seller_id = $1::bigint
+    WHERE seller_id = ANY($1::bigint[])
         AND archived_at IS NULL
     ORDER BY id
     FOR NO KEY UPDATE

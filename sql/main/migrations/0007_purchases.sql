@@ -33,7 +33,7 @@ CREATE INDEX purchases_buyer_id_idx ON purchases (buyer_id, created_at, id);
 CREATE INDEX purchases_payee_account_id_idx ON purchases (payee_account_id, created_at, id);
 -- purchases/bought
 CREATE INDEX purchases_product_id_idx ON purchases (buyer_id, product_id);
--- purchases/lease, purchases/count_unfinished, purchases/unfinished_of, audit/held
+-- purchases/lease, purchases/count_unfinished, purchases/unfinished_of
 CREATE INDEX purchases_unfinished_idx ON purchases (leased_until) WHERE NOT finished;
 COMMENT ON TABLE purchases IS 'Products bought. A purchase is decided here: by the commit that pays it or rejects it.';
 COMMENT ON COLUMN purchases.product_id IS 'products.id in the catalog.';
@@ -45,6 +45,11 @@ COMMENT ON COLUMN purchases.reason IS 'Why it was rejected: out_of_stock, accoun
 COMMENT ON COLUMN purchases.transfer_id IS 'The transfer that paid it; the one that reverses that one refunded it.';
 COMMENT ON COLUMN purchases.finished IS 'Whether the catalog knows the decision: until then a worker sees to it.';
 COMMENT ON COLUMN purchases.leased_until IS 'Until when somebody is at work on it; after that, any worker may lease it.';
+
+ALTER TABLE users ADD COLUMN off_sale boolean NOT NULL DEFAULT FALSE;
+-- users/list_left
+CREATE INDEX users_left_idx ON users (deleted_at) WHERE deleted_at IS NOT NULL AND NOT off_sale;
+COMMENT ON COLUMN users.off_sale IS 'Of a user who left: whether the catalog has taken everything of theirs off sale, for good.';
 
 CREATE VIEW sales AS
 SELECT
