@@ -27,12 +27,12 @@ async def test_killed_at_any_point_everything_is_decided_and_nothing_lost_or_don
         "FOLIO_REQUEST_TIMEOUT": "60",
     }
     market = await Market(settings).open()
-    with ExitStack() as doomed:
+    with ExitStack() as stack:
         for point in POINTS:
             await asyncio.to_thread(_be_killed, point, market)
         assert await market.undecided() == len(POINTS) - 1, "each but the first left something behind"
         killed = time.monotonic()
-        survivor = doomed.enter_context(service(settings))
+        survivor = stack.enter_context(service(settings))
         while await market.undecided():
             assert time.monotonic() - killed < DECIDED_WITHIN
             await asyncio.sleep(0.2)
@@ -40,6 +40,7 @@ async def test_killed_at_any_point_everything_is_decided_and_nothing_lost_or_don
             answer = survivor.http.post("/purchases", json=market.wanted, headers=market.buyer.paying(point))
             assert (answer.status_code, answer.json()["status"]) == (201, "completed"), (point, answer.text)
             assert ("Idempotency-Replayed" in answer.headers) == (point != "before hold")
+        assert survivor.end(signal.SIGTERM) == 0, "the workers stop cleanly"
     await market.holds(keys=len(POINTS))
 
 
