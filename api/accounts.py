@@ -88,8 +88,7 @@ async def create_account(
 @router.get("/accounts", summary="List accounts", responses=answers(*problems.OWN))
 async def list_accounts(caller: Member, accounts: Accounts, page: PageOf) -> Page[Account]:
     """List your accounts, newest first; operators see everybody's."""
-    owner_id = None if caller.role == "operator" else caller.user_id
-    rows = await accounts.list(owner_id=owner_id, before=page.position(), limit=page.rows)
+    rows = await accounts.list(owner_id=caller.reads, before=page.position(), limit=page.rows)
     return page.answer(rows, Account.model_validate, by_time)
 
 
@@ -144,7 +143,7 @@ async def visible(accounts: AccountRepository, id: int, caller: Caller) -> Accou
 
 
 def _shown(row: AccountRow | None, id: int, caller: Caller) -> AccountRow:
-    if row is None or not (caller.role == "operator" or row.owner_id == caller.user_id):
+    if row is None or not (caller.operator or row.owner_id == caller.user_id):
         raise Problem("account_not_found", f"There is no account {id}.")
     return row
 
@@ -153,7 +152,7 @@ def _check_rights(row: AccountRow, asked: dict[str, object], caller: Caller) -> 
     """Judge who asks: the owner names and closes, an operator sets owner and minimum, freezes and unfreezes."""
     owner_only = "name" in asked or asked.get("status") == "closed"
     operator_only = asked.keys() & {"owner_id", "minimum"} or asked.get("status") in {"open", "frozen"}
-    if operator_only and caller.role != "operator":
+    if operator_only and not caller.operator:
         raise Problem("operator_required", "Only an operator sets owner and minimum, freezes and unfreezes.")
     if owner_only and row.owner_id != caller.user_id:
         raise Problem("not_owner", "Only its owner names or closes an account.")

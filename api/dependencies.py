@@ -128,7 +128,7 @@ async def writer(caller: Annotated[Caller, Depends(authenticate)]) -> Caller:
 
 
 def _operator(caller: Caller) -> Caller:
-    if caller.role != "operator":
+    if not caller.operator:
         raise Problem("operator_required", "Only an operator may do this.")
     return caller
 

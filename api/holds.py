@@ -106,8 +106,7 @@ async def create_hold(new: NewHold, caller: Writer, main: Main, response: Respon
 @router.get("", summary="List holds", responses=answers(*problems.OWN))
 async def list_holds(caller: Member, holds: Holds, page: PageOf) -> Page[Hold]:
     """List holds from or to your accounts, newest first; operators see everybody's."""
-    owner_id = None if caller.role == "operator" else caller.user_id
-    rows = await holds.list(owner_id=owner_id, before=page.position(), limit=page.rows)
+    rows = await holds.list(owner_id=caller.reads, before=page.position(), limit=page.rows)
     return page.answer(rows, Hold.model_validate, by_time)
 
 
@@ -171,8 +170,7 @@ async def release_hold(id: PathId, caller: Writer, main: Main, response: Respons
 
     async def make(connection: Connection, locked: tuple[HoldRow, ledger.Accounts]) -> Hold | Refusal:
         _visible(locked[0], id, caller)
-        operator = caller.role == "operator"
-        return _show(await holding.release(connection, locked, ordered_by=caller.user_id, operator=operator))
+        return _show(await holding.release(connection, locked, ordered_by=caller.user_id, operator=caller.operator))
 
     return await idempotency.once(
         main,
@@ -197,7 +195,7 @@ def _there(row: HoldRow | None, id: int) -> HoldRow:
 def _visible(row: HoldRow | None, id: int, caller: Caller) -> HoldRow:
     """Return a hold that the caller may see; 404 for what is somebody else's as for what is not there."""
     own = row is not None and caller.user_id in {row.from_owner_id, row.to_owner_id}
-    return _there(row if own or caller.role == "operator" else None, id)
+    return _there(row if own or caller.operator else None, id)
 
 
 def _show(outcome: HoldRow | Refusal) -> Hold | Refusal:

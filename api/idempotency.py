@@ -12,7 +12,7 @@ from fastapi import Depends, Header, Request, Response
 from pydantic import BaseModel
 
 from api.problems import Problem
-from repositories import ledger, units
+from repositories import units
 from repositories.api_keys import Caller
 from repositories.idempotency_keys import IdempotencyKeyRepository, Kept, Key
 from repositories.ledger import Refusal
@@ -76,8 +76,8 @@ class Memory(Protocol[Made]):
 
     kind: str
 
-    def keep(self, made: Made, /) -> tuple[int | None, object]:
-        """Return the id of what was made and the answer to keep."""
+    def keep(self, made: Made, /) -> tuple[int | None, object] | None:
+        """Return the id of what was made and the answer to keep; None where it was written with its key."""
 
     async def recall(self, connection: Connection, kept: Kept, /) -> Made:
         """Return what was made."""
@@ -120,7 +120,17 @@ async def once(
     """
     run = _Once(key, memory, make, lock)
     outcome = await units.run(main, run.work, keyed=key is not None, final=final)
-    mark(response, replayed=run.replayed)
+    return _answer(outcome, response, replayed=run.replayed)
+
+
+async def repeated(main: Checkout, response: Response, *, key: Key, memory: Memory[Made]) -> Made | None:
+    """Show what a repeat gets, without any lock; None where the request is none; the Problem of a refusal."""
+    outcome = await _earlier(main.connection, key, memory)
+    return None if outcome is None else _answer(outcome, response, replayed=True)
+
+
+def _answer(outcome: Made | Refusal, response: Response, *, replayed: bool) -> Made:
+    mark(response, replayed=replayed)
     if isinstance(outcome, Refusal):
         raise refuse(outcome, response)
     return outcome
@@ -165,21 +175,22 @@ class _Once(Generic[Made]):
         key = self._key
         if key is None:
             return await self._make(connection, locked)
-        if (before := await earlier(connection, key, self._memory)) is not None:
+        if (before := await _earlier(connection, key, self._memory)) is not None:
             self.replayed = not self._kept
             return before
         made = await self._make(connection, locked)
-        if not isinstance(made, Refusal):
-            resource_id, answer = self._memory.keep(made)
-            keys = IdempotencyKeyRepository(connection)
-            await keys.insert(key=key, kind=self._memory.kind, resource_id=resource_id, answer=answer)
-        elif made.decided:
-            await ledger.keep_refusal(connection, key, made)
+        keys = IdempotencyKeyRepository(connection)
+        if isinstance(made, Refusal):
+            if made.decided:
+                answer = made.members() | {"request_id": key.request_id}
+                await keys.insert(key=key, kind="refusal", resource_id=None, answer=answer)
+        elif (kept := self._memory.keep(made)) is not None:
+            await keys.insert(key=key, kind=self._memory.kind, resource_id=kept[0], answer=kept[1])
         self._kept = True
         return made
 
 
-async def earlier(connection: Connection, key: Key, memory: Memory[Made]) -> Made | Refusal | None:
+async def _earlier(connection: Connection, key: Key, memory: Memory[Made]) -> Made | Refusal | None:
     """Return what a repeat gets, or None where the request is none; KeyReused for another request's key."""
     kept = await IdempotencyKeyRepository(connection).find(key=key)
     if kept is None:

@@ -1,7 +1,6 @@
 """Products over HTTP: public to read, changed by their sellers only. They are in the catalog, the money is not."""
 
 from dataclasses import replace
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Response
@@ -114,10 +113,10 @@ async def create_product(
     """Put a product up for sale, its proceeds for an account of yours."""
     claimed = key.key(caller, new)
     name = None if claimed is None else claimed.key
-    receives = partial(_receives, account_id=new.account_id, currency=new.currency, caller=caller)
 
     async def claim(connection: Connection, _: None) -> Claim | Refusal:
-        return await receives(connection) or Claim()
+        wrong = await _receives(connection, account_id=new.account_id, currency=new.currency, caller=caller)
+        return wrong or Claim()
 
     # The key belongs to the main database, where whatever else it may be used for is decided.
     memory = idempotency.AsAnswered("product", Claim)
@@ -271,7 +270,7 @@ async def _receives(connection: Connection, *, account_id: int, currency: str, c
 async def _may_still_read(databases: Databases, row: ProductRow, caller: Caller | None) -> bool:
     if caller is None:
         return False
-    if caller.role == "operator" or caller.user_id == row.seller_id:
+    if caller.operator or caller.user_id == row.seller_id:
         return True
     async with databases["main"].checkout() as main:
         return await PurchaseRepository(main.connection).bought(buyer_id=caller.user_id, product_id=row.id)

@@ -113,8 +113,8 @@ async def create_purchase(
     202 where it could not be finished at once: it will be, and a repeat under the key tells how it stands.
     """
     named = key.required(caller, new)
-    outcome = await idempotency.earlier(main.connection, named, MEMORY)
-    if outcome is None:
+    purchase = await idempotency.repeated(main, response, key=named, memory=MEMORY)
+    if purchase is None:
         await main.give_back()
         wanted = await _wanted(databases, new, caller)
         await main.renew()
@@ -123,21 +123,16 @@ async def create_purchase(
             return await purchasing.begin(connection, accounts, wanted=wanted)
 
         lock = partial(ledger.lock, ids=wanted.order.account_ids)
-        outcome = await idempotency.once(main, response, key=named, memory=MEMORY, lock=lock, make=make)
+        purchase = await idempotency.once(main, response, key=named, memory=MEMORY, lock=lock, make=make)
         reach("after hold")
-    else:
-        idempotency.mark(response, replayed=True)
-        if isinstance(outcome, Refusal):
-            raise idempotency.refuse(outcome, response)
     await main.give_back()
-    return await _finish(outcome, databases, background, response)
+    return await _finish(purchase, databases, background, response)
 
 
 @router.get("", summary="List purchases", responses=answers(*problems.OWN))
 async def list_purchases(caller: Member, purchases: Purchases, page: PageOf) -> Page[Purchase]:
     """List what you bought and what you sold, newest first; operators see everybody's."""
-    party_id = None if caller.role == "operator" else caller.user_id
-    rows = await purchases.list(party_id=party_id, before=page.position(), limit=page.rows)
+    rows = await purchases.list(party_id=caller.reads, before=page.position(), limit=page.rows)
     return page.answer(rows, Purchase.model_validate, by_time)
 
 
@@ -180,8 +175,7 @@ async def refund_purchase(
         return await purchasing.lock(connection, purchase=purchase)
 
     async def make(connection: Connection, locked: purchasing.Locked) -> PurchaseRow | Refusal:
-        operator = caller.role == "operator"
-        return await purchasing.refund(connection, locked, ordered_by=caller.user_id, operator=operator)
+        return await purchasing.refund(connection, locked, ordered_by=caller.user_id, operator=caller.operator)
 
     purchase = await idempotency.once(main, response, key=key.required(caller), memory=MEMORY, lock=lock, make=make)
     await main.give_back()
@@ -224,6 +218,6 @@ def _rejection(purchase: PurchaseRow, response: Response) -> Problem:
 
 def _visible(row: PurchaseRow | None, id: int, caller: Caller) -> PurchaseRow:
     """Return a purchase that the caller may see; 404 for what is somebody else's as for what is not there."""
-    if row is None or not (caller.role == "operator" or caller.user_id in {row.buyer_id, row.seller_id}):
+    if row is None or not (caller.operator or caller.user_id in {row.buyer_id, row.seller_id}):
         raise Problem("purchase_not_found", f"There is no purchase {id}.")
     return row

@@ -14,10 +14,12 @@ from api.json_bodies import JsonRoute
 from api.pages import Page, PageOf, by_time
 from api.problems import Problem, ProblemDetails, answers, details
 from api.types import Amount, Balance, Body, Currency, Description, Digits, Id, PathId, Representation, Time
-from repositories import ledger, units
-from repositories.ledger import MAXIMUM, Answer, Refusal
+from repositories import ledger
+from repositories.api_keys import Caller
+from repositories.idempotency_keys import Kept
+from repositories.ledger import MAXIMUM, Refusal
 from repositories.statements import Connection
-from repositories.transfers import Order, Receipt
+from repositories.transfers import Order, Receipt, TransferRepository
 
 router = APIRouter(tags=["transfers"], route_class=JsonRoute)
 
@@ -111,7 +113,7 @@ NOT_ATOMIC: dict[int | str, dict[str, Any]] = {
 """For OpenAPI."""
 
 
-def _show(receipt: Receipt, account_ids: list[int] | tuple[int, ...]) -> Transfer:
+def _show(receipt: Receipt, account_ids: list[int]) -> Transfer:
     balances = [
         AccountBalance(account_id=receipt.from_account_id, balance=receipt.from_balance, version=receipt.from_version),
         AccountBalance(account_id=receipt.to_account_id, balance=receipt.to_balance, version=receipt.to_version),
@@ -131,15 +133,34 @@ def _show(receipt: Receipt, account_ids: list[int] | tuple[int, ...]) -> Transfe
     )
 
 
+class Receipts:
+    """A repeat gets the receipt, which never changes, with the balances that were shown first."""
+
+    kind = "transfer"
+
+    def keep(self, _: Transfer, /) -> None:
+        """Keep nothing more: the statement that writes a transfer writes its key."""
+
+    async def recall(self, connection: Connection, kept: Kept, /) -> Transfer:
+        """Read the transfer."""
+        assert kept.resource_id is not None  # noqa: S101 - a constraint of the table
+        [receipt] = await TransferRepository(connection).receipts(ids=[kept.resource_id])
+        return _show(receipt, kept.shown_account_ids or [])
+
+
+RECEIPTS = Receipts()
+
+
+def _outcome(outcome: Receipt | Refusal, caller: Caller) -> Transfer | Refusal:
+    return outcome if isinstance(outcome, Refusal) else _show(outcome, outcome.accounts_of(caller.user_id))
+
+
 @router.post(
     "/transfers",
     status_code=201,
     summary="Pay",
     responses=answers(
-        "idempotency_key_missing",
-        "idempotency_key_reused",
-        "version_mismatch",
-        *problems.ORDER,
+        *REFUSALS,
         *problems.BODY,
         *problems.WRITES,
     ),
@@ -152,8 +173,15 @@ async def create_transfer(
     Safe to repeat under the same Idempotency-Key: a repeat gets the first answer again, refusals included.
     """
     order = Order(ordered_by=caller.user_id, **new.model_dump())
-    work = partial(ledger.transfer, order=order, key=key.required(caller, new))
-    return _made(await units.run(main, work, keyed=True), response)
+    named = key.required(caller, new)
+
+    async def make(connection: Connection, accounts: ledger.Accounts) -> Transfer | Refusal:
+        return _outcome(await ledger.transfer(connection, accounts, order=order, key=named), caller)
+
+    lock = partial(ledger.lock, ids=order.account_ids)
+    transfer = await idempotency.once(main, response, key=named, memory=RECEIPTS, lock=lock, make=make)
+    response.headers["Location"] = f"/transfers/{transfer.id}"
+    return transfer
 
 
 @router.post(
@@ -162,10 +190,7 @@ async def create_transfer(
     summary="Pay many",
     responses=NOT_ATOMIC
     | answers(
-        "idempotency_key_missing",
-        "idempotency_key_reused",
-        "version_mismatch",
-        *problems.ORDER,
+        *REFUSALS,
         *problems.BODY,
         *problems.WRITES,
     ),
@@ -228,22 +253,23 @@ async def create_reversal(
     id: PathId, caller: Writer, main: Main, response: Response, key: idempotency.Required
 ) -> Transfer:
     """Pay a transfer back to whom it came from, once, as its recipient or an operator."""
-    work = partial(
-        ledger.reverse,
-        transfer_id=id,
-        ordered_by=caller.user_id,
-        operator=caller.role == "operator",
-        key=key.required(caller),
-    )
-    return _made(await units.run(main, work, keyed=True), response)
+    named = key.required(caller)
 
+    async def lock(connection: Connection) -> tuple[Receipt, ledger.Accounts]:
+        locked = await ledger.lock_original(connection, transfer_id=id)
+        if locked is None:
+            raise Problem("transfer_not_found", f"There is no transfer {id}.")
+        return locked
 
-def _made(answer: Answer, response: Response) -> Transfer:
-    idempotency.mark(response, replayed=answer.replayed)
-    if isinstance(answer.outcome, Refusal):
-        raise idempotency.refuse(answer.outcome, response)
-    response.headers["Location"] = f"/transfers/{answer.outcome.id}"
-    return _show(answer.outcome, answer.shown_account_ids)
+    async def make(connection: Connection, locked: tuple[Receipt, ledger.Accounts]) -> Transfer | Refusal:
+        outcome = await ledger.reverse(
+            connection, locked, ordered_by=caller.user_id, operator=caller.operator, key=named
+        )
+        return _outcome(outcome, caller)
+
+    transfer = await idempotency.once(main, response, key=named, memory=RECEIPTS, lock=lock, make=make)
+    response.headers["Location"] = f"/transfers/{transfer.id}"
+    return transfer
 
 
 @router.get("/transfers", summary="List transfers", responses=answers("account_not_found", *problems.OWN))
@@ -257,8 +283,7 @@ async def list_transfers(
     """List transfers from or to your accounts, newest first; operators see everybody's."""
     if account_id is not None:
         await visible(accounts, account_id, caller)
-    owner_id = None if caller.role == "operator" else caller.user_id
-    rows = await transfers.list(account_id=account_id, owner_id=owner_id, before=page.position(), limit=page.rows)
+    rows = await transfers.list(account_id=account_id, owner_id=caller.reads, before=page.position(), limit=page.rows)
     return page.answer(rows, lambda row: _show(row, row.accounts_of(caller.user_id)), by_time)
 
 
@@ -267,6 +292,6 @@ async def get_transfer(id: PathId, caller: Member, transfers: Transfers) -> Tran
     """Read a transfer from or to an account of yours; operators read everybody's."""
     receipts = await transfers.receipts(ids=[id])
     own = receipts[0].accounts_of(caller.user_id) if receipts else []
-    if not receipts or not (own or caller.role == "operator"):
+    if not receipts or not (own or caller.operator):
         raise Problem("transfer_not_found", f"There is no transfer {id}.")
     return _show(receipts[0], own)

@@ -121,7 +121,7 @@ async def get_user(
     user = _found(await users.get(id=id))
     response.headers["ETag"] = etag(user.version)
     response.headers["Vary"] = "Authorization"
-    whole = caller is not None and (caller.role == "operator" or caller.user_id == id)
+    whole = caller is not None and (caller.operator or caller.user_id == id)
     return have.unchanged(user.version, response) or (User if whole else Profile).model_validate(user)
 
 

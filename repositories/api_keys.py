@@ -36,6 +36,16 @@ class Caller:
     role: str
     read_only: bool
 
+    @property
+    def operator(self) -> bool:
+        """Whether they read everything and help others."""
+        return self.role == "operator"
+
+    @property
+    def reads(self) -> int | None:
+        """Whose rows their lists show: None for everybody's."""
+        return None if self.operator else self.user_id
+
 
 @dataclass(frozen=True)
 class _Revoked:

@@ -1,8 +1,8 @@
 """The ledger's decisions: what is transferred and reversed, and what is refused and why.
 
 A unit of work locks the accounts, then the hold or purchase, looks for the key, decides, and then writes: one lock
-order, and an earlier answer wins over any refusal (TRAPS 6 and 7). A refusal that was decided under the locks is kept
-with its key. Every decision stands on locked rows only, and is made by `judge`.
+order, and an earlier answer wins over any refusal (TRAPS 6 and 7). Every decision stands on locked rows only, and is
+made by `judge`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from typing import Any
 
 from repositories.accounts import Account, AccountRepository
 from repositories.holds import HoldRepository
-from repositories.idempotency_keys import IdempotencyKeyRepository, Key
+from repositories.idempotency_keys import Key
 from repositories.purchases import PurchaseRepository
 from repositories.statements import Connection
 from repositories.transfers import Order, Receipt, TransferRepository, Written
@@ -47,15 +47,6 @@ class Refusal:
         return {name: value for name, value in vars(self).items() if value is not None}
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What became of an order: a receipt with the accounts whose balances it shows, or a refusal."""
-
-    outcome: Receipt | Refusal
-    shown_account_ids: tuple[int, ...] = ()
-    replayed: bool = False
-
-
 async def lock(connection: Connection, *, ids: Iterable[int]) -> Accounts:
     """Lock accounts FOR NO KEY UPDATE in id order, expire what is overdue on them, and return those that exist."""
     return await _expire(connection, await AccountRepository(connection).lock(ids=ids))
@@ -67,21 +58,30 @@ async def lock_owned(connection: Connection, *, owner_id: int) -> Accounts:
     return await _expire(connection, {account.id: account for account in rows})
 
 
-async def transfer(connection: Connection, *, order: Order, key: Key) -> Answer:
-    """Decide one order, write it or keep its refusal, and return the answer; KeyReused for another's key."""
-    accounts = await lock(connection, ids=order.account_ids)
-    earlier = await _earlier(connection, key)
-    return earlier or await _execute(connection, order, key, accounts)
-
-
-async def reverse(connection: Connection, *, transfer_id: int, ordered_by: int, operator: bool, key: Key) -> Answer:
-    """Take a transfer back, once, for its recipient or an operator; as `transfer` otherwise."""
-    transfers = TransferRepository(connection)
-    found = await transfers.receipts(ids=[transfer_id])
-    not_found = Answer(Refusal("transfer_not_found", f"There is no transfer {transfer_id}."))
+async def lock_original(connection: Connection, *, transfer_id: int) -> tuple[Receipt, Accounts] | None:
+    """Lock the accounts of a transfer that is to be taken back, as `lock` does; None where there is none."""
+    found = await TransferRepository(connection).receipts(ids=[transfer_id])
     if not found:
-        return not_found
-    [original] = found
+        return None
+    return found[0], await lock(connection, ids=[found[0].from_account_id, found[0].to_account_id])
+
+
+async def transfer(
+    connection: Connection, accounts: Accounts, *, order: Order, key: Key, conflict: Refusal | None = None
+) -> Receipt | Refusal:
+    """Decide one order over locked accounts, as `judge` does, and write it together with its key."""
+    refusal = judge(order, accounts, conflict)
+    if refusal is not None:
+        return refusal
+    [receipt] = await write(connection, [order], accounts, key)
+    return receipt
+
+
+async def reverse(
+    connection: Connection, locked: tuple[Receipt, Accounts], *, ordered_by: int, operator: bool, key: Key
+) -> Receipt | Refusal:
+    """Take a transfer back, once, for its recipient or an operator; as `transfer` otherwise."""
+    original, accounts = locked
     order = Order(
         ordered_by=ordered_by,
         from_account_id=original.to_account_id,
@@ -90,14 +90,12 @@ async def reverse(connection: Connection, *, transfer_id: int, ordered_by: int, 
         reverses_id=original.id,
         consented=True,
     )
-    accounts = await lock(connection, ids=order.account_ids)
-    if (earlier := await _earlier(connection, key)) is not None:
-        return earlier
     if not operator and ordered_by != accounts[order.from_account_id].owner_id:
         if ordered_by != accounts[order.to_account_id].owner_id:
-            return not_found
-        return Answer(Refusal("not_owner", "Only the recipient or an operator reverses a transfer."))
-    return await _execute(connection, order, key, accounts, await _taken_back(connection, original))
+            return Refusal("transfer_not_found", f"There is no transfer {original.id}.")
+        return Refusal("not_owner", "Only the recipient or an operator reverses a transfer.")
+    conflict = await _taken_back(connection, original)
+    return await transfer(connection, accounts, order=order, key=key, conflict=conflict)
 
 
 async def batch(
@@ -179,17 +177,6 @@ async def _expire(connection: Connection, accounts: Accounts) -> Accounts:
     return accounts
 
 
-async def _earlier(connection: Connection, key: Key) -> Answer | None:
-    """Return what the same request was answered before."""
-    kept = await IdempotencyKeyRepository(connection).find(key=key)
-    if kept is None:
-        return None
-    if kept.resource_id is None:
-        return Answer(Refusal(**kept.answer), replayed=True)
-    [receipt] = await TransferRepository(connection).receipts(ids=[kept.resource_id])
-    return Answer(receipt, tuple(kept.shown_account_ids or ()), replayed=True)
-
-
 async def _taken_back(connection: Connection, original: Receipt) -> Refusal | None:
     """Return what stands in the way of a reversal: another one, or a purchase, which is refunded instead."""
     reversal_id = await TransferRepository(connection).find_reversal(id=original.id)
@@ -201,24 +188,6 @@ async def _taken_back(connection: Connection, original: Receipt) -> Refusal | No
             "pays_purchase", f"It belongs to purchase {purchase_id}, which is refunded as a whole, for good."
         )
     return None
-
-
-async def _execute(
-    connection: Connection, order: Order, key: Key, accounts: Accounts, conflict: Refusal | None = None
-) -> Answer:
-    refusal = judge(order, accounts, conflict)
-    if refusal is None:
-        [receipt] = await write(connection, [order], accounts, key)
-        return Answer(receipt, tuple(receipt.accounts_of(order.ordered_by)))
-    if refusal.decided:
-        await keep_refusal(connection, key, refusal)
-    return Answer(refusal)
-
-
-async def keep_refusal(connection: Connection, key: Key, refusal: Refusal) -> None:
-    """Keep a refusal with its key, to be answered again."""
-    answer = refusal.members() | {"request_id": key.request_id}
-    await IdempotencyKeyRepository(connection).insert(key=key, kind="refusal", resource_id=None, answer=answer)
 
 
 async def write(

@@ -130,9 +130,9 @@ class PurchaseRepository:
         """Note that the catalog knows this status; nothing where the purchase has another by now."""
         await FINISH.run(self._connection, id=id, status=status)
 
-    async def lease(self, *, limit: int) -> builtins.list[int]:
-        """Lease unfinished purchases that nobody is at work on, and return their ids."""
-        return await LEASE.values(self._connection, seconds=LEASED, limit=limit)
+    async def lease(self, *, limit: int) -> builtins.list[Purchase]:
+        """Lease unfinished purchases that nobody is at work on, and return them."""
+        return await LEASE.all(self._connection, Purchase, seconds=LEASED, limit=limit)
 
     async def count_unfinished(self) -> Unfinished:
         """Count what is not at its end."""

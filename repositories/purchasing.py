@@ -172,11 +172,11 @@ class Saga:
             description=f"Purchase {purchase.id}",
             consented=True,
         )
-        refusal = ledger.judge(order, accounts)
-        reason = refusal.code if reserved and refusal else None if reserved else "out_of_stock"
+        refusal = ledger.judge(order, accounts) if reserved else None
+        reason = refusal.code if refusal else "out_of_stock"
         purchases = PurchaseRepository(connection)
         await purchases.free(id=purchase.id)
-        if reason is not None:
+        if refusal or not reserved:
             await purchases.reject(id=purchase.id, reason=reason)
             return replace(purchase, status="rejected", reason=reason)
         [receipt] = await ledger.write(connection, [order], accounts)
@@ -203,9 +203,7 @@ async def finish_abandoned(databases: Mapping[str, Database]) -> int:
     """
 
     async def lease(connection: Connection) -> list[Purchase]:
-        purchases = PurchaseRepository(connection)
-        found = [await purchases.get(id=leased) for leased in await purchases.lease(limit=LEASES)]
-        return [purchase for purchase in found if purchase is not None]
+        return await PurchaseRepository(connection).lease(limit=LEASES)
 
     async with databases["main"].checkout() as checkout:
         leased = await units.run(checkout, lease)

@@ -85,8 +85,8 @@ async def test_with_the_key_in_a_transaction_of_its_own(
         unkept.append((key, written[0].id))
         return written
 
-    async def keep_later(checkout: Checkout, work: Work[Any], *, keyed: bool = False) -> Any:
-        result = await run(checkout, work, keyed=keyed)
+    async def keep_later(checkout: Checkout, work: Work[Any], *, keyed: bool = False, final: bool = True) -> Any:
+        result = await run(checkout, work, keyed=keyed, final=final)
         await meeting.attend()
         while unkept:
             key, transfer_id = unkept.pop()
@@ -110,7 +110,7 @@ async def test_with_the_commit_after_the_answer(
 ) -> None:
     """As in the exit of a dependency: 201 for what was never written."""
 
-    async def commit_at_exit(checkout: Checkout, work: Work[Any], *, keyed: bool = False) -> Any:
+    async def commit_at_exit(checkout: Checkout, work: Work[Any], *, keyed: bool = False, final: bool = True) -> Any:
         connection = checkout.connection
         await connection.execute("BEGIN")
         result = await work(connection)

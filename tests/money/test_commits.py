@@ -17,7 +17,7 @@ from repositories import connections, ledger, units
 from repositories.errors import Fault
 from repositories.idempotency_keys import Key
 from repositories.statements import Connection
-from repositories.transfers import Order
+from repositories.transfers import Order, Receipt
 from tests.money.test_transfers import order
 from tests.proxy import Proxy, Trouble, proxy
 from tests.world import Person, World
@@ -133,8 +133,10 @@ async def test_a_commit_that_turns_into_a_rollback_never_answers_2xx(
     """One error that nobody saw, and PostgreSQL answers COMMIT with ROLLBACK, which psycopg does not raise."""
     whole = ledger.transfer
 
-    async def careless(connection: Connection, *, order: Order, key: Key) -> ledger.Answer:
-        answer = await whole(connection, order=order, key=key)
+    async def careless(
+        connection: Connection, accounts: ledger.Accounts, *, order: Order, key: Key
+    ) -> Receipt | ledger.Refusal:
+        answer = await whole(connection, accounts, order=order, key=key)
         with contextlib.suppress(psycopg.Error):
             await connection.execute("SELECT 1 / 0")
         return answer

@@ -1,6 +1,5 @@
 """A shop: somebody who sells, somebody who buys, and both databases to look into."""
 
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -138,8 +137,3 @@ def networked(settings: Settings, networks: dict[str, Network], monkeypatch: pyt
     """The settings of a service that reaches its databases through `networks`."""
     conninfos = {f"{name}_database_url": network.between.conninfo for name, network in networks.items()}
     return settings.model_copy(update=conninfos)
-
-
-def fresh() -> str:
-    """Return a key that nobody used."""
-    return uuid.uuid4().hex

@@ -135,7 +135,7 @@ async def test_a_leased_purchase_is_left_alone(begun: Begun) -> None:
 
     async def lease(limit: int) -> list[int]:
         async with shop.app.state.databases["main"].checkout() as main:
-            return await PurchaseRepository(main.connection).lease(limit=limit)
+            return [leased.id for leased in await PurchaseRepository(main.connection).lease(limit=limit)]
 
     assert await lease(10) == []
     found(await shop.buy(), 201)
@@ -154,7 +154,8 @@ async def test_a_worker_waits_for_nobody(begun: Begun) -> None:
     async with shop.world.connection.transaction():
         await shop.world.connection.execute("SELECT FROM purchases WHERE id = 1 FOR NO KEY UPDATE")
         async with shop.app.state.databases["main"].checkout() as main:
-            assert await PurchaseRepository(main.connection).lease(limit=10) == [2]
+            leased = await PurchaseRepository(main.connection).lease(limit=10)
+    assert [purchase.id for purchase in leased] == [2]
 
 
 async def test_without_the_lock_of_the_product_more_is_sold_than_there_is(

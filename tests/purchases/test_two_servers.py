@@ -54,7 +54,7 @@ async def test_purchases_over_two_servers_outlive_the_loss_of_either(
                 assert time.monotonic() - returned < DECIDED_WITHIN
                 await asyncio.sleep(0.2)
             bought += sum(shopper.bought for shopper in shoppers)
-    await market.holds(keys=bought)
+            await market.holds(keys=bought)
 
 
 async def come_about(condition: Callable[[], bool]) -> None:

@@ -3,10 +3,10 @@
 -- $1 seconds  bigint  for how long
 -- $2 limit    bigint  purchases at the most
 --
--- Returns  id bigint;
---          one row for each that was leased, in no order
--- Index    purchases_unfinished_idx, purchases_pkey
--- Locks    purchases RowExclusiveLock; the leased rows FOR NO KEY UPDATE, without waiting
+-- Returns  id bigint, buyer_id bigint, product_id bigint, quantity bigint, unit_price bigint, amount bigint, currency text, account_id bigint, payee_account_id bigint, seller_id bigint, status text, reason text, transfer_id bigint, finished boolean, created_at timestamptz;
+--          one row for each that was leased, by id
+-- Index    purchases_unfinished_idx, purchases_pkey, accounts_pkey
+-- Locks    purchases RowExclusiveLock, the leased rows FOR NO KEY UPDATE, without waiting; accounts AccessShareLock
 WITH /* main/purchases/lease */ idle AS MATERIALIZED (
     SELECT id
     FROM purchases
@@ -15,9 +15,18 @@ WITH /* main/purchases/lease */ idle AS MATERIALIZED (
     ORDER BY leased_until
     LIMIT $2::bigint
     FOR NO KEY UPDATE SKIP LOCKED
+),
+leased AS (
+    UPDATE purchases
+    SET leased_until = clock_timestamp() + make_interval(secs => $1::bigint)
+    FROM idle
+    WHERE purchases.id = idle.id
+    RETURNING purchases.id
 )
-UPDATE purchases
-SET leased_until = clock_timestamp() + make_interval(secs => $1::bigint)
-FROM idle
-WHERE purchases.id = idle.id
-RETURNING purchases.id;
+SELECT
+    sales.id, buyer_id, product_id, quantity, unit_price, amount, currency, account_id, payee_account_id, seller_id,
+    status, reason, transfer_id, finished, created_at
+FROM leased
+JOIN sales ON sales.id = leased.id
+ORDER BY sales.id
+LIMIT $2::bigint;
