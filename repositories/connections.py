@@ -26,7 +26,7 @@ REQUEST_BUDGETS = {
     "lock_timeout": "2s",
     "idle_in_transaction_session_timeout": "10s",
     "transaction_timeout": "15s",
-    "TimeZone": "UTC",
+    "TimeZone": "GMT",  # the one name that PostgreSQL knows without a time zone database
 }
 CONNECT_TIMEOUT = 3
 # Every file under sql/ may be prepared at once on a connection, with room for as many again.

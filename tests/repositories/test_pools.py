@@ -75,7 +75,7 @@ async def test_every_budget_is_set_on_every_connection(app: FastAPI) -> None:
         "statement_timeout": "5000",
         "lock_timeout": "2000",
         "idle_in_transaction_session_timeout": "10000",
-        "TimeZone": "UTC",
+        "TimeZone": "GMT",
     }
     if version >= 170000:
         expected["transaction_timeout"] = "15000"
