@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -13,12 +14,13 @@ from fastapi.routing import APIRoute
 from api import (
     accounts,
     api_keys,
+    audits,
     entries,
     handlers,
     health,
     holds,
     metrics,
-    ops,
+    pools,
     posts,
     products,
     purchases,
@@ -26,6 +28,7 @@ from api import (
     users,
     workers,
 )
+from api.drain import Drain
 from api.middleware import RequestMiddleware
 from api.openapi import DESCRIPTION, describe
 from api.settings import DATABASES, Settings
@@ -52,7 +55,21 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(RequestMiddleware)
     handlers.register(app)
     # Before users: /users/me/api-keys must not be read as /users/{id}/api-keys.
-    nouns = (api_keys, users, posts, accounts, entries, transfers, holds, products, purchases, ops, metrics, health)
+    nouns = (
+        api_keys,
+        users,
+        posts,
+        accounts,
+        entries,
+        transfers,
+        holds,
+        products,
+        purchases,
+        pools,
+        audits,
+        metrics,
+        health,
+    )
     app.state.routers = [module.router for module in nouns]
     for router in app.state.routers:
         app.include_router(router)
@@ -65,16 +82,21 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     app.state.conninfos = conninfos(settings)
     app.state.databases = {}
+    app.state.operations = {}
     app.state.readiness = health.Readiness(app.state.conninfos)
+    app.state.drain = Drain()
     app.state.auditing = asyncio.Lock()
     app.state.background = workers.Background()
     failpoints.armed = settings.failpoint
     async with AsyncExitStack() as stack:
         for name in DATABASES:
-            database = Database(name, app.state.conninfos[name], settings.pool(name))
-            await database.open()
-            stack.push_async_callback(database.close)
-            app.state.databases[name] = database
+            options = settings.pool(name)
+            app.state.databases[name] = await _open(stack, Database(name, app.state.conninfos[name], options))
+            # Whoever is on call is answered however busy the pools are.
+            apart = replace(options, min_size=0, max_size=1)
+            app.state.operations[name] = await _open(
+                stack, Database(f"{name} (operations)", app.state.conninfos[name], apart, role="operations")
+            )
         # The last to be pushed runs first: no pool closes over a commit under way.
         stack.push_async_callback(units.settle, SETTLE)
         stack.push_async_callback(app.state.background.stop, SETTLE)
@@ -83,9 +105,19 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             workers.sweep(app.state.databases["main"], settings.sweep_interval),
             workers.finish_purchases(app.state.databases, settings.sweep_interval),
             workers.finish_leaving(app.state.databases, settings.sweep_interval),
+            workers.report(app.state.databases.values()),
+            workers.audit(app.state.operations["main"], app.state.conninfos, settings.audit_interval),
         ):
             stack.push_async_callback(workers.stop, asyncio.create_task(worker))
-        yield
+        with app.state.drain.on_sigterm(settings.drain_time):
+            yield
+
+
+async def _open(stack: AsyncExitStack, database: Database) -> Database:
+    """Open a pool until the stack is left."""
+    await database.open()
+    stack.push_async_callback(database.close)
+    return database
 
 
 async def _end_with_parent() -> None:

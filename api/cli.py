@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
@@ -15,7 +16,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from api import ops, server, startup
+from api import server, startup
+from api.audits import Audit
 from api.settings import DATABASES, Settings
 from api.startup import StartupError
 from api.types import Email, Username, fold
@@ -25,7 +27,7 @@ from repositories.api_keys import ApiKeyRepository
 from repositories.embedded import EmbeddedServerError
 from repositories.errors import Fault, Taken
 from repositories.migrations import Migration, MigrationError
-from repositories.pools import Database, PoolOptions
+from repositories.pools import Database
 from repositories.statements import Connection
 from repositories.users import User, UserRepository
 
@@ -129,8 +131,8 @@ def audit(*, as_json: AsJson = False) -> None:
             progress.update(task, advance=1, description=check.name)
 
         checks = _run(settings, partial(audits.audit, startup.conninfos(settings), on_check))
-        found = asyncio.run(_in_main(settings, partial(ops.keep, checks=checks)))
-    shown = ops.Audit.model_validate(found)
+        found = asyncio.run(_in_main(settings, partial(audits.keep, checks=checks)))
+    shown = Audit.model_validate(found)
     if as_json:
         _print(shown.model_dump_json())
     else:
@@ -192,8 +194,8 @@ def _with_main(work: Callable[[Connection], Awaitable[Result]]) -> Result:
 
 async def _in_main(settings: Settings, work: Callable[[Connection], Awaitable[Result]]) -> Result:
     timeout = settings.start_timeout
-    options = PoolOptions(min_size=1, max_size=1, timeout=timeout, max_waiting=1, max_lifetime=3600, max_idle=600)
-    database = Database("main", startup.conninfos(settings)["main"], options)
+    options = replace(settings.pool("main"), min_size=1, max_size=1, timeout=timeout)
+    database = Database("main", startup.conninfos(settings)["main"], options, role="command")
     await database.open()
     try:
         async with database.checkout() as checkout:
@@ -232,7 +234,7 @@ def _show_key(user: User, secret: str, *, as_json: bool) -> None:
     output.print(secret)
 
 
-def _show_audit(found: ops.Audit) -> None:
+def _show_audit(found: Audit) -> None:
     table = Table("check", "finding")
     for check in found.checks:
         finding = f"[red]{len(check.rows)} broken, such as {check.rows[0]}[/]" if check.rows else "[green]ok[/]"

@@ -66,7 +66,14 @@ async def checkout_main(databases: Databases) -> AsyncIterator[Checkout]:
         yield checkout
 
 
+async def checkout_operations(request: Request) -> AsyncIterator[Checkout]:
+    """Hold the connection to the main database that is for operations, outside the pools: they may be exhausted."""
+    async with request.app.state.operations["main"].checkout() as checkout:
+        yield checkout
+
+
 Main = Annotated[Checkout, Depends(checkout_main, scope="function")]
+Operations = Annotated[Checkout, Depends(checkout_operations, scope="function")]
 
 
 def _repository(kind: Callable[[Connection], Repository]) -> Callable[[Checkout], Repository]:
@@ -120,11 +127,22 @@ async def authenticate_apart(
         return await authenticate(request, credentials, main, settings)
 
 
-async def writer(caller: Annotated[Caller, Depends(authenticate)]) -> Caller:
-    """Return the caller, whose key may write."""
+async def authenticate_on_call(
+    request: Request, credentials: Credentials, operations: Operations, settings: AppSettings
+) -> Caller:
+    """As `authenticate`, outside the pools."""
+    return await authenticate(request, credentials, operations, settings)
+
+
+def _writer(caller: Caller) -> Caller:
     if caller.read_only:
         raise Problem("read_only_key", "This API key may only read.")
     return caller
+
+
+async def writer(caller: Annotated[Caller, Depends(authenticate)]) -> Caller:
+    """Return the caller, whose key may write."""
+    return _writer(caller)
 
 
 def _operator(caller: Caller) -> Caller:
@@ -133,22 +151,28 @@ def _operator(caller: Caller) -> Caller:
     return caller
 
 
-async def operator(caller: Annotated[Caller, Depends(authenticate)]) -> Caller:
-    """Return the caller, who is an operator."""
-    return _operator(caller)
-
-
 async def operator_writer(caller: Annotated[Caller, Depends(writer)]) -> Caller:
     """Return the caller, who is an operator and whose key may write."""
     return _operator(caller)
+
+
+async def on_call(caller: Annotated[Caller, Depends(authenticate_on_call)]) -> Caller:
+    """Return the caller, who is an operator; outside the pools."""
+    return _operator(caller)
+
+
+async def on_call_writer(caller: Annotated[Caller, Depends(authenticate_on_call)]) -> Caller:
+    """Return the caller, who is an operator and whose key may write; outside the pools."""
+    return _operator(_writer(caller))
 
 
 Member = Annotated[Caller, Depends(authenticate)]
 Anyone = Annotated[Caller | None, Depends(authenticate_if_given)]
 AnyoneApart = Annotated[Caller | None, Depends(authenticate_apart)]
 Writer = Annotated[Caller, Depends(writer)]
-Operator = Annotated[Caller, Depends(operator)]
 OperatorWriter = Annotated[Caller, Depends(operator_writer)]
+OnCall = Annotated[Caller, Depends(on_call)]
+OnCallWriter = Annotated[Caller, Depends(on_call_writer)]
 
 
 async def limit(request: Request, main: Checkout, *, kind: str, most: int) -> None:

@@ -72,6 +72,8 @@ async def get_livez() -> Alive:
 @router.get("/readyz", summary="Can requests be served?", responses=answers("not_ready", "internal_error"))
 async def get_readyz(request: Request) -> Ready:
     """Look at both databases and their schema, outside the pools: truthful when those are exhausted."""
+    if request.app.state.drain.begun:
+        raise Problem("not_ready", "Folio is shutting down.", headers={"Retry-After": "2"})
     readiness: Readiness = request.app.state.readiness
     found = await readiness.databases()
     wrong = [f"{database}: {state}" for database, state in found.items() if state != "ready"]

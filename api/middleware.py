@@ -13,11 +13,13 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.drain import Drain
 from api.problems import Problem, respond
 from api.settings import Settings
-from repositories import deadlines
+from repositories import deadlines, metrics, work
 from repositories.deadlines import Deadline
 from repositories.errors import DeadlineExceeded, OutcomeUnknown
+from repositories.work import Work
 
 log = structlog.get_logger()
 
@@ -51,20 +53,21 @@ class RequestMiddleware:
         started = time.perf_counter()
         settings: Settings = scope["app"].state.settings
         exchange = _Exchange(scope, receive, send, settings.max_body_size)
-        try:
-            await self._serve(exchange, settings)
-        finally:
-            self._serving -= 1
-            _log(scope, exchange.status, time.perf_counter() - started)
+        serving = Serving(scope)
+        with work.doing(serving):
+            try:
+                await self._serve(exchange, settings)
+            finally:
+                self._serving -= 1
+                _account(serving, scope, exchange.status, time.perf_counter() - started)
 
     async def _serve(self, exchange: "_Exchange", settings: Settings) -> None:
         if self._serving > settings.max_requests and exchange.scope["path"] not in HEALTH:
             await exchange.answer("overloaded", "Folio serves as many requests as it can.", {"Retry-After": "1"})
             return
-        with deadlines.within(settings.request_timeout) as deadline:
-            timer = asyncio.get_running_loop().call_later(
-                settings.request_timeout, exchange.expire, deadline, asyncio.current_task()
-            )
+        timeout = exchange.drain.within(settings.request_timeout)
+        with deadlines.within(timeout) as deadline:
+            timer = asyncio.get_running_loop().call_later(timeout, exchange.expire, deadline, asyncio.current_task())
             try:
                 await self._app(exchange.scope, exchange.receive, exchange.send)
             except asyncio.CancelledError:
@@ -80,6 +83,24 @@ class RequestMiddleware:
                     await exchange.expiring
 
 
+class Serving(Work):
+    """A request, by its method and route, which is known later than the rest; the path would name a resource."""
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__("", scope["state"]["request_id"])
+        self._scope = scope
+
+    @property
+    def route(self) -> str:
+        """The template of the path; empty where none fits."""
+        return getattr(self._scope.get("route"), "path", "")
+
+    @property
+    def name(self) -> str:
+        """The method and the route."""
+        return f"{self._scope['method']} {self.route}"
+
+
 class _Exchange:
     """One request and its one answer."""
 
@@ -87,6 +108,7 @@ class _Exchange:
         self.scope = scope
         self.status: int | None = None
         self.expiring: asyncio.Task[None] | None = None
+        self.drain: Drain = scope["app"].state.drain
         self._receive = receive
         self._send = send
         self._max_body_size = max_body_size
@@ -135,7 +157,10 @@ class _Exchange:
     async def _forward(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            MutableHeaders(scope=message)["X-Request-Id"] = self.scope["state"]["request_id"]
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-Id"] = self.scope["state"]["request_id"]
+            if self.drain.begun:
+                headers.update(_CLOSE)
         async with asyncio.timeout(SEND_TIMEOUT):
             await self._send(message)
 
@@ -148,14 +173,23 @@ def _has_body(scope: Scope) -> bool:
     return "content-length" in headers or "transfer-encoding" in headers
 
 
-def _log(scope: Scope, status: int | None, seconds: float) -> None:
-    route = scope.get("route")
+def _account(serving: Serving, scope: Scope, status: int | None, seconds: float) -> None:
+    """Count a request and write its log line."""
+    method = scope["method"]
+    metrics.REQUESTS.labels(method, serving.route, str(status)).inc()
+    metrics.REQUEST_SECONDS.labels(method, serving.route).observe(seconds)
     log.info(
         "request",
-        method=scope["method"],
-        route=getattr(route, "path", None),
+        method=method,
+        route=serving.route,
         status=status,
-        ms=round(seconds * 1000, 1),
-        request_id=scope["state"]["request_id"],
+        ms=_milliseconds(seconds),
+        pool_ms=_milliseconds(serving.pool_seconds),
+        sql_ms=_milliseconds(serving.sql_seconds),
+        request_id=serving.id,
         user_id=scope["state"].get("user_id"),
     )
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 1)

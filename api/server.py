@@ -1,24 +1,28 @@
 """Serving: uvicorn in this process or in workers, within deadlines that uvicorn does not set itself."""
 
 import asyncio
+import math
 import signal
 import sys
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.supervisors import Multiprocess
 
-from api import logs
+from api import logs, metrics
 from api.app import create_app
+from api.drain import LEAVING
 from api.settings import Settings
 
 HEADERS_TIMEOUT = 10.0
 """Seconds for a request's headers to arrive: uvicorn would wait for ever."""
 HEADERS_SIZE = 64 * 1024
 """Bytes of a request's headers at the most."""
-GRACE = 9
-"""Seconds for accepted requests to finish after SIGTERM: as long as one may take."""
+LINGER = 0.3
+"""Seconds for a request that is on its way on an idle connection, once no others are taken."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -66,9 +70,23 @@ class BoundedProtocol(HttpToolsProtocol):
             self._timer.cancel()
             self._timer = None
 
+    def shutdown(self) -> None:
+        """Close the connection once it is idle; its client may just have sent a request."""
+        self.loop.call_later(LINGER, super().shutdown)
+
     @staticmethod
     def _complete(data: bytes) -> bool:
         return b"\r\n\r\n" in data
+
+
+class Workers(Multiprocess):
+    """uvicorn's worker processes, which alone have the socket once they are to leave: the last one closes it."""
+
+    def terminate_all(self) -> None:
+        """Tell every worker to leave."""
+        super().terminate_all()
+        for listener in self.sockets:
+            listener.close()
 
 
 def application() -> FastAPI:
@@ -80,7 +98,7 @@ def application() -> FastAPI:
 
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then let accepted requests finish; SystemExit when it could not start."""
-    uvicorn.run(
+    config = uvicorn.Config(
         "api.server:application",
         factory=True,
         host=settings.host,
@@ -95,8 +113,16 @@ def serve(settings: Settings) -> None:
         server_header=False,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies,
-        timeout_graceful_shutdown=GRACE,
+        timeout_graceful_shutdown=math.ceil(LEAVING - settings.drain_time),
     )
+    if settings.workers > 1:
+        with metrics.of_workers():
+            Workers(config, sockets=[config.bind_socket()]).run()
+        return
+    server = uvicorn.Server(config)
+    server.run()
+    if not server.started:
+        sys.exit(STARTUP_FAILURE)
 
 
 def stop_on_sigterm() -> None:

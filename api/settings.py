@@ -23,6 +23,8 @@ class PoolSettings(BaseSettings):
     max_waiting: PositiveInt = Field(default=500, description="requests that may wait for a connection, per worker")
     max_lifetime: PositiveFloat = Field(default=3600.0, description="seconds after which a connection is replaced")
     max_idle: PositiveFloat = Field(default=600.0, description="seconds after which an unused connection is closed")
+    # Longer than a request that waits for a lock to the end of its budget.
+    soft_limit: PositiveFloat = Field(default=3.0, description="seconds of holding one after which that is logged")
 
 
 class Settings(BaseSettings):
@@ -40,6 +42,8 @@ class Settings(BaseSettings):
     start_timeout: PositiveFloat = Field(default=30.0, description="seconds that a command waits for its databases")
     request_timeout: PositiveFloat = Field(default=9.0, description="seconds within which a request is answered")
     max_body_size: PositiveInt = Field(default=1024 * 1024, description="bytes of a request's body at the most")
+    drain_time: float = Field(default=2.0, ge=0, le=5, description="seconds of serving on, not ready, after SIGTERM")
+    audit_interval: float = Field(default=3600.0, ge=0, description="seconds between scheduled audits; 0: none")
     sweep_interval: PositiveFloat = Field(default=1.0, description="seconds between two looks of a worker")
     max_requests: PositiveInt = Field(default=2000, description="requests served at once at the most, per worker")
     registrations_per_minute: int = Field(default=30, ge=0, description="for each address; 0 turns the limit off")

@@ -25,7 +25,7 @@ Result = TypeVar("Result")
 RETRY_PAUSE = 0.5
 """Seconds between two looks for a database that is away."""
 OUTSIDE = 3
-"""Connections of a worker outside its pools: readiness of each database, and an audit."""
+"""Connections of a worker to each database outside its pools: readiness, operations, and an audit."""
 
 
 class StartupError(Exception):
@@ -86,7 +86,7 @@ async def patiently(
 async def create_databases(settings: Settings) -> None:
     """Make both databases on the embedded server, unless they are there."""
     conninfo = EmbeddedServer(settings.data_dir).conninfo("postgres")
-    async with connections.connect(conninfo, budgets=migrations.BUDGETS) as connection:
+    async with connections.connect(conninfo, role="migrate", budgets=migrations.BUDGETS) as connection:
         present = {row.name for row in await LIST_DATABASES.all(connection, _Database)}
         for database in DATABASES:
             if f"folio_{database}" in present:
@@ -121,7 +121,7 @@ async def check_connections(settings: Settings) -> None:
     sums: dict[str, int] = {}
     limits: dict[str, Limits] = {}
     for database, conninfo in conninfos(settings).items():
-        async with connections.connect(conninfo) as connection:
+        async with connections.connect(conninfo, role="start") as connection:
             found = await LIMITS.one(connection, Limits)
         size = settings.pool(database).max_size
         limits[found.address] = found

@@ -4,21 +4,29 @@ import asyncio
 import contextlib
 import math
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from functools import partial
 from typing import Any
 
 import psycopg
 import structlog
 
-from repositories import deadlines, holding, leaving, purchasing, units
+from repositories import audits, deadlines, holding, leaving, purchasing, units
 from repositories.errors import DeadlineExceeded, Fault, fault
+from repositories.leases import LeaseRepository
 from repositories.pools import Database
+from repositories.work import Work, doing
 
 log = structlog.get_logger()
 
 ANSWERING = 0.5
 """Seconds before its deadline at which a request answers, however far its work is."""
+REPORT_INTERVAL = 1.0
+"""Seconds between two looks at the pools: another worker shows what was seen last."""
+AUDIT_LOOK = 60.0
+"""Seconds between two looks whether an audit is due, at the most."""
+AUDIT_TIMEOUT = 900.0
+"""Seconds for an audit: whole tables are read."""
 TIMEOUT = 120.0
 """Seconds for a piece of work: against a database that swallows everything only the client's own clock helps."""
 
@@ -41,6 +49,32 @@ async def finish_purchases(databases: Mapping[str, Database], interval: float) -
 async def finish_leaving(databases: Mapping[str, Database], interval: float) -> None:
     """Take off sale what users were selling who left, for ever."""
     await _repeat("finish_leaving", partial(leaving.finish_leaving, databases), interval)
+
+
+async def report(databases: Iterable[Database]) -> None:
+    """Tell the metrics how the pools stand, for ever."""
+    while True:
+        for database in databases:
+            database.report()
+        await asyncio.sleep(REPORT_INTERVAL)
+
+
+async def audit(main: Database, conninfos: Mapping[str, str], interval: float) -> None:
+    """Run an audit every `interval` seconds, for ever, in one of all processes; 0: never."""
+    if interval == 0:
+        return
+
+    async def audit_in_turn() -> int:
+        async with main.checkout() as checkout:
+            if not await LeaseRepository(checkout.connection).take(name="audit", seconds=math.ceil(interval)):
+                return 0
+            await checkout.give_back()
+            checks = await audits.audit(conninfos)
+            await checkout.renew()
+            await units.run(checkout, partial(audits.keep, checks=checks))
+        return 0
+
+    await _repeat("audit", audit_in_turn, min(interval, AUDIT_LOOK), AUDIT_TIMEOUT)
 
 
 async def stop(worker: asyncio.Task[None]) -> None:
@@ -77,12 +111,12 @@ class Background:
             await asyncio.wait(self._tasks, timeout=seconds)
 
 
-async def _repeat(name: str, work: Callable[[], Awaitable[int]], interval: float) -> None:
+async def _repeat(name: str, work: Callable[[], Awaitable[int]], interval: float, seconds: float = TIMEOUT) -> None:
     """Do what there is to do, about every `interval` seconds; a round that found something is followed by another."""
     while True:
         # Processes that were started together need not look together.
         await asyncio.sleep(interval * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
-        await _logged(name, _all(work))
+        await _logged(name, _all(work), seconds)
 
 
 async def _all(work: Callable[[], Awaitable[int]]) -> None:
@@ -90,10 +124,10 @@ async def _all(work: Callable[[], Awaitable[int]]) -> None:
         pass
 
 
-async def _logged(name: str, work: Awaitable[None]) -> None:
+async def _logged(name: str, work: Awaitable[None], seconds: float = TIMEOUT) -> None:
     try:
-        with deadlines.within(TIMEOUT):
-            async with asyncio.timeout(TIMEOUT):
+        with doing(Work(name)), deadlines.within(seconds):
+            async with asyncio.timeout(seconds):
                 await work
     except TimeoutError:
         log.warning(name, code=DeadlineExceeded.code, error="A database kept it waiting.")

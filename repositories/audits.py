@@ -84,13 +84,18 @@ async def audit(conninfos: Mapping[str, str], on_check: Callable[[Check], None] 
     try:
         rows, in_flight = await reconciliation.compare(conninfos, limit=ROWS, budgets=BUDGETS)
         found(Check("both/purchases", rows, in_flight))
-        async with connections.connect(conninfos["main"], budgets=BUDGETS) as connection:
+        async with connections.connect(conninfos["main"], role="audit", budgets=BUDGETS) as connection:
             await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", prepare=False)
             for check in CHECKS:
                 found(Check(check.name.replace("/audit/", "/"), await check.dicts(connection, limit=ROWS)))
     except psycopg.Error as error:
         raise fault(error) from error
     return checks
+
+
+async def keep(connection: Connection, *, checks: list[Check]) -> Audit:
+    """Keep what an audit found, in a unit of work."""
+    return await AuditRepository(connection).insert(checks=checks)
 
 
 def _members(check: Check) -> dict[str, Any]:

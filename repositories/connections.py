@@ -6,18 +6,21 @@ shorter than a client's patience; 2 for a lock, since a row that is locked longe
 acknowledge. transaction_timeout exists from PostgreSQL 17 on; elsewhere it is left out.
 """
 
+import os
 import select
 import socket
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 from psycopg import AsyncConnection, AsyncRawCursor
-from psycopg.rows import tuple_row
+from psycopg.rows import TupleRow, tuple_row
 from psycopg.types.numeric import Int8Dumper
 
+from repositories import work
 from repositories.errors import fault
 from repositories.statements import Connection, statement
 
@@ -43,13 +46,26 @@ class Setting:
     value: str
 
 
-def parameters(application_name: str) -> dict[str, Any]:
-    """Return what psycopg opens each connection with."""
+class Cursor(AsyncRawCursor[TupleRow]):
+    """A cursor of PostgreSQL's own parameters, $1, $2, …, that adds its time to the work that is being done."""
+
+    async def execute(self, *arguments: Any, **options: Any) -> Self:
+        """Send a statement and wait for its answer."""
+        started = time.perf_counter()
+        try:
+            return await super().execute(*arguments, **options)
+        finally:
+            if (doing := work.current()) is not None:
+                doing.sql_seconds += time.perf_counter() - started
+
+
+def parameters(role: str) -> dict[str, Any]:
+    """Return what psycopg opens each connection with; `role` is what the connection is for, such as serve."""
     return {
         "autocommit": True,  # a lone statement needs no BEGIN; units of work send their own
-        "cursor_factory": AsyncRawCursor,
+        "cursor_factory": Cursor,
         "prepare_threshold": 0,
-        "application_name": application_name,
+        "application_name": f"folio {role} {os.getpid()}",  # what pg_stat_activity shows: which service, which worker
         "connect_timeout": CONNECT_TIMEOUT,
         "keepalives": 1,
         "keepalives_idle": 5,
@@ -68,10 +84,12 @@ async def configure(connection: Connection, budgets: Mapping[str, str] = REQUEST
 
 
 @asynccontextmanager
-async def connect(conninfo: str, *, budgets: Mapping[str, str] = REQUEST_BUDGETS) -> AsyncIterator[Connection]:
+async def connect(
+    conninfo: str, *, role: str, budgets: Mapping[str, str] = REQUEST_BUDGETS
+) -> AsyncIterator[Connection]:
     """Open a connection outside the pools, with budgets of its own; Fault where the database is away."""
     try:
-        connection = await AsyncConnection.connect(conninfo, row_factory=tuple_row, **parameters("folio"))
+        connection = await AsyncConnection.connect(conninfo, row_factory=tuple_row, **parameters(role))
     except psycopg.Error as error:
         raise fault(error) from error
     async with connection:

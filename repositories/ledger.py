@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from repositories import units
 from repositories.accounts import Account, AccountRepository
 from repositories.holds import HoldRepository
 from repositories.idempotency_keys import Key
@@ -72,6 +73,7 @@ async def transfer(
     """Decide one order over locked accounts, as `judge` does, and write it together with its key."""
     refusal = judge(order, accounts, conflict)
     if refusal is not None:
+        units.count_transfers(refusal.code)
         return refusal
     [receipt] = await write(connection, [order], accounts, key)
     return receipt
@@ -110,8 +112,10 @@ async def batch(
         refusal = judge(order, accounts)
         if refusal is None:
             _carry(order, accounts)
-        elif atomic:
-            return replace(refusal, index=index)
+        else:
+            units.count_transfers(refusal.code)
+            if atomic:
+                return replace(refusal, index=index)
         refusals.append(refusal)
     passed = [order for order, refusal in zip(orders, refusals, strict=True) if refusal is None]
     receipts = iter(await write(connection, passed, accounts))
@@ -195,6 +199,7 @@ async def write(
 ) -> list[Receipt]:
     """Write orders that passed over locked accounts, with the key of the only one if it has one of its own."""
     written = await TransferRepository(connection).insert(orders=orders, key=key) if orders else []
+    units.count_transfers("made", len(written))
     return [_receipt(order, row, accounts) for order, row in zip(orders, written, strict=True)]
 
 

@@ -71,7 +71,7 @@ def migrations(database: str) -> list[Migration]:
 
 async def pending(conninfo: str, database: str) -> list[Migration]:
     """Return the migrations that the database has not had, in order; changes nothing."""
-    async with connections.connect(conninfo) as connection:
+    async with connections.connect(conninfo, role="migrations") as connection:
         return await _pending(connection, database)
 
 
@@ -133,7 +133,7 @@ async def _apply(connection: Connection, migration: Migration) -> None:
 @asynccontextmanager
 async def _alone(conninfo: str) -> AsyncIterator[Connection]:
     try:
-        async with connections.connect(conninfo, budgets=BUDGETS | ADVISORY_BUDGETS) as connection:
+        async with connections.connect(conninfo, role="migrate", budgets=BUDGETS | ADVISORY_BUDGETS) as connection:
             await LOCK.run(connection)
             await connections.configure(connection, BUDGETS)
             await CREATE.run(connection)

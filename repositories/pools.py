@@ -1,19 +1,25 @@
 """The pools: one for each database, and the one connection of it that a request holds."""
 
 import asyncio
+import time
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
-from repositories import connections
+from repositories import connections, metrics, work
 from repositories.deadlines import remaining
 from repositories.errors import DatabaseUnavailable, Fault, PoolExhausted
+from repositories.holders import Holder, Holders
+from repositories.pool_stats import PoolStats
 from repositories.statements import Connection
 
 # psycopg doubles its pause between attempts up to this: its default of 300 s would sleep through a recovery.
 RECONNECT_TIMEOUT = 5.0
+REMEMBERED = 1000
+"""Waits and holds of which a pool knows each: the latest."""
 
 
 @dataclass(frozen=True)
@@ -26,20 +32,30 @@ class PoolOptions:
     max_waiting: int
     max_lifetime: float
     max_idle: float
+    soft_limit: float
 
 
 class Database:
     """One database and its pool. Open it before use, close it after."""
 
-    def __init__(self, name: str, conninfo: str, options: PoolOptions) -> None:
+    def __init__(self, name: str, conninfo: str, options: PoolOptions, *, role: str = "serve") -> None:
         self.name = name
         self.conninfo = conninfo
         self.options = options
-        self._in_use = 0
+        self.holders = Holders(name, options.soft_limit)
+        self.waits: deque[float] = deque(maxlen=REMEMBERED)
+        """Seconds that the latest checkouts waited."""
+        self.holds: deque[float] = deque(maxlen=REMEMBERED)
+        """Seconds that the latest holders held."""
+        self._timeouts = 0
+        self._refusals = 0
+        self._opened = 0
+        self._largest = 0
+        self._reported = PoolStats()
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             conninfo,
-            kwargs=connections.parameters("folio"),
-            configure=connections.configure,
+            kwargs=connections.parameters(role),
+            configure=self._configure,
             open=False,
             name=name,
             min_size=options.min_size,
@@ -78,27 +94,68 @@ class Database:
             await connection.close()
             await held.aclose()
 
+    def stats(self) -> PoolStats:
+        """Return how the pool stands."""
+        # What is zero is left out.
+        found = self._pool.get_stats().get
+        self._largest = max(self._largest, found("pool_size", 0))
+        return PoolStats(
+            size=found("pool_size", 0),
+            max_size=self.options.max_size,
+            in_use=len(self.holders),
+            waiting=found("requests_waiting", 0),
+            checkouts=found("requests_num", 0),
+            timeouts=self._timeouts,
+            refusals=self._refusals,
+            connects=found("connections_num", 0),
+            connect_errors=found("connections_errors", 0),
+            reconnects=max(self._reported.reconnects, self._opened - self._largest),
+            bad_connections=found("returns_bad", 0) + found("connections_lost", 0),
+        )
+
+    def report(self) -> None:
+        """Tell the metrics how the pool stands."""
+        stats = self.stats()
+        stats.report(self.name, self._reported)
+        self._reported = stats
+
+    async def _configure(self, connection: Connection) -> None:
+        await connections.configure(connection)
+        self._opened += 1
+
     async def _enter(self, held: AsyncExitStack) -> Connection:
         timeout = remaining(self.options.timeout)
+        started = time.monotonic()
         try:
             async with asyncio.timeout(timeout):
                 connection = await held.enter_async_context(self._pool.connection(timeout=timeout))
         except TooManyRequests:
+            self._refusals += 1
             raise PoolExhausted(f"Too many requests are waiting for the {self.name} database.") from None
         except (PoolTimeout, TimeoutError):
+            self._timeouts += 1
             raise self._timed_out() from None
         except PoolClosed:
             raise DatabaseUnavailable("Folio is shutting down.") from None
-        self._in_use += 1
-        held.callback(self._given_back)
+        finally:
+            self._waited(time.monotonic() - started)
+        held.callback(self._given_back, self.holders.add(work.current(), connection.info.backend_pid))
         return connection
 
-    def _given_back(self) -> None:
-        self._in_use -= 1
+    def _waited(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        metrics.POOL_WAIT_SECONDS.labels(self.name).observe(seconds)
+        if (doing := work.current()) is not None:
+            doing.pool_seconds += seconds
+
+    def _given_back(self, holder: Holder) -> None:
+        self.holders.remove(holder)
+        self.holds.append(holder.seconds)
+        metrics.POOL_HOLD_SECONDS.labels(self.name).observe(holder.seconds)
 
     def _timed_out(self) -> Fault:
-        if self._in_use >= self.options.max_size:
-            return PoolExhausted(f"All {self._in_use} connections to the {self.name} database are in use.")
+        if len(self.holders) >= self.options.max_size:
+            return PoolExhausted(f"All {len(self.holders)} connections to the {self.name} database are in use.")
         return DatabaseUnavailable(f"The {self.name} database cannot be reached.")
 
 

@@ -7,7 +7,9 @@ Idempotency-Key on a new connection, where the key tells what happened (TRAPS 1 
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -15,7 +17,7 @@ import anyio
 import psycopg
 from psycopg.errors import UniqueViolation
 
-from repositories import deadlines
+from repositories import deadlines, metrics
 from repositories.connections import hang_up
 from repositories.errors import (
     RETRIED,
@@ -45,6 +47,16 @@ KEY_CONSTRAINT = "idempotency_keys_pkey"
 _under_way: set[asyncio.Task[psycopg.AsyncCursor[psycopg.rows.TupleRow]]] = set()
 
 
+_transfers: ContextVar[Counter[str]] = ContextVar("transfers")
+"""What the present unit of work decided of transfers: how many were made, and how many refused, by code."""
+
+
+def count_transfers(outcome: str, number: int = 1) -> None:
+    """Count transfers by outcome, once the present unit of work is committed."""
+    if (counted := _transfers.get(None)) is not None:
+        counted[outcome] += number
+
+
 class CommitLost(Exception):
     """The connection ended after COMMIT was sent and before it was confirmed."""
 
@@ -56,8 +68,10 @@ class UnitOfWork:
         self._connection = connection
         self._final = final
         self._ended = False
+        self._transfers: Counter[str] = Counter()
 
     async def __aenter__(self) -> Self:
+        _transfers.set(self._transfers)
         await self._connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", prepare=False)
         return self
 
@@ -87,17 +101,25 @@ class UnitOfWork:
         if not task.done() or (task.exception() is not None and self._connection.closed):
             if deadline is not None:
                 deadline.outcome_unknown = True
+            metrics.UNITS.labels("unknown").inc()
             raise CommitLost from (task.exception() if task.done() else None)
         tag = task.result().statusmessage
         if tag != "COMMIT":
+            metrics.UNITS.labels("rolled_back").inc()
             raise RolledBack(f"The database answered COMMIT with {tag}; nothing was written.")
+        metrics.UNITS.labels("committed").inc()
+        for outcome, number in self._transfers.items():
+            metrics.TRANSFERS.labels(outcome).inc(number)
         if deadline is not None and self._final:
             deadline.committed = True
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._ended or self._connection.closed:
+        if self._ended:
+            return
+        metrics.UNITS.labels("rolled_back").inc()
+        if self._connection.closed:
             return
         try:
             async with asyncio.timeout(ROLLBACK_TIMEOUT):
@@ -146,11 +168,13 @@ async def _retrying(connection: Connection, work: Work[Result], final: bool) -> 
             if error.diag.constraint_name != KEY_CONSTRAINT or key_taken:
                 raise taken(error) from error
             key_taken = True
+            metrics.UNITS.labels("retried").inc()
         except psycopg.Error as error:
             if error.sqlstate not in RETRIED or retries == RETRIES:
                 raise fault(error) from error
             await asyncio.sleep(random.uniform(0, RETRY_PAUSE * 2**retries))  # noqa: S311 - jitter, not a secret
             retries += 1
+            metrics.UNITS.labels("retried").inc()
         else:
             return result
 

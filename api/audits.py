@@ -1,4 +1,4 @@
-"""Operations over HTTP, for operators: the audit."""
+"""Audits over HTTP, for operators."""
 
 import asyncio
 from functools import partial
@@ -8,12 +8,11 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 
 from api import problems
-from api.dependencies import Main, Operator, OperatorWriter
+from api.dependencies import OnCall, OnCallWriter, Operations
 from api.problems import Problem, answers
 from api.types import Representation, Time
 from repositories import audits, units
-from repositories.audits import AuditRepository, Check
-from repositories.statements import Connection
+from repositories.audits import AuditRepository
 
 router = APIRouter(prefix="/ops", tags=["operations"])
 
@@ -38,32 +37,27 @@ class Audit(Representation):
     checks: list[CheckFound]
 
 
-async def keep(connection: Connection, *, checks: list[Check]) -> audits.Audit:
-    """Keep what an audit found, in a unit of work."""
-    return await AuditRepository(connection).insert(checks=checks)
-
-
 @router.post(
     "/audit", summary="Run an audit", responses=answers("operator_required", "audit_running", *problems.WRITES)
 )
-async def run_audit(_: OperatorWriter, request: Request, main: Main) -> Audit:
+async def run_audit(_: OnCallWriter, request: Request, operations: Operations) -> Audit:
     """Check every invariant of both databases, in one snapshot each, and show what was found."""
     running: asyncio.Lock = request.app.state.auditing
     if running.locked():
         raise Problem("audit_running", "This process is running an audit already.")
     async with running:
-        await main.give_back()
+        await operations.give_back()
         checks = await audits.audit(request.app.state.conninfos)
-        await main.renew()
-        return Audit.model_validate(await units.run(main, partial(keep, checks=checks)))
+        await operations.renew()
+        return Audit.model_validate(await units.run(operations, partial(audits.keep, checks=checks)))
 
 
 @router.get(
     "/audit", summary="Read the last audit", responses=answers("operator_required", "audit_not_found", *problems.OWN)
 )
-async def get_audit(_: Operator, main: Main) -> Audit:
+async def get_audit(_: OnCall, operations: Operations) -> Audit:
     """Show what the last audit found, whoever ran it."""
-    found = await AuditRepository(main.connection).get_last()
+    found = await AuditRepository(operations.connection).get_last()
     if found is None:
         raise Problem("audit_not_found", "No audit has run yet: POST /ops/audit, or `folio audit`.")
     return Audit.model_validate(found)

@@ -1,0 +1,136 @@
+"""Pools over HTTP, for operators: how the answering worker's stand, who holds a connection, and what it does."""
+
+import os
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Request
+from pydantic import Field
+
+from api import problems
+from api.dependencies import Databases, OnCall, Operations
+from api.problems import answers
+from api.types import Representation, Time
+from repositories import activity
+from repositories.activity import Activity
+from repositories.errors import Fault
+from repositories.holders import Holder
+from repositories.pools import Checkout, Database
+
+router = APIRouter(prefix="/ops", tags=["operations"])
+
+
+class Quantiles(Representation):
+    """Milliseconds of the latest checkouts, 1,000 at the most: half took no longer than `p50`, and so on."""
+
+    p50: float
+    p95: float
+    max: float
+
+    @classmethod
+    def of(cls, seconds: Iterable[float]) -> "Quantiles | None":
+        """Return None where there was none."""
+        ordered = sorted(seconds)
+        if not ordered:
+            return None
+        p50, p95, most = (ordered[round(share * (len(ordered) - 1))] for share in (0.5, 0.95, 1))
+        return cls(p50=_milliseconds(p50), p95=_milliseconds(p95), max=_milliseconds(most))
+
+
+class Held(Representation):
+    """A connection in somebody's hands."""
+
+    work: str | None = Field(description="the method and route of a request, or the name of a worker")
+    request_id: str | None
+    since: Time
+    held_ms: float
+    overdue: bool = Field(description="it exceeds the soft limit: the log has its stack")
+    backend_pid: int
+    state: str | None = Field(description="what the server says of it, as the rest; null where it could not be asked")
+    statement: str | None = Field(description="the file below sql/ that runs, or the last that ran")
+    statement_ms: float | None
+    wait_event: str | None
+    blocked_by: list[int] = Field(description="backends whose locks it waits for")
+
+
+class Pool(Representation):
+    """The pool of one database."""
+
+    database: str
+    min_size: int
+    max_size: int
+    max_waiting: int
+    timeout_ms: float
+    soft_limit_ms: float
+    size: int
+    in_use: int
+    waiting: int
+    checkouts: int = Field(description="since the worker started, as the rest")
+    timeouts: int
+    refusals: int = Field(description="requests refused since the queue was full")
+    connects: int
+    connect_errors: int
+    reconnects: int
+    bad_connections: int
+    wait_ms: Quantiles | None
+    hold_ms: Quantiles | None
+    holders: list[Held] = Field(description="the longest first")
+
+
+class Pools(Representation):
+    """The pools of the worker that answers."""
+
+    worker_pid: int
+    at: Time
+    pools: list[Pool]
+
+
+@router.get("/pools", summary="Look at the pools", responses=answers("operator_required", *problems.OWN))
+async def get_pools(_: OnCall, request: Request, databases: Databases, operations: Operations) -> Pools:
+    """Show the answering worker's pools and who holds their connections, asking the servers outside the pools."""
+    main = await _show(databases["main"], operations)
+    await operations.give_back()
+    try:
+        async with request.app.state.operations["catalog"].checkout() as checkout:
+            catalog = await _show(databases["catalog"], checkout)
+    except Fault:
+        catalog = await _show(databases["catalog"], None)
+    return Pools(worker_pid=os.getpid(), at=datetime.now(UTC), pools=[main, catalog])
+
+
+async def _show(database: Database, checkout: Checkout | None) -> Pool:
+    """Show a pool, with what the server says of its holders if it can be asked."""
+    holders = sorted(database.holders, key=lambda holder: holder.since)
+    found: Mapping[int, Activity] = {}
+    if checkout is not None and holders:
+        found = await activity.read(checkout.connection, pids=[holder.backend_pid for holder in holders])
+    options = database.options
+    return Pool(
+        database=database.name,
+        min_size=options.min_size,
+        max_waiting=options.max_waiting,
+        timeout_ms=_milliseconds(options.timeout),
+        soft_limit_ms=_milliseconds(options.soft_limit),
+        wait_ms=Quantiles.of(database.waits),
+        hold_ms=Quantiles.of(database.holds),
+        holders=[_held(holder, found.get(holder.backend_pid)) for holder in holders],
+        **vars(database.stats()),
+    )
+
+
+def _held(holder: Holder, found: Activity | None) -> Held:
+    seconds = found.query_seconds if found else None
+    return Held(
+        **holder.members(),
+        since=holder.since,
+        overdue=holder.overdue,
+        state=found and found.state,
+        statement=found and found.statement,
+        statement_ms=None if seconds is None else _milliseconds(seconds),
+        wait_event=found and found.wait_event and f"{found.wait_event_type}: {found.wait_event}",
+        blocked_by=found.blocked_by if found else [],
+    )
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 1)
