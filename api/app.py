@@ -105,7 +105,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             workers.sweep(app.state.databases["main"], settings.sweep_interval),
             workers.finish_purchases(app.state.databases, settings.sweep_interval),
             workers.finish_leaving(app.state.databases, settings.sweep_interval),
-            workers.report(app.state.databases.values()),
+            workers.report([*app.state.databases.values(), *app.state.operations.values()]),
             workers.audit(app.state.operations["main"], app.state.conninfos, settings.audit_interval),
         ):
             stack.push_async_callback(workers.stop, asyncio.create_task(worker))

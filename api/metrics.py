@@ -9,8 +9,10 @@ from pathlib import Path
 import psutil
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.registry import Collector
 
 from api import problems
 from api.dependencies import OnCall, Operations
@@ -41,10 +43,10 @@ def of_workers() -> Iterator[None]:
 )
 async def get_metrics(_: OnCall, request: Request, operations: Operations) -> Response:
     """Show what a scraper keeps: requests, pools, units of work and transfers of all workers; purchases; the audit."""
-    for database in request.app.state.databases.values():
+    for database in (*request.app.state.databases.values(), *request.app.state.operations.values()):
         database.report()
     stored = await _stored(operations.connection)
-    return Response(_counted() + generate_latest(stored), media_type=CONTENT_TYPE_LATEST)
+    return Response(_counted() + stored, media_type=CONTENT_TYPE_LATEST)
 
 
 def _counted() -> bytes:
@@ -61,26 +63,40 @@ def _counted() -> bytes:
     return generate_latest(registry)
 
 
-async def _stored(connection: Connection) -> CollectorRegistry:
-    """Read what the main database knows, the same for every worker."""
-    registry = CollectorRegistry()
+async def _stored(connection: Connection) -> bytes:
+    """Return what the main database knows, the same for every worker."""
     found = await PurchaseRepository(connection).count_unfinished()
-    unfinished = Gauge(
-        "folio_purchases_unfinished", "Purchases that are not at their end", ["state"], registry=registry
+    unfinished = GaugeMetricFamily(
+        "folio_purchases_unfinished", "Purchases that are not at their end", labels=["state"]
     )
-    unfinished.labels("pending").set(found.pending)
-    unfinished.labels("unconfirmed").set(found.unconfirmed)
-    Gauge(
-        "folio_purchases_unfinished_oldest_seconds", "Seconds that the oldest has been waiting", registry=registry
-    ).set(found.oldest_seconds)
+    unfinished.add_metric(["pending"], found.pending)
+    unfinished.add_metric(["unconfirmed"], found.unconfirmed)
+    oldest = GaugeMetricFamily(
+        "folio_purchases_unfinished_oldest_seconds", "Seconds that the oldest has been waiting", found.oldest_seconds
+    )
+    families = [unfinished, oldest]
     audit = await AuditRepository(connection).get_last()
     if audit is not None:
-        violations = Gauge(
-            "folio_audit_violations", "Rows that break an invariant, 100 at the most", ["check"], registry=registry
+        violations = GaugeMetricFamily(
+            "folio_audit_violations", "Rows that break an invariant, 100 at the most", labels=["check"]
         )
         for check in audit.checks:
-            violations.labels(check["name"]).set(len(check["rows"]))
-        Gauge("folio_audit_finished_seconds", "When the last audit ended, in Unix time", registry=registry).set(
-            audit.finished_at.timestamp()
-        )
-    return registry
+            violations.add_metric([check["name"]], len(check["rows"]))
+        ended = audit.finished_at.timestamp()
+        families += [
+            violations,
+            GaugeMetricFamily("folio_audit_finished_timestamp_seconds", "When the last audit ended", ended),
+        ]
+    registry = CollectorRegistry()
+    registry.register(_Known(families))
+    return generate_latest(registry)
+
+
+class _Known(Collector):
+    """Metrics that were read elsewhere: prometheus-client's own would be counted with those of the workers."""
+
+    def __init__(self, families: list[GaugeMetricFamily]) -> None:
+        self._families = families
+
+    def collect(self) -> list[GaugeMetricFamily]:
+        return self._families
