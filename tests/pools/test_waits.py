@@ -1,7 +1,6 @@
-"""The pools: exhaustion is answered, what a restart left behind is noticed, deadlines bound every wait."""
+"""The pools: what a restart left behind is noticed, and deadlines bound every wait."""
 
 import asyncio
-import time
 
 import httpx
 import psycopg
@@ -11,42 +10,6 @@ from fastapi import FastAPI
 from api.settings import Settings
 from repositories import connections
 from tests.world import World
-
-
-@pytest.fixture
-def timeout() -> int:
-    """Seconds that a request waits for a connection, as on a busy machine; a test about it sets its own."""
-    return 30
-
-
-@pytest.fixture
-def settings(databases: dict[str, str], timeout: int, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    for name, value in {"MIN_SIZE": 1, "MAX_SIZE": 2, "TIMEOUT": timeout, "MAX_WAITING": 3}.items():
-        monkeypatch.setenv(f"FOLIO_POOL_{name}", str(value))
-    return Settings(
-        main_database_url=databases["main"],
-        catalog_database_url=databases["catalog"],
-        request_timeout=60,
-        sweep_interval=3600,
-    )
-
-
-@pytest.mark.parametrize("timeout", [5])
-async def test_a_full_pool_and_a_full_queue_answer_503_within_the_checkout_timeout(
-    client: httpx.AsyncClient, app: FastAPI
-) -> None:
-    """pool_exhausted with Retry-After; /livez and /readyz go on answering; afterwards the pool is whole."""
-    main = app.state.databases["main"]
-    assert (await client.get("/readyz")).status_code == 200
-    async with main.checkout(), main.checkout():
-        started = time.monotonic()
-        received = await asyncio.gather(*(client.get("/posts") for _ in range(6)))
-        assert time.monotonic() - started < 60
-        assert {(answer.status_code, answer.json()["code"]) for answer in received} == {(503, "pool_exhausted")}
-        assert all(int(answer.headers["Retry-After"]) > 0 for answer in received)
-        assert (await client.get("/livez")).status_code == 200
-        assert (await client.get("/readyz")).status_code == 200
-    assert {answer.status_code for answer in await asyncio.gather(*(client.get("/posts") for _ in range(4)))} == {200}
 
 
 async def test_connections_that_the_server_ended_are_not_handed_out(
