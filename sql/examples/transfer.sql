@@ -13,14 +13,14 @@ EXECUTE "both/session/configure" (
     '{statement_timeout,lock_timeout,idle_in_transaction_session_timeout}', '{5s,2s,10s}'
 );
 
--- Ada pays bob 12.50 EUR for lunch, under an Idempotency-Key. With the key goes the SHA-256 of the request.
+-- Ada pays bob 12.50 EUR for lunch, under an Idempotency-Key. With the key goes the SHA-256 of the request, which is
+-- shortened here.
 \set key lunch-1
 SELECT sha256('["POST", "/transfers", {"amount": 1250, "description": "Lunch"}]') AS request_hash \gset
 
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 
 -- 1. Lock both accounts, by id whoever pays whom: opposite transfers wait for each other and never deadlock.
---    (\crosstabview shows two columns of what is returned, and none of its times.)
 \set sql `cat sql/main/accounts/lock.sql`
 PREPARE "main/accounts/lock" AS :sql
 EXECUTE "main/accounts/lock" (ARRAY[:bobs, :adas]) \crosstabview id currency balance
