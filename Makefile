@@ -28,12 +28,13 @@ run: setup ## Folio on 127.0.0.1:8000, with a PostgreSQL of its own unless FOLIO
 test: setup ## all tests: PostgreSQL in a container where a Docker Engine answers, else embedded
 	@$(BIN)/python -m pytest
 
-check: setup ## format, lint, types, layers, SQL lint: the whole gate
+check: setup ## format, lint, types, layers, SQL lint, safe migrations: the whole gate
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/sqlfluff lint sql
+	@$(BIN)/squawk sql/*/migrations/*.sql
 
 format: setup ## format and mend what can be mended
 	@$(BIN)/ruff format .

@@ -1,0 +1,133 @@
+-- A purchase: statement by statement what POST /purchases does, over two databases that share no transaction.
+-- README.md says how to run it. \connect goes from one to the other, and takes no prepared statement along.
+\set ON_ERROR_STOP on
+\set QUIET on
+\pset null (null)
+\ir people.psql
+\set ECHO all
+
+-- Bob sells notebooks for 4.00 EUR, and has five.
+\connect :catalog
+\set sql `cat sql/catalog/products/insert.sql`
+PREPARE "catalog/products/insert" AS :sql
+EXECUTE "catalog/products/insert" (
+    :bob, :bobs, 'Notebook', 'A folio of 96 leaves.', 400, 'EUR', 5, NULL
+) \gset product_
+
+-- Ada buys two. First her key is looked for, without any lock: a repeat is answered before the catalog is asked.
+\connect :main
+\set sql `cat sql/main/idempotency_keys/find.sql`
+PREPARE "main/idempotency_keys/find" AS :sql
+EXECUTE "main/idempotency_keys/find" (ARRAY[:ada], '{notebooks-1}');
+
+-- What it costs is read now and stays so, whatever becomes of the price.
+\connect :catalog
+\set sql `cat sql/catalog/products/get.sql`
+PREPARE "catalog/products/get" AS :sql
+EXECUTE "catalog/products/get" (:product_id) \gset product_
+SELECT :'product_name' AS name, :product_price AS price, :product_stock AS stock, :product_version AS version;
+
+-- Step 1, main: hold. The purchase is pending and its amount held. From this commit on it will be finished, by this
+-- request or by a worker, which leaves it alone for 15 s.
+\connect :main
+BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+\set sql `cat sql/main/accounts/lock.sql`
+PREPARE "main/accounts/lock" AS :sql
+EXECUTE "main/accounts/lock" (ARRAY[:adas, :bobs]) \crosstabview id currency balance
+\set sql `cat sql/main/idempotency_keys/find.sql`
+PREPARE "main/idempotency_keys/find" AS :sql
+EXECUTE "main/idempotency_keys/find" (ARRAY[:ada], '{notebooks-1}');
+\set sql `cat sql/main/purchases/insert.sql`
+PREPARE "main/purchases/insert" AS :sql
+EXECUTE "main/purchases/insert" (:ada, :product_id, 2, :product_price, 800, :adas, :bobs, 15) \gset purchase_
+\set sql `cat sql/main/purchases/get.sql`
+PREPARE "main/purchases/get" AS :sql
+EXECUTE "main/purchases/get" (:purchase_id) \gset purchase_
+SELECT :'purchase_status' AS status, :purchase_amount AS amount, :'purchase_currency' AS currency;
+\set sql `cat sql/main/idempotency_keys/insert.sql`
+PREPARE "main/idempotency_keys/insert" AS :sql
+EXECUTE "main/idempotency_keys/insert" (
+    ARRAY[:ada], '{notebooks-1}', ARRAY[sha256('["POST", "/purchases", {"quantity": 2}]')], '{purchase}',
+    ARRAY[:purchase_id], ARRAY['null']
+);
+COMMIT;
+
+-- Step 2, catalog: reserve. Lock the product, see whether an earlier try came this far, and lower the stock.
+\connect :catalog
+BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+\set sql `cat sql/catalog/products/lock.sql`
+PREPARE "catalog/products/lock" AS :sql
+EXECUTE "catalog/products/lock" (:product_id) \crosstabview name currency stock
+\set sql `cat sql/catalog/reservations/get.sql`
+PREPARE "catalog/reservations/get" AS :sql
+EXECUTE "catalog/reservations/get" (:purchase_id);
+\set sql `cat sql/catalog/reservations/insert.sql`
+PREPARE "catalog/reservations/insert" AS :sql
+EXECUTE "catalog/reservations/insert" (:purchase_id, :product_id, 2, 'reserved');
+COMMIT;
+
+-- Whoever comes late or twice finds the reservation, and changes nothing.
+BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+EXECUTE "catalog/products/lock" (:product_id) \crosstabview name currency stock
+EXECUTE "catalog/reservations/get" (:purchase_id);
+COMMIT;
+
+-- Step 3, main: decide. Lock the accounts, expire what is overdue, lock the purchase, see that it is still pending,
+-- free what it held, and pay. This commit decides: had there been too few, it would say rejected, out_of_stock.
+\connect :main
+BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+\set sql `cat sql/main/accounts/lock.sql`
+PREPARE "main/accounts/lock" AS :sql
+EXECUTE "main/accounts/lock" (ARRAY[:adas, :bobs]) \crosstabview id currency held
+\set sql `cat sql/main/holds/expire.sql`
+PREPARE "main/holds/expire" AS :sql
+EXECUTE "main/holds/expire" (ARRAY[:adas], 10000);
+\set sql `cat sql/main/purchases/lock.sql`
+PREPARE "main/purchases/lock" AS :sql
+EXECUTE "main/purchases/lock" (:purchase_id);
+\set sql `cat sql/main/purchases/get.sql`
+PREPARE "main/purchases/get" AS :sql
+EXECUTE "main/purchases/get" (:purchase_id) \gset purchase_
+SELECT :'purchase_status' AS status;
+\set sql `cat sql/main/purchases/free.sql`
+PREPARE "main/purchases/free" AS :sql
+EXECUTE "main/purchases/free" (:purchase_id);
+\set sql `cat sql/main/transfers/insert.sql`
+PREPARE "main/transfers/insert" AS :sql
+EXECUTE "main/transfers/insert" (
+    ARRAY[:adas], ARRAY[:bobs], '{800}', ARRAY[format('Purchase %s', :purchase_id)], ARRAY[:ada], '{null}', '{null}',
+    '{null}', '{null}'
+) \gset paid_
+\set sql `cat sql/main/purchases/decide.sql`
+PREPARE "main/purchases/decide" AS :sql
+EXECUTE "main/purchases/decide" (:purchase_id, 'completed', NULL, :paid_id);
+COMMIT;
+
+-- Step 4, catalog: confirm. A rejected purchase is released here, which gives back what it took.
+\connect :catalog
+BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+\set sql `cat sql/catalog/reservations/settle.sql`
+PREPARE "catalog/reservations/settle" AS :sql
+EXECUTE "catalog/reservations/settle" (:purchase_id, 'confirmed');
+COMMIT;
+
+-- And main: finish. No worker needs to look again.
+\connect :main
+BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+\set sql `cat sql/main/purchases/finish.sql`
+PREPARE "main/purchases/finish" AS :sql
+EXECUTE "main/purchases/finish" (:purchase_id, 'completed');
+COMMIT;
+SELECT id, balance, held, version FROM accounts WHERE id IN (:adas, :bobs) ORDER BY id;
+
+-- What the audit compares: every purchase that was decided a while ago (here, 0 s), and what the catalog has of it.
+\set sql `cat sql/main/purchases/list_after.sql`
+PREPARE "main/purchases/list_after" AS :sql
+EXECUTE "main/purchases/list_after" (0, 0, 1000);
+\connect :catalog
+\set sql `cat sql/catalog/reservations/list_of.sql`
+PREPARE "catalog/reservations/list_of" AS :sql
+EXECUTE "catalog/reservations/list_of" (ARRAY[:purchase_id]);
+\set sql `cat sql/catalog/products/get.sql`
+PREPARE "catalog/products/get" AS :sql
+EXECUTE "catalog/products/get" (:product_id) \crosstabview name currency stock
