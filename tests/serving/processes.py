@@ -28,7 +28,8 @@ class Done:
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
     """Return this process's environment with no setting of Folio's but these, and patience."""
     others = {name: value for name, value in os.environ.items() if not name.startswith("FOLIO_")}
-    return others | {"FOLIO_START_TIMEOUT": str(PATIENCE)} | dict(settings)
+    # No load balancer looks at these services: they leave at once.
+    return others | {"FOLIO_START_TIMEOUT": str(PATIENCE), "FOLIO_DRAIN_TIME": "0"} | dict(settings)
 
 
 def command(*arguments: str, settings: Mapping[str, str]) -> Done:
