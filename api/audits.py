@@ -1,17 +1,16 @@
 """Audits over HTTP, for operators."""
 
-import asyncio
-from functools import partial
-from typing import Any
+from typing import Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from api import problems
-from api.dependencies import OnCall, OnCallWriter, Operations
+from api.dependencies import InBackground, OnCall, OnCallWriter, Operations
 from api.problems import Problem, answers
 from api.types import Representation, Time
-from repositories import audits, units
+from api.workers import AUDIT_TIMEOUT
+from repositories import audits
 from repositories.audits import AuditRepository
 
 router = APIRouter(prefix="/ops", tags=["operations"])
@@ -37,19 +36,53 @@ class Audit(Representation):
     checks: list[CheckFound]
 
 
+class Running(Representation):
+    """An audit that takes longer than a request may."""
+
+    status: Literal["running"] = "running"
+
+
+UNDER_WAY: dict[int | str, dict[str, Any]] = {
+    202: {"model": Running, "description": "It goes on: read `Location` for what it found"}
+}
+"""For OpenAPI."""
+
+
 @router.post(
-    "/audit", summary="Run an audit", responses=answers("operator_required", "audit_running", *problems.WRITES)
+    "/audit",
+    summary="Run an audit",
+    responses=UNDER_WAY | answers("operator_required", "audit_running", *problems.WRITES),
+    response_model=Audit | Running,
 )
-async def run_audit(_: OnCallWriter, request: Request, operations: Operations) -> Audit:
-    """Check every invariant of both databases, in one snapshot each, and show what was found."""
-    running: asyncio.Lock = request.app.state.auditing
-    if running.locked():
+async def run_audit(
+    _: OnCallWriter, request: Request, operations: Operations, background: InBackground, response: Response
+) -> Audit | Running:
+    """Check every invariant of both databases, in one snapshot each, and show what was found.
+
+    202 where that takes longer than a request may: it goes on, and GET shows what it found.
+    """
+    state = request.app.state
+    if state.auditing.locked():
         raise Problem("audit_running", "This process is running an audit already.")
-    async with running:
-        await operations.give_back()
-        checks = await audits.audit(request.app.state.conninfos)
-        await operations.renew()
-        return Audit.model_validate(await units.run(operations, partial(audits.keep, checks=checks)))
+    await operations.give_back()
+    found: list[audits.Audit | Exception] = []
+
+    async def audit() -> None:
+        try:
+            async with state.auditing:
+                found.append(await audits.run(state.conninfos, state.operations["main"]))
+        except Exception as error:
+            found.append(error)
+            raise
+
+    await background.run("audit", audit(), AUDIT_TIMEOUT)
+    if not found:
+        response.status_code = 202
+        response.headers["Location"] = "/ops/audit"
+        return Running()
+    if isinstance(found[0], Exception):
+        raise found[0]
+    return Audit.model_validate(found[0])
 
 
 @router.get(

@@ -66,12 +66,9 @@ async def audit(main: Database, conninfos: Mapping[str, str], interval: float) -
 
     async def audit_in_turn() -> int:
         async with main.checkout() as checkout:
-            if not await LeaseRepository(checkout.connection).take(name="audit", seconds=math.ceil(interval)):
-                return 0
-            await checkout.give_back()
-            checks = await audits.audit(conninfos)
-            await checkout.renew()
-            await units.run(checkout, partial(audits.keep, checks=checks))
+            taken = await LeaseRepository(checkout.connection).take(name="audit", seconds=math.ceil(interval))
+        if taken:
+            await audits.run(conninfos, main)
         return 0
 
     await _repeat("audit", audit_in_turn, min(interval, AUDIT_LOOK), AUDIT_TIMEOUT)
@@ -90,13 +87,13 @@ class Background:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def run(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+    async def run(self, name: str, work: Coroutine[Any, Any, None], seconds: float = TIMEOUT) -> None:
         """Wait for work as long as the request has time; after that it goes on alone. What goes wrong is logged.
 
         It is a task of its own, because a database that swallows everything keeps whoever waits for it, cancelled or
         not, for seconds.
         """
-        task = asyncio.create_task(_logged(name, work))
+        task = asyncio.create_task(_logged(name, work, seconds))
         self._tasks.add(task)  # the loop itself keeps no task alive
         task.add_done_callback(self._tasks.discard)
         await asyncio.wait({task}, timeout=max(0.0, deadlines.remaining(math.inf) - ANSWERING))

@@ -5,12 +5,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import psycopg
 
-from repositories import connections, reconciliation
+from repositories import connections, reconciliation, units
 from repositories.errors import fault
+from repositories.pools import Database
 from repositories.statements import Connection, statement, statements
 
 INSERT = statement("main/audits/insert")
@@ -91,6 +93,13 @@ async def audit(conninfos: Mapping[str, str], on_check: Callable[[Check], None] 
     except psycopg.Error as error:
         raise fault(error) from error
     return checks
+
+
+async def run(conninfos: Mapping[str, str], main: Database) -> Audit:
+    """Run every check, keep what was found, on a connection of `main` that is not held meanwhile, and return that."""
+    checks = await audit(conninfos)
+    async with main.checkout() as checkout:
+        return await units.run(checkout, partial(keep, checks=checks))
 
 
 async def keep(connection: Connection, *, checks: list[Check]) -> Audit:

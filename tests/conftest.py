@@ -83,6 +83,7 @@ def settings(databases: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Sett
         registrations_per_minute=0,
         wrong_keys_per_minute=0,
         sweep_interval=3600,
+        audit_interval=0,
     )
 
 

@@ -1,8 +1,13 @@
 """The audit: clean when all is well, and each query finds its own kind of break."""
 
+import asyncio
+
 import httpx
 import pytest
+from fastapi import FastAPI
 
+from api.settings import Settings
+from repositories import audits
 from tests.api.expect import found
 from tests.money.test_transfers import order
 from tests.world import Connection, World, a_product
@@ -74,3 +79,24 @@ async def test_each_check_finds_its_kind_of_break(
     await connection.execute("DROP INDEX entries_transfer_id_key")
     await connection.execute(BREAKS[check])
     assert (await audit(client, root.headers))[check] > 0
+
+
+async def test_an_audit_that_takes_longer_than_a_request_goes_on(
+    client: httpx.AsyncClient, app: FastAPI, settings: Settings, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """202 with where to look, 409 for another one meanwhile, and then it is there to be read."""
+    monkeypatch.setitem(audits.BUDGETS, "lock_timeout", "60s")
+    root = await world.person("root", role="operator")
+    async with world.connection.transaction():
+        await world.connection.execute("LOCK TABLE entries IN ACCESS EXCLUSIVE MODE")
+        app.state.settings = settings.model_copy(update={"request_timeout": 3})
+        answer = await client.post("/ops/audit", headers=root.headers)
+        assert (answer.status_code, answer.headers["Location"]) == (202, "/ops/audit")
+        assert answer.json() == {"status": "running"}
+        app.state.settings = settings
+        again = await client.post("/ops/audit", headers=root.headers)
+        assert (again.status_code, again.json()["code"]) == (409, "audit_running")
+    async with asyncio.timeout(60):
+        while (answer := await client.get("/ops/audit", headers=root.headers)).status_code == 404:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    assert answer.json()["ok"]
