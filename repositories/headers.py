@@ -9,7 +9,7 @@
     -- Index    accounts_pkey
     -- Locks    accounts RowShareLock; its rows FOR NO KEY UPDATE, by id
 
-A slot goes on in the lines below it. In full:
+A slot goes on in the lines below it. After its first semicolon Returns is prose; all else is held to the truth:
 
 Index  `none`, or names. They are the indexes of the generic plan, on tables with some thousand rows, where PostgreSQL
        avoids reading whole tables (`enable_seqscan = off`), and those by which ON CONFLICT decides. `none`: it reads
@@ -19,7 +19,8 @@ Locks  `none`, or `tables modes` for all that `pg_locks` shows of a transaction 
        Indexes, sequences and views are left out: they are locked as the tables that they belong to. So is a table that
        the transaction makes: nobody else sees it.
        After one table may follow `its row` (one at the most) or `its rows`, with the strength in which they are held:
-       rows that FOR … or a foreign key locks. Those that the statement writes are locked anyway, says RowExclusiveLock.
+       rows that FOR … or a foreign key locks. Those that the statement writes are locked anyway, as
+       RowExclusiveLock says.
        `by id`: each is waited for while those of lower id are held and those of higher id are not.
        `without waiting`: those that somebody else has locked are left out (SKIP LOCKED).
 """

@@ -19,7 +19,7 @@ FILES = sorted(
     str(path.relative_to(ROOT).with_suffix("")) for path in ROOT.glob("*/*/*.sql") if path.parent.name != "migrations"
 )
 STRENGTHS = ("FOR UPDATE", "FOR NO KEY UPDATE", "FOR SHARE", "FOR KEY SHARE")
-"""From the strongest to the weakest: who holds a row in the nth keeps others from the first 4 - n."""
+"""From the strongest to the weakest: a row that is held in the nth, counted from 0, can be had in n of them."""
 Connection = psycopg.Connection[TupleRow]
 Described = tuple[list[str], list[tuple[str, str]]]
 
@@ -71,15 +71,15 @@ def plan(session: Connection, statement: Statement, *, whole_tables: bool) -> li
     if statement.text.startswith("CREATE"):
         return []
     nulls = ", ".join(["NULL"] * len(statement.header.parameters))
-    session.execute("SET LOCAL plan_cache_mode = force_generic_plan")
-    session.execute(f"SET LOCAL enable_seqscan = {'on' if whole_tables else 'off'}".encode())
-    session.execute(f"PREPARE probe AS {statement.text}".encode())
+    execute = f"EXECUTE probe ({nulls})" if nulls else "EXECUTE probe"
     try:
-        execute = f"EXECUTE probe ({nulls})" if nulls else "EXECUTE probe"
+        session.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        session.execute(f"SET LOCAL enable_seqscan = {'on' if whole_tables else 'off'}".encode())
+        session.execute(f"PREPARE probe AS {statement.text}".encode())
         [(explained,)] = session.execute(f"EXPLAIN (FORMAT JSON) {execute}".encode())
     finally:
         session.rollback()
-        session.execute("DEALLOCATE probe")
+        session.execute("DEALLOCATE ALL")
         session.rollback()
     return list(_nodes(explained[0]["Plan"]))
 
@@ -112,7 +112,7 @@ def end(session: Connection) -> None:
 
 @contextmanager
 def holding(sessions: Sessions, statement: Statement) -> Iterator[None]:
-    """Have a statement's transaction open; PostgreSQL refuses some one, which then holds nothing afterwards."""
+    """Have a statement's transaction open; what PostgreSQL refuses in one holds nothing when it is done."""
     try:
         found = run(sessions.running, statement)
         assert found or "/audit/" in statement.name, "its arguments find nothing"
@@ -137,29 +137,17 @@ def held_tables(sessions: Sessions) -> set[tuple[str, str]]:
 
 def held_rows(sessions: Sessions, table: str) -> list[HeldRow]:
     """Return the rows of a table that the running transaction holds, by probing each in every strength."""
-    touched = [
-        place
-        for (place,) in sessions.observer.execute(
-            f"SELECT ctid::text FROM {table}, pg_stat_activity WHERE pid = %s AND xmax = backend_xid".encode(),
-            (sessions.running_pid,),
-        )
-    ]
-    refused = dict.fromkeys(touched, 0)
-    for strength in STRENGTHS:
-        for place in set(touched) - free(sessions.observer, table, touched, strength):
-            refused[place] += 1
+    # Every row that a transaction alone has locked or written bears its number; how strongly, only probes tell.
+    marked = f"SELECT ctid::text FROM {table}, pg_stat_activity WHERE pid = %s AND xmax = backend_xid"
+    places = [place for (place,) in sessions.observer.execute(marked.encode(), (sessions.running_pid,))]
+    if not places:
+        return []
+    had = [free(sessions.observer, table, places, strength) for strength in STRENGTHS]
     # Of a row that it wrote, the transaction itself sees another version, or none.
-    kept = {
-        place
-        for (place,) in sessions.running.execute(
-            f"SELECT ctid::text FROM {table} WHERE ctid = ANY(%s::tid[])".encode(), (touched,)
-        )
-    }
-    return [
-        HeldRow(place, STRENGTHS[len(STRENGTHS) - number], place not in kept)
-        for place, number in refused.items()
-        if number
-    ]
+    unchanged = f"SELECT ctid::text FROM {table} WHERE ctid = ANY(%s::tid[])"
+    kept = {place for (place,) in sessions.running.execute(unchanged.encode(), (places,))}
+    strengths = {place: STRENGTHS[sum(place in places for places in had)] for place in places}
+    return [HeldRow(place, strength, place not in kept) for place, strength in strengths.items()]
 
 
 def free(observer: Connection, table: str, places: list[str], strength: str = "FOR UPDATE") -> set[str]:

@@ -33,7 +33,7 @@ def counting() -> Iterator[dict[str, str]]:
                 session.execute(f"CREATE DATABASE {database} TEMPLATE template0".encode())
                 asyncio.run(migrations.migrate(conninfo, database, lambda _: None))
         furnish(conninfos)
-        yield conninfos | {"both": conninfos["main"], "server": server.conninfo}
+        yield conninfos | {"server": server.conninfo}
 
 
 @pytest.mark.parametrize("prepare_threshold", [None, 0])

@@ -1,6 +1,8 @@
 -- What the headers of sql/catalog are tested on; see main.sql.
 
-INSERT INTO products (id, seller_id, account_id, name, description, price, currency, stock, created_at, archived_at, idempotency_key)
+INSERT INTO products (
+    id, seller_id, account_id, name, description, price, currency, stock, created_at, archived_at, idempotency_key
+)
 SELECT
     i, i % 900 + 1, i, 'Product ' || i, 'Words that all have, and word' || i % 300, 10, 'EUR', 100,
     '2026-01-01'::timestamptz - make_interval(mins => i), CASE WHEN i > 4000 THEN '2026-01-01'::timestamptz END,

@@ -42,13 +42,15 @@ SELECT
     CASE WHEN i <= 2000 THEN 'active' WHEN i <= 3000 THEN 'captured' ELSE 'expired' END, 60,
     CASE
         WHEN i BETWEEN 21 AND 2000 THEN '2126-01-01'::timestamptz + make_interval(mins => i * 7919 % 5000)
-        ELSE '2026-01-01'::timestamptz - make_interval(mins => i) END,
+        ELSE '2026-01-01'::timestamptz - make_interval(mins => i)
+    END,
     i % 900 + 1, '2026-01-01'::timestamptz - make_interval(mins => i)
 FROM generate_series(4000, 1, -1) AS i;
 
 INSERT INTO transfers (id, from_account_id, to_account_id, amount, created_by, created_at, hold_id, reverses_id)
 SELECT
-    i, i % 80 * 45 + 1, (i + 1) % 80 * 45 + 1, 10, i % 900 + 1, '2026-01-01'::timestamptz - make_interval(mins => 5000 - i),
+    i, i % 80 * 45 + 1, (i + 1) % 80 * 45 + 1, 10, i % 900 + 1,
+    '2026-01-01'::timestamptz - make_interval(mins => 5000 - i),
     CASE WHEN i BETWEEN 2001 AND 3000 THEN i END, CASE WHEN i > 4000 THEN i - 4000 END
 FROM generate_series(1, 5000) AS i;
 
