@@ -11,13 +11,14 @@
 
 A slot goes on in the lines below it. After its first semicolon Returns is prose; all else is held to the truth:
 
-Index  `none`, or names. They are the indexes of the generic plan, on tables with some thousand rows, where PostgreSQL
-       avoids reading whole tables (`enable_seqscan = off`), and those by which ON CONFLICT decides. `none`: it reads
-       whole tables, or no table, of its own accord. What keys and foreign keys look up is not in a plan, nor here.
+Index  `none`, or names. They are the indexes of the generic plan, on tables with some thousand rows, at PostgreSQL's
+       default costs, where it avoids reading whole tables (`enable_seqscan = off`); with those by which ON CONFLICT
+       decides. `none`: it reads whole tables, or no table, of its own accord. What keys and foreign keys look up is not
+       in a plan, nor here.
 Locks  `none`, or `tables modes` for all that `pg_locks` shows of a transaction that has run it, at the most: every mode
        on every table, from the weakest to the strongest, with those that foreign keys take; and `advisory` with a key.
        Indexes, sequences and views are left out: they are locked as the tables that they belong to. So is a table that
-       the transaction makes: nobody else sees it.
+       the transaction makes: nobody else sees it. What cannot run in a transaction leaves nothing locked.
        After one table may follow `its row` (one at the most) or `its rows`, with the strength in which they are held:
        rows that FOR … or a foreign key locks. Those that the statement writes are locked anyway, as
        RowExclusiveLock says.
