@@ -1,15 +1,9 @@
 """The statements under `sql/`: read at import, sent unedited, called by the parameter names of their headers.
 
-A file is one statement below a header that is a contract:
+A file is one statement below a header, whose form `repositories/headers.py` describes:
 
-    -- What it is for, in sentences.
-    --
-    -- $1 ids  bigint[]  accounts.id              ($ none, where it takes nothing)
-    --
-    -- Returns  id bigint, owner_id bigint;       (none, where it returns nothing)
-    --          how many rows, in which order
-    -- Index    accounts_pkey
-    -- Locks    accounts RowShareLock; its rows FOR NO KEY UPDATE, by id
+    -- Lock the accounts that a unit of work will touch, always in id order.
+    -- …
     SELECT /* main/accounts/lock */ ...
 
 The header stays behind; the comment after the first keyword tells pg_stat_activity and pg_stat_statements the file.
@@ -17,33 +11,18 @@ The header stays behind; the comment after the first keyword tells pg_stat_activ
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import TupleRow, class_row, dict_row, scalar_row
 
+from repositories.headers import MalformedStatement, parse
+
 Row = TypeVar("Row")
 Connection = AsyncConnection[TupleRow]
 
 ROOT = Path(__file__).resolve().parent.parent / "sql"
-_PARAMETER = re.compile(r"-- \$(?P<number>\d+) (?P<name>\w+) +(?P<type>[a-z]\w*(?:\[\])?)(?:  |$)")
-_SLOT = re.compile(r"-- (?P<slot>Returns|Index|Locks) +(?P<text>.+)")
-
-
-class MalformedStatement(Exception):
-    """A file under sql/ whose header is not of the form that this module describes."""
-
-
-@dataclass(frozen=True)
-class Header:
-    """What a file promises: parameters and columns as (name, type), indexes and locks as they are written."""
-
-    parameters: tuple[tuple[str, str], ...]
-    columns: tuple[tuple[str, str], ...]
-    index: str
-    locks: str
 
 
 class Statement:
@@ -52,7 +31,10 @@ class Statement:
     def __init__(self, name: str) -> None:
         header, self.text = _split((ROOT / f"{name}.sql").read_text(encoding="utf-8"))
         self.name = name
-        self.header = _parse(header, name)
+        try:
+            self.header = parse(header)
+        except MalformedStatement as error:
+            raise MalformedStatement(f"sql/{name}.sql: {error}") from None
         self._names = tuple(parameter for parameter, _ in self.header.parameters)
         if not re.match(rf"[A-Z]+ /\* {re.escape(name)} \*/ ", self.text.replace("\n", " ")):
             raise MalformedStatement(f"sql/{name}.sql: the first keyword is not followed by /* {name} */")
@@ -117,30 +99,3 @@ def _split(text: str) -> tuple[list[str], str]:
     lines = text.splitlines(keepends=True)
     height = next((number for number, line in enumerate(lines) if not line.startswith("--")), len(lines))
     return [line.rstrip() for line in lines[:height]], "".join(lines[height:])
-
-
-def _parse(lines: list[str], name: str) -> Header:
-    parameters: list[tuple[str, str]] = []
-    slots: dict[str, str] = {}
-    slot = ""
-    for line in lines:
-        if parameter := _PARAMETER.match(line):
-            if int(parameter["number"]) != len(parameters) + 1:
-                raise MalformedStatement(f"sql/{name}.sql: ${parameter['number']} is out of order")
-            parameters.append((parameter["name"], parameter["type"]))
-        elif found := _SLOT.match(line):
-            slot = found["slot"]
-            slots[slot] = found["text"]
-        elif slot:
-            slots[slot] += " " + line.removeprefix("--").strip()
-    missing = {"Returns", "Index", "Locks"} - slots.keys()
-    if missing or not (parameters or "-- $ none" in lines):
-        raise MalformedStatement(f"sql/{name}.sql: the header lacks {', '.join(sorted(missing)) or 'its parameters'}")
-    return Header(tuple(parameters), _columns(slots["Returns"]), slots["Index"], slots["Locks"])
-
-
-def _columns(returns: str) -> tuple[tuple[str, str], ...]:
-    columns = returns.partition(";")[0]
-    if columns == "none":
-        return ()
-    return tuple((name, type_) for name, _, type_ in (column.strip().partition(" ") for column in columns.split(",")))

@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -31,9 +31,9 @@ class Server(Protocol):
 class Container:
     """A server in a container of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, options: Mapping[str, str]) -> None:
         port = free_port()
-        self._container = new_container().with_bind_ports(5432, port)
+        self._container = new_container(options).with_bind_ports(5432, port)
         self._container.start()
         self.conninfo = f"host=127.0.0.1 port={port} user=test password=test dbname=test"
 
@@ -60,10 +60,10 @@ class Container:
 class Embedded:
     """An embedded server in a folder of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, options: Mapping[str, str]) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="folio-server-", dir=memory()))
         self._folder.chmod(0o755)
-        self._server = EmbeddedServer(self._folder, postgres_options=OPTIONS)
+        self._server = EmbeddedServer(self._folder, postgres_options=options)
         self._running = ExitStack()
         self.start()
         self.conninfo = self._server.conninfo("postgres")
@@ -80,9 +80,10 @@ class Embedded:
 
 
 @contextmanager
-def new_server() -> Iterator[Server]:
-    """Run a server of a test's own."""
-    server = Container() if os.environ[KIND] == "container" else Embedded()
+def new_server(**more: str) -> Iterator[Server]:
+    """Run a server of a test's own, with more settings than all have."""
+    options = OPTIONS | more
+    server = Container(options) if os.environ[KIND] == "container" else Embedded(options)
     try:
         yield server
     finally:

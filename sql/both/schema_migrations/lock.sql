@@ -5,5 +5,5 @@
 -- Returns  locked void;
 --          one row
 -- Index    none
--- Locks    none
+-- Locks    advisory 4663154 ExclusiveLock
 SELECT /* both/schema_migrations/lock */ pg_advisory_lock(4663154) AS locked;

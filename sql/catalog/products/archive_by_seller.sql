@@ -4,7 +4,7 @@
 --
 -- Returns  none
 -- Index    products_seller_id_idx, products_pkey
--- Locks    products RowExclusiveLock; the products FOR NO KEY UPDATE, by id
+-- Locks    products RowShareLock, RowExclusiveLock; its rows FOR NO KEY UPDATE, by id
 WITH /* catalog/products/archive_by_seller */ selling AS MATERIALIZED (
     SELECT id
     FROM products

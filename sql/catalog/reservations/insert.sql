@@ -7,7 +7,7 @@
 --
 -- Returns  none
 -- Index    products_pkey
--- Locks    products, reservations RowExclusiveLock
+-- Locks    products RowShareLock, RowExclusiveLock; its row FOR KEY SHARE; reservations RowExclusiveLock
 WITH /* catalog/reservations/insert */ taken AS (
     UPDATE products
     SET

@@ -7,7 +7,7 @@
 -- Returns  id bigint, owner_id bigint, name text, currency text, balance bigint, held bigint, minimum bigint, status text, version bigint, created_at timestamptz;
 --          one row where the owner has not left
 -- Index    users_pkey
--- Locks    users RowShareLock, its row FOR SHARE; accounts RowExclusiveLock
+-- Locks    users RowShareLock; its row FOR SHARE; accounts RowExclusiveLock
 INSERT /* main/accounts/insert */ INTO accounts (owner_id, name, currency)
 SELECT users.id, $2::text, $3::text
 FROM users

@@ -5,7 +5,7 @@
 -- Returns  id bigint;
 --          one row for each account, by id
 -- Index    holds_expires_at_idx, accounts_pkey
--- Locks    accounts, holds RowShareLock; the accounts' rows FOR NO KEY UPDATE, by id, without waiting
+-- Locks    holds AccessShareLock; accounts RowShareLock; its rows FOR NO KEY UPDATE, without waiting
 SELECT /* main/accounts/lock_overdue */ id
 FROM accounts
 WHERE id IN (

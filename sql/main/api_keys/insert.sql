@@ -9,7 +9,7 @@
 -- Returns  id bigint, name text, read_only boolean, created_at timestamptz, expires_at timestamptz;
 --          one row where the user has not left
 -- Index    users_pkey
--- Locks    users RowShareLock, its row FOR SHARE; api_keys RowExclusiveLock
+-- Locks    users RowShareLock; its row FOR SHARE; api_keys RowExclusiveLock
 INSERT /* main/api_keys/insert */ INTO api_keys (user_id, name, digest, read_only, expires_at)
 SELECT users.id, $2::text, $3::bytea, $4::boolean, $5::timestamptz
 FROM users

@@ -4,7 +4,7 @@
 --
 -- Returns  account_id bigint, balance bigint, entries_total numeric, last_balance_after bigint, version bigint, entries bigint;
 --          none when all is well
--- Index    none
+-- Index    accounts_pkey, entries_pkey
 -- Locks    accounts, entries AccessShareLock
 SELECT /* main/audit/balance */
     accounts.id AS account_id, accounts.balance, coalesce(total.amount, 0) AS entries_total,

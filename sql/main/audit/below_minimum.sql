@@ -4,7 +4,7 @@
 --
 -- Returns  account_id bigint, balance bigint, held bigint, minimum bigint;
 --          none when all is well
--- Index    none
+-- Index    accounts_pkey
 -- Locks    accounts AccessShareLock
 SELECT /* main/audit/below_minimum */ id AS account_id, balance, held, minimum
 FROM accounts

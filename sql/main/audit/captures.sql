@@ -4,7 +4,7 @@
 --
 -- Returns  hold_id bigint, status text, amount bigint, transfer_id bigint, captured_amount bigint;
 --          none when all is well
--- Index    none
+-- Index    holds_pkey, transfers_hold_id_key
 -- Locks    holds, transfers AccessShareLock
 SELECT /* main/audit/captures */
     holds.id AS hold_id, holds.status, holds.amount, transfers.id AS transfer_id, transfers.amount AS captured_amount

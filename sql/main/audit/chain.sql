@@ -4,7 +4,7 @@
 --
 -- Returns  account_id bigint, version bigint, balance_before bigint, amount bigint, balance_after bigint;
 --          none when all is well
--- Index    none
+-- Index    entries_pkey
 -- Locks    entries AccessShareLock
 SELECT /* main/audit/chain */ account_id, version, balance_before, amount, balance_after
 FROM (

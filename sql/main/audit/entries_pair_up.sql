@@ -4,7 +4,7 @@
 --
 -- Returns  transfer_id bigint;
 --          none when all is well
--- Index    none
+-- Index    transfers_pkey, entries_transfer_id_key, accounts_pkey
 -- Locks    transfers, entries, accounts AccessShareLock
 SELECT /* main/audit/entries_pair_up */ transfers.id AS transfer_id
 FROM transfers

@@ -4,7 +4,7 @@
 --
 -- Returns  account_id bigint, held bigint, promised numeric;
 --          none when all is well
--- Index    none
+-- Index    accounts_pkey, holds_expires_at_idx
 -- Locks    accounts, holds, purchases AccessShareLock
 SELECT /* main/audit/held */ accounts.id AS account_id, accounts.held, coalesce(promised.amount, 0) AS promised
 FROM accounts

@@ -4,7 +4,7 @@
 --
 -- Returns  purchase_id bigint, status text, amount bigint, transfer_id bigint, paid_amount bigint, reversal_id bigint;
 --          none when all is well
--- Index    none
+-- Index    purchases_pkey, transfers_pkey, transfers_reverses_id_key
 -- Locks    purchases, transfers AccessShareLock
 SELECT /* main/audit/purchases */
     purchases.id AS purchase_id, purchases.status, purchases.amount, paid.id AS transfer_id,

@@ -4,7 +4,7 @@
 --
 -- Returns  transfer_id bigint, reverses_id bigint;
 --          none when all is well
--- Index    none
+-- Index    transfers_pkey
 -- Locks    transfers AccessShareLock
 SELECT /* main/audit/reversals */ reversal.id AS transfer_id, reversal.reverses_id
 FROM transfers AS reversal

@@ -4,7 +4,7 @@
 --
 -- Returns  none
 -- Index    audits_finished_at_idx
--- Locks    audits RowExclusiveLock
+-- Locks    audits AccessShareLock, RowExclusiveLock
 DELETE /* main/audits/trim */ FROM audits
 WHERE
     finished_at < (

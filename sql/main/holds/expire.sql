@@ -6,7 +6,7 @@
 -- Returns  id bigint, held bigint;
 --          one row for each account that held too much: what it holds now
 -- Index    holds_active_idx, holds_pkey, accounts_pkey
--- Locks    holds, accounts RowExclusiveLock; the overdue holds FOR NO KEY UPDATE, by id
+-- Locks    holds AccessShareLock, RowShareLock, RowExclusiveLock; its rows FOR NO KEY UPDATE, by id; accounts RowExclusiveLock
 WITH /* main/holds/expire */ overdue AS MATERIALIZED (
     SELECT id
     FROM holds

@@ -10,7 +10,8 @@
 -- Returns  id bigint;
 --          one row
 -- Index    accounts_pkey
--- Locks    accounts, holds RowExclusiveLock
+-- Locks    accounts RowShareLock, RowExclusiveLock; its row FOR KEY SHARE; users RowShareLock; its row FOR KEY SHARE;
+--          holds RowExclusiveLock
 WITH /* main/holds/insert */ held AS (
     UPDATE accounts
     SET held = held + $3::bigint

@@ -9,7 +9,7 @@
 --
 -- Returns  none
 -- Index    none
--- Locks    idempotency_keys RowExclusiveLock
+-- Locks    users RowShareLock; its rows FOR KEY SHARE; idempotency_keys RowExclusiveLock
 INSERT /* main/idempotency_keys/insert */ INTO idempotency_keys (user_id, key, request_hash, kind, resource_id, answer)
 SELECT answered.user_id, answered.key, answered.request_hash, answered.kind, answered.resource_id, answered.answer::json
 FROM

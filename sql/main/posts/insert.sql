@@ -7,7 +7,7 @@
 -- Returns  id bigint, author_id bigint, author_username text, title text, content text, version bigint, created_at timestamptz, updated_at timestamptz;
 --          one row where the author has not left
 -- Index    users_pkey
--- Locks    users RowShareLock, its row FOR SHARE; posts RowExclusiveLock
+-- Locks    users RowShareLock; its row FOR SHARE; posts RowExclusiveLock
 WITH /* main/posts/insert */ author AS MATERIALIZED (
     SELECT id, username
     FROM users

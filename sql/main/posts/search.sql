@@ -8,7 +8,7 @@
 --
 -- Returns  id bigint, author_id bigint, author_username text, title text, content text, version bigint, created_at timestamptz, updated_at timestamptz;
 --          a page of rows
--- Index    posts_search_idx, users_pkey
+-- Index    posts_search_idx, posts_created_at_idx, users_pkey
 -- Locks    posts, users AccessShareLock
 SELECT /* main/posts/search */
     posts.id, posts.author_id, users.username AS author_username, posts.title, posts.content, posts.version,

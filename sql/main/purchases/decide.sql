@@ -7,7 +7,7 @@
 --
 -- Returns  none
 -- Index    purchases_pkey
--- Locks    purchases RowExclusiveLock
+-- Locks    purchases RowExclusiveLock; transfers RowShareLock; its row FOR KEY SHARE
 UPDATE /* main/purchases/decide */ purchases
 SET
     status = $2::text,

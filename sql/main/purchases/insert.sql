@@ -12,7 +12,8 @@
 -- Returns  id bigint;
 --          one row
 -- Index    accounts_pkey
--- Locks    accounts, purchases RowExclusiveLock
+-- Locks    users RowShareLock; its row FOR KEY SHARE; accounts RowShareLock, RowExclusiveLock; its row FOR KEY SHARE;
+--          purchases RowExclusiveLock
 WITH /* main/purchases/insert */ held AS (
     UPDATE accounts
     SET held = held + $5::bigint

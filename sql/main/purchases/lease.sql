@@ -6,7 +6,8 @@
 -- Returns  id bigint, buyer_id bigint, product_id bigint, quantity bigint, unit_price bigint, amount bigint, currency text, account_id bigint, payee_account_id bigint, seller_id bigint, status text, reason text, transfer_id bigint, finished boolean, created_at timestamptz;
 --          one row for each that was leased, by id
 -- Index    purchases_unfinished_idx, purchases_pkey, accounts_pkey
--- Locks    purchases RowExclusiveLock, the leased rows FOR NO KEY UPDATE, without waiting; accounts AccessShareLock
+-- Locks    purchases AccessShareLock, RowShareLock, RowExclusiveLock; its rows FOR NO KEY UPDATE, without waiting;
+--          accounts AccessShareLock
 WITH /* main/purchases/lease */ idle AS MATERIALIZED (
     SELECT id
     FROM purchases

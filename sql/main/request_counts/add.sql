@@ -6,7 +6,7 @@
 -- Returns  count bigint, seconds_left bigint;
 --          one row: how many this makes, and until when they count
 -- Index    request_counts_pkey, request_counts_window_ends_at_idx
--- Locks    request_counts RowShareLock, RowExclusiveLock
+-- Locks    request_counts RowShareLock, RowExclusiveLock; its rows FOR UPDATE, without waiting
 WITH /* main/request_counts/add */ ended AS (
     SELECT kind, address
     FROM request_counts

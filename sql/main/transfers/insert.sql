@@ -13,7 +13,9 @@
 -- Returns  id bigint, created_at timestamptz, from_balance bigint, from_version bigint, to_balance bigint, to_version bigint;
 --          one row for each transfer, in the order of the arrays
 -- Index    accounts_pkey
--- Locks    accounts, transfers, entries, idempotency_keys RowExclusiveLock
+-- Locks    users RowShareLock; its rows FOR KEY SHARE; accounts AccessShareLock, RowShareLock, RowExclusiveLock;
+--          holds RowShareLock; its rows FOR KEY SHARE; transfers RowShareLock, RowExclusiveLock; its rows FOR KEY SHARE;
+--          entries, idempotency_keys RowExclusiveLock
 WITH /* main/transfers/insert */ transfer AS MATERIALIZED (
     SELECT nextval('transfers_id_seq') AS id, asked.*
     FROM

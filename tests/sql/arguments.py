@@ -1,0 +1,110 @@
+"""What the tests call each statement with: arguments that find something in the rows of `tests/sql/data`.
+
+A parameter means the same in nearly every file, so most arguments go by name; the rest stand under their file.
+"""
+
+import datetime
+import hashlib
+from typing import Any
+
+LATE = datetime.datetime(2200, 1, 1, tzinfo=datetime.UTC)
+EARLY = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
+DIGEST = hashlib.sha256(b"new").digest()
+
+USUAL: dict[str, Any] = {
+    "account_id": 46,
+    "after_id": 5,
+    "age": 60,
+    "amount": 10,
+    "at": LATE,
+    "author_id": 7,
+    "before_id": 1 << 53,
+    "before_time": LATE,
+    "before_version": 1 << 53,
+    "buyer_id": 7,
+    "content": "new",
+    "currency": "EUR",
+    "description": "new",
+    "email": "new@example.com",
+    "email_key": "new@example.com",
+    "from_time": EARLY,
+    "id": 5,
+    "ids": [9, 5, 3],
+    "idempotency_key": "key6",
+    "lease": 60,
+    "limit": 10,
+    "name": "new",
+    "owner_id": 7,
+    "price": 10,
+    "product_id": 6,
+    "purchase_id": 5,
+    "purchase_ids": [9, 5, 3],
+    "quantity": 1,
+    "query": "word7",
+    "seller_id": 7,
+    "stock": 100,
+    "title": "new",
+    "to_time": LATE,
+    "transfer_id": 20,
+    "user_id": 7,
+    "username": "new",
+    "username_key": "new",
+}
+
+PARTICULAR: dict[str, dict[str, Any]] = {
+    "both/schema_migrations/insert": {"version": 9999, "checksum": "new"},
+    "both/session/configure": {"names": ["lock_timeout", "statement_timeout"], "values": ["60s", "60s"]},
+    "catalog/products/archive_by_seller": {"seller_ids": [7]},
+    "catalog/products/insert": {"idempotency_key": "new"},
+    "catalog/products/search": {"seller_id": None},
+    # A reserved one writes the row of its product, and so hides that its foreign key locks it.
+    "catalog/reservations/insert": {"purchase_id": 9999, "status": "refused"},
+    "catalog/reservations/settle": {"status": "released"},
+    "main/accounts/close_owned": {"owner_id": 900},
+    "main/accounts/update": {"minimum": None, "status": "open"},
+    "main/api_keys/authenticate": {"digest": hashlib.sha256(b"key5").digest()},
+    "main/api_keys/insert": {"digest": DIGEST, "read_only": False, "expires_at": LATE},
+    "main/api_keys/revoke": {"user_id": 6},
+    "main/audits/insert": {"ok": True, "checks": "[]"},
+    "main/holds/expire": {"account_ids": [1, 2]},
+    "main/holds/insert": {"from_account_id": 3, "to_account_id": 5, "expires_in": 60, "created_by": 7},
+    "main/holds/settle": {"id": 25, "status": "released"},
+    "main/idempotency_keys/find": {"user_ids": [6, 7], "keys": ["key5", "key6"]},
+    "main/idempotency_keys/insert": {
+        "user_ids": [6, 7],
+        "keys": ["new", "new"],
+        "request_hashes": [DIGEST, DIGEST],
+        "kinds": ["refusal", "refusal"],
+        "resource_ids": [None, None],
+        "answers": ["{}", "{}"],
+    },
+    "main/posts/search": {"author_id": None},
+    "main/purchases/decide": {"status": "completed", "reason": None, "transfer_id": 4500},
+    "main/purchases/finish": {"id": 15, "status": "completed"},
+    "main/purchases/insert": {"unit_price": 10, "account_id": 3, "payee_account_id": 5},
+    "main/purchases/lease": {"seconds": 60},
+    "main/purchases/refund": {"id": 15},
+    "main/request_counts/add": {"kind": "wrong_key", "address": "10.1.2.3"},
+    "main/transfers/find_reversal": {"reverses_id": 5},
+    "main/transfers/insert": {
+        "from_account_ids": [3, 4, 3, 4],
+        "to_account_ids": [5, 6, 5, 6],
+        "amounts": [10, 10, 10, 10],
+        "descriptions": [None, None, None, None],
+        "created_by": [6, 7, 6, 7],
+        "keys": ["new", "new", None, None],
+        "request_hashes": [DIGEST, DIGEST, None, None],
+        "reverses_ids": [2001, 2002, None, None],
+        "hold_ids": [None, None, 5, 6],
+    },
+    "main/transfers/list_by_owner": {"owner_id": 47},
+    "main/users/get_by_username": {"username_key": "user5"},
+}
+
+
+def arguments(name: str, parameters: list[str]) -> dict[str, Any]:
+    """Return arguments for a file, by name."""
+    particular = PARTICULAR.get(name, {})
+    return {
+        parameter: particular[parameter] if parameter in particular else USUAL[parameter] for parameter in parameters
+    }

@@ -1,0 +1,81 @@
+"""A statement's name is seen where PostgreSQL tells what runs and what ran: it leads back to the file."""
+
+import asyncio
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from api.settings import DATABASES
+from repositories import connections, migrations
+from repositories.statements import Connection, Statement
+from tests import templates
+from tests.purchases.servers import new_server
+from tests.serving.launcher import PATIENCE
+from tests.sql.arguments import arguments
+from tests.sql.conftest import furnish
+from tests.sql.probes import FILES
+from tests.world import World
+
+
+@pytest.fixture
+def counting() -> Iterator[dict[str, str]]:
+    """Both databases on a server of this test's own that keeps pg_stat_statements."""
+    with psycopg.connect(templates.conninfo("postgres")) as session:
+        if not session.execute("SELECT FROM pg_available_extensions WHERE name = 'pg_stat_statements'").rowcount:
+            pytest.skip("this PostgreSQL comes without the extension pg_stat_statements")
+    with new_server(shared_preload_libraries="pg_stat_statements") as server:
+        conninfos = {database: make_conninfo(server.conninfo, dbname=database) for database in DATABASES}
+        with psycopg.connect(server.conninfo, autocommit=True) as session:
+            session.execute("CREATE EXTENSION pg_stat_statements")
+            for database, conninfo in conninfos.items():
+                session.execute(f"CREATE DATABASE {database} TEMPLATE template0".encode())
+                asyncio.run(migrations.migrate(conninfo, database, lambda _: None))
+        furnish(conninfos)
+        yield conninfos | {"server": server.conninfo}
+
+
+@pytest.mark.parametrize("prepare_threshold", [None, 0])
+async def test_what_runs_is_seen_in_pg_stat_activity(
+    prepare_threshold: int | None, databases: dict[str, str], world: World
+) -> None:
+    """A backend that waits in a file's statement shows the file's name, whether psycopg prepares it or not."""
+    account = await world.account(await world.person("ada"))
+    async with (
+        connections.connect(databases["main"], budgets={}) as running,
+        connections.connect(databases["main"], budgets={}) as rival,
+    ):
+        running.prepare_threshold = prepare_threshold
+        async with rival.transaction():
+            await rival.execute("SELECT FROM accounts FOR UPDATE")
+            waiting = asyncio.create_task(Statement("main/accounts/lock").run(running, ids=[account]))
+            pid = running.info.backend_pid
+            async with asyncio.timeout(PATIENCE):
+                while not await world.value("SELECT cardinality(pg_blocking_pids(%s))", pid):  # noqa: ASYNC110 - PostgreSQL tells nobody
+                    await asyncio.sleep(0.01)
+            seen = await world.connection.execute("SELECT query FROM pg_stat_activity WHERE pid = %s", (pid,))
+            [(query,)] = await seen.fetchall()
+        await waiting
+    assert query.startswith("SELECT /* main/accounts/lock */")
+
+
+async def test_what_ran_is_seen_in_pg_stat_statements(counting: dict[str, str]) -> None:
+    """Every file's statement is counted as one, under a text that has the file's name."""
+    for database, folders in {"main": ("main/", "both/"), "catalog": ("catalog/",)}.items():
+        async with connections.connect(counting[database]) as session:
+            for name in FILES:
+                if name.startswith(folders):
+                    await _run(session, Statement(name))
+    with psycopg.connect(counting["server"]) as session:
+        counted = session.execute("SELECT DISTINCT query FROM pg_stat_statements WHERE calls > 0").fetchall()
+    assert {name: sum(f"/* {name} */" in text for (text,) in counted) for name in FILES} == dict.fromkeys(FILES, 1)
+
+
+async def _run(session: Connection, statement: Statement) -> None:
+    given = arguments(statement.name, [name for name, _ in statement.header.parameters])
+    if "/database/" in statement.name:  # refused in a transaction
+        await statement.run(session, **given)
+    else:
+        async with session.transaction(force_rollback=True):
+            await statement.run(session, **given)
