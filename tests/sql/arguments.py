@@ -52,6 +52,7 @@ USUAL: dict[str, Any] = {
 }
 
 PARTICULAR: dict[str, dict[str, Any]] = {
+    "both/server/activity": {"pids": [1, 2]},
     "both/schema_migrations/insert": {"version": 9999, "checksum": "new"},
     "both/session/configure": {"names": ["lock_timeout", "statement_timeout"], "values": ["60s", "60s"]},
     "catalog/products/archive_by_seller": {"seller_ids": [7]},
@@ -78,6 +79,7 @@ PARTICULAR: dict[str, dict[str, Any]] = {
         "resource_ids": [None, None],
         "answers": ["{}", "{}"],
     },
+    "main/leases/take": {"name": "audit", "seconds": 60},
     "main/posts/search": {"author_id": None},
     "main/purchases/decide": {"status": "completed", "reason": None, "transfer_id": 4500},
     "main/purchases/finish": {"id": 15, "status": "completed"},
