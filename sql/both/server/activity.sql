@@ -5,7 +5,7 @@
 -- Returns  pid bigint, state text, wait_event_type text, wait_event text, query text, query_seconds double precision, blocked_by bigint[];
 --          one row for each backend that there is, by pid; the query's first 200 characters, and since when it runs or has ended
 -- Index    none
--- Locks    none
+-- Locks    pg_authid, pg_database AccessShareLock
 SELECT /* both/server/activity */
     pid::bigint AS pid, state, wait_event_type, wait_event,
     left(query, 200) AS query,
