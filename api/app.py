@@ -29,7 +29,7 @@ from api import (
 from api.middleware import RequestMiddleware
 from api.openapi import DESCRIPTION, describe
 from api.settings import DATABASES, Settings
-from api.startup import conninfos
+from api.startup import serving
 from repositories import failpoints, units
 from repositories.pools import Database
 
@@ -63,7 +63,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
-    app.state.conninfos = conninfos(settings)
+    app.state.conninfos = serving(settings)
     app.state.databases = {}
     app.state.readiness = health.Readiness(app.state.conninfos)
     app.state.auditing = asyncio.Lock()

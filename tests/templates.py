@@ -7,7 +7,7 @@ import asyncio
 import functools
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import psycopg
@@ -16,22 +16,29 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
 
 from api.settings import DATABASES
-from repositories import migrations
+from repositories import migrations, roles
 
 ADMIN = "FOLIO_TEST_ADMIN"
 """Environment variable: how to connect to the server as one who may create databases."""
 PREFIX = "FOLIO_TEST_PREFIX"
 """Environment variable: what the names of this run's databases start with."""
+PASSWORD = "FOLIO_TEST_PASSWORD"
+"""Environment variable: the password of this run's login that serves, which is named by the prefix."""
 
 
 def prepare(admin: str) -> None:
-    """Make the templates on a server."""
+    """Make the templates on a server, and a login that serves their copies and can do no more."""
     os.environ[ADMIN] = admin
     os.environ[PREFIX] = f"folio_test_{secrets.token_hex(4)}"
+    os.environ[PASSWORD] = secrets.token_hex(16)
     for database in DATABASES:
         template = f"{os.environ[PREFIX]}_{database}"
         _execute("CREATE DATABASE {} TEMPLATE template0", template)
         asyncio.run(migrations.migrate(conninfo(template), database, lambda _: None))
+        asyncio.run(roles.grant(conninfo(template), database))
+    _execute(
+        f"CREATE ROLE {{}} LOGIN PASSWORD '{os.environ[PASSWORD]}' IN ROLE {roles.APPLICATION}", os.environ[PREFIX]
+    )
 
 
 def conninfo(database: str) -> str:
@@ -39,9 +46,25 @@ def conninfo(database: str) -> str:
     return make_conninfo(os.environ[ADMIN], dbname=database)
 
 
+def served(conninfo: str) -> str:
+    """Return how the application connects where the administrator connects so."""
+    return make_conninfo(conninfo, user=os.environ[PREFIX], password=os.environ[PASSWORD])
+
+
 def server_version() -> int:
     """Return the server's major version."""
     return _administrator().info.server_version // 10000
+
+
+@contextmanager
+def login(attributes: str) -> Iterator[Callable[[str], str]]:
+    """Make a login for one test, and return how it connects where the administrator connects so."""
+    name, password = f"{os.environ[PREFIX]}_{secrets.token_hex(4)}", secrets.token_hex(16)
+    _execute(f"CREATE ROLE {{}} LOGIN PASSWORD '{password}' {attributes}", name)
+    try:
+        yield lambda conninfo: make_conninfo(conninfo, user=name, password=password)
+    finally:
+        _execute("DROP ROLE {}", name)
 
 
 @contextmanager
@@ -75,12 +98,13 @@ def drop(name: str) -> None:
 
 
 def drop_all() -> None:
-    """Remove all databases of this run."""
+    """Remove all databases of this run, and its login."""
     rows = _administrator().execute(
         "SELECT datname FROM pg_database WHERE starts_with(datname, %s)", (os.environ[PREFIX],)
     )
     for (name,) in rows.fetchall():
         drop(name)
+    _execute("DROP ROLE {}", os.environ[PREFIX])
     disconnect()
 
 

@@ -24,21 +24,21 @@ from tests.world import Person, World
 
 
 @pytest.fixture
-async def network(databases: dict[str, str]) -> AsyncIterator[Proxy]:
+async def network(served: dict[str, str]) -> AsyncIterator[Proxy]:
     """The network between the application and the main database."""
-    async with proxy(databases["main"]) as between:
+    async with proxy(served["main"]) as between:
         yield between
 
 
 @pytest.fixture
-def settings(databases: dict[str, str], network: Proxy, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(served: dict[str, str], network: Proxy, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("FOLIO_MAIN_POOL_MIN_SIZE", "2")
     monkeypatch.setenv("FOLIO_MAIN_POOL_MAX_SIZE", "2")
     monkeypatch.setenv("FOLIO_POOL_TIMEOUT", "30")
     monkeypatch.setitem(connections.REQUEST_BUDGETS, "statement_timeout", "60s")
     return Settings(
         main_database_url=network.conninfo,
-        catalog_database_url=databases["catalog"],
+        catalog_database_url=served["catalog"],
         request_timeout=60,
         sweep_interval=3600,  # its COMMIT would meet the trouble
     )

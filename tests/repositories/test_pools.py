@@ -20,12 +20,12 @@ def timeout() -> int:
 
 
 @pytest.fixture
-def settings(databases: dict[str, str], timeout: int, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(served: dict[str, str], timeout: int, monkeypatch: pytest.MonkeyPatch) -> Settings:
     for name, value in {"MIN_SIZE": 1, "MAX_SIZE": 2, "TIMEOUT": timeout, "MAX_WAITING": 3}.items():
         monkeypatch.setenv(f"FOLIO_POOL_{name}", str(value))
     return Settings(
-        main_database_url=databases["main"],
-        catalog_database_url=databases["catalog"],
+        main_database_url=served["main"],
+        catalog_database_url=served["catalog"],
         request_timeout=60,
         sweep_interval=3600,
     )

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 
+from api import startup
+from api.settings import Settings
 from tests.serving.processes import command, printed, service, until
 
 
@@ -30,7 +33,9 @@ def postmasters(folder: str) -> list[psutil.Process]:
 
 
 def test_a_life_on_the_embedded_server(settings: dict[str, str]) -> None:
-    """It starts from nothing, commands work beside it, it heals PostgreSQL, and nothing acknowledged is lost."""
+    """It starts from nothing and serves with the application's role; commands work beside it; it heals PostgreSQL, and
+    nothing acknowledged is lost.
+    """
     folder = settings["FOLIO_DATA_DIR"]
     with service(settings) as folio:
         operator = printed(command("operator", "add", "root", "--json", settings=settings))
@@ -41,6 +46,10 @@ def test_a_life_on_the_embedded_server(settings: dict[str, str]) -> None:
         assert folio.request("GET", "/users/me", issued["api_key"]).status_code == 200
         assert printed(command("audit", "--json", settings=settings))["ok"]
         assert command("key", "issue", "nobody", settings=settings).returncode == 2
+
+        serving = startup.serving(Settings(data_dir=Path(folder)))["main"]
+        with psycopg.connect(serving) as served, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            served.execute("TRUNCATE posts")
 
         [postmaster] = postmasters(folder)
         postmaster.send_signal(signal.SIGKILL)

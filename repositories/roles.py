@@ -1,0 +1,32 @@
+"""Roles: what `sql/<database>/roles.sql` gives the application, and whether a login has more than that."""
+
+from dataclasses import dataclass
+
+from repositories import connections, migrations
+from repositories.statements import ROOT, statement
+
+PRIVILEGES = statement("both/server/privileges")
+
+APPLICATION = "folio_app"
+"""The role that serves."""
+
+
+@dataclass(frozen=True)
+class Privileges:
+    """Who a session logged in as, and whether that is a superuser or an owner of the database or of its tables."""
+
+    login: str
+    superuser: bool
+    owner: bool
+
+
+async def grant(conninfo: str, database: str) -> None:
+    """Make the roles and give them their privileges, as often as wanted; the connection's role must be allowed to."""
+    async with migrations.alone(conninfo) as connection:
+        await connection.execute((ROOT / database / "roles.sql").read_text(encoding="utf-8"), prepare=False)
+
+
+async def privileges(conninfo: str) -> Privileges:
+    """Return what the login of a connection string may do beyond serving."""
+    async with connections.connect(conninfo) as connection:
+        return await PRIVILEGES.one(connection, Privileges)
