@@ -33,9 +33,7 @@ def postmasters(folder: str) -> list[psutil.Process]:
 
 
 def test_a_life_on_the_embedded_server(settings: dict[str, str]) -> None:
-    """It starts from nothing and serves with the application's role; commands work beside it; it heals PostgreSQL, and
-    nothing acknowledged is lost.
-    """
+    """It starts from nothing, serves as folio_app, heals PostgreSQL, and loses nothing; commands work beside it."""
     folder = settings["FOLIO_DATA_DIR"]
     with service(settings) as folio:
         operator = printed(command("operator", "add", "root", "--json", settings=settings))
