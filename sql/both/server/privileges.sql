@@ -10,12 +10,12 @@ SELECT /* both/server/privileges */
     login.rolname::text AS login,
     login.rolsuper AS superuser,
     pg_has_role(login.rolname, database.datdba, 'MEMBER')
-    OR EXISTS(
+    OR EXISTS (
         SELECT 1
         FROM pg_class
-        WHERE relnamespace = 'public'::regnamespace
-            AND relkind IN ('r', 'p')
-            AND pg_has_role(login.rolname, relowner, 'MEMBER')
+        WHERE pg_class.relnamespace = 'public'::regnamespace
+            AND pg_class.relkind IN ('r', 'p')
+            AND pg_has_role(login.rolname, pg_class.relowner, 'MEMBER')
     ) AS owner
 FROM pg_roles AS login
 JOIN pg_database AS database ON database.datname = current_database()
