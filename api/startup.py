@@ -59,12 +59,11 @@ def conninfos(settings: Settings) -> dict[str, str]:
 
 
 def serving(settings: Settings) -> dict[str, str]:
-    """Return how the service connects to each database: on the embedded server with the application's role."""
+    """Return how the service connects to each database: as set, or to the embedded server as who can only serve."""
     found = conninfos(settings)
     if not settings.embedded:
         return found
-    options = f"-c role={roles.APPLICATION}"
-    return {database: make_conninfo(conninfo, options=options) for database, conninfo in found.items()}
+    return {database: make_conninfo(conninfo, user=roles.SERVICE) for database, conninfo in found.items()}
 
 
 @contextmanager
@@ -115,7 +114,7 @@ async def create_databases(settings: Settings) -> None:
 async def prepare(settings: Settings, on_applied: Callable[[str, Migration], None]) -> None:
     """Migrate both databases where that is allowed; StartupError where migrations are pending and it is not.
 
-    On the embedded server the application's role gets its privileges here, each time: a release may need others.
+    On the embedded server who serves gets its privileges here, each time: a release may need others.
     """
     if settings.embedded:
         await create_databases(settings)
@@ -131,6 +130,8 @@ async def prepare(settings: Settings, on_applied: Callable[[str, Migration], Non
             await migrations.migrate(conninfo, database, lambda migration, name=database: on_applied(name, migration))  # type: ignore[misc]
         if settings.embedded:
             await roles.grant(conninfo, database)
+    if settings.embedded:
+        await roles.admit(conninfos(settings)["main"])  # a login is the whole server's: one database's lock guards it
 
 
 async def check_connections(settings: Settings) -> None:
@@ -158,9 +159,7 @@ async def check_connections(settings: Settings) -> None:
 
 async def check_privileges(settings: Settings) -> None:
     """Warn of each database that is served by a login that could change its tables, or everything."""
-    if settings.embedded:
-        return  # the login is the superuser that Folio made, and nobody else's; its statements run as the application
-    for database, conninfo in conninfos(settings).items():
+    for database, conninfo in serving(settings).items():
         found = await roles.privileges(conninfo)
         if found.superuser or found.owner:
             log.warning(

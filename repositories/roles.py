@@ -6,9 +6,12 @@ from repositories import connections, migrations
 from repositories.statements import ROOT, statement
 
 PRIVILEGES = statement("both/server/privileges")
+ADMIT = statement("both/server/admit")
 
 APPLICATION = "folio_app"
-"""The role that serves."""
+"""The role whose members serve."""
+SERVICE = "folio_service"
+"""The login that serves on a server of Folio's own; elsewhere logins are the DBA's."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,12 @@ async def grant(conninfo: str, database: str) -> None:
     """Make the roles and give them their privileges, as often as wanted; the connection's role must be allowed to."""
     async with migrations.alone(conninfo) as connection:
         await connection.execute((ROOT / database / "roles.sql").read_text(encoding="utf-8"), prepare=False)
+
+
+async def admit(conninfo: str) -> None:
+    """Make the login that serves on a server of Folio's own; its password is that of the connection string's."""
+    async with migrations.alone(conninfo) as connection:
+        await ADMIT.run(connection)
 
 
 async def privileges(conninfo: str) -> Privileges:
