@@ -12,11 +12,16 @@ from psycopg.rows import TupleRow
 from repositories import migrations, roles
 from repositories.statements import ROOT, Statement
 from tests import templates
-from tests.sql.test_headers import FILES
 
 MIGRATING = {"both/schema_migrations/create", "both/schema_migrations/insert"}
 """Files that only migrations run."""
-SERVING = [name for name in FILES if name not in MIGRATING and "/database/" not in name]
+SERVING = sorted(
+    name
+    for path in ROOT.glob("*/*/*.sql")
+    if path.parent.name not in {"migrations", "database"}
+    and path.parent.parent.name in {"main", "catalog", "both"}
+    and (name := str(path.relative_to(ROOT).with_suffix(""))) not in MIGRATING
+)
 HIDDEN = {
     ("api_keys", "digest"),
     ("request_counts", "address"),
