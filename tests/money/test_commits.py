@@ -120,7 +120,9 @@ async def test_without_a_key_a_lost_commit_is_an_unknown_outcome(
     network.trouble = Trouble.CUT_AFTER
     answer = await client.post("/posts", json={"title": "t", "content": "c"}, headers=ada.headers)
     assert (answer.status_code, answer.json()["code"]) == (503, "outcome_unknown")
-    posts = (await client.get("/posts")).json()["items"]
+    async with asyncio.timeout(60):
+        while not (posts := (await client.get("/posts")).json()["items"]):  # noqa: ASYNC110 - the server may be behind
+            await asyncio.sleep(0.05)
     assert len(posts) == 1
 
 

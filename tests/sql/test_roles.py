@@ -41,8 +41,14 @@ GRANTS = f"""
 Connection = psycopg.Connection[TupleRow]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _superuser() -> None:
+    if not templates.has_roles():
+        pytest.skip("only a superuser makes the roles of tests")
+
+
 @pytest.fixture(scope="module")
-def databases() -> Iterator[dict[str, str]]:
+def databases(_superuser: None) -> Iterator[dict[str, str]]:
     """Both databases, with their roles: a copy of a database lacks the privileges on the database itself."""
     with templates.clones() as conninfos:
         for database, conninfo in conninfos.items():
