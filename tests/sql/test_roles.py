@@ -13,8 +13,8 @@ from repositories import migrations, roles
 from repositories.statements import ROOT, Statement
 from tests import templates
 
-MIGRATING = {"both/schema_migrations/create", "both/schema_migrations/insert"}
-"""Files that only migrations run."""
+MIGRATING = {"both/schema_migrations/create", "both/schema_migrations/insert", "both/server/admit"}
+"""Files that are run for the service, before it serves, by who migrates."""
 SERVING = sorted(
     name
     for path in ROOT.glob("*/*/*.sql")
@@ -73,11 +73,16 @@ def prepare(connection: Connection, names: list[str]) -> dict[str, Statement]:
 
 
 def refused(connection: Connection, statement: Statement) -> bool:
-    """Tell whether the session's role lacks a privilege for a prepared file: EXPLAIN asks for them as a run would."""
-    arguments = f"({', '.join('NULL' for _ in statement.header.parameters)})" if statement.header.parameters else ""
+    """Tell whether the session's role lacks a privilege for a prepared file.
+
+    EXPLAIN asks for privileges on tables as a run does. Functions ask when they are called: what takes no parameters is
+    run.
+    """
+    arguments = ", ".join("NULL" for _ in statement.header.parameters)
+    run = f'EXPLAIN EXECUTE "{statement.name}" ({arguments})' if arguments else f'EXECUTE "{statement.name}"'
     try:
-        with connection.transaction():
-            connection.execute(f'EXPLAIN EXECUTE "{statement.name}"{arguments}')
+        with connection.transaction(force_rollback=True):
+            connection.execute(run)
     except psycopg.errors.InsufficientPrivilege:
         return True
     return False
