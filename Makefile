@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: help setup run test check format lock clean
+.PHONY: help setup run test check format schema diagram lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,12 @@ check: setup ## format, lint, types, layers, SQL lint, safe migrations: the whol
 format: setup ## format and mend what can be mended
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+schema: setup ## write sql/*/schema.sql anew, from all migrations
+	@$(BIN)/python -m tests.schema snapshots
+
+diagram: setup ## draw sql/schema.svg anew; needs Graphviz (dot)
+	@$(BIN)/python -m tests.schema picture
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade
 

@@ -32,7 +32,7 @@ from api.drain import Drain
 from api.middleware import RequestMiddleware
 from api.openapi import DESCRIPTION, describe
 from api.settings import DATABASES, Settings
-from api.startup import conninfos
+from api.startup import serving
 from repositories import failpoints, units
 from repositories.pools import Database
 
@@ -80,7 +80,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
-    app.state.conninfos = conninfos(settings)
+    app.state.conninfos = serving(settings)
     app.state.databases = {}
     app.state.operations = {}
     app.state.readiness = health.Readiness(app.state.conninfos)

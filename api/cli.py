@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from api import server, startup
+from api import logs, server, startup
 from api.audits import Audit
 from api.settings import DATABASES, Settings
 from api.startup import StartupError
@@ -87,6 +87,8 @@ def serve(
     with startup.servers(settings, _say):
         _prepare(settings)
         _run(settings, partial(startup.check_connections, settings))
+        logs.configure(settings.log_format)
+        _run(settings, partial(startup.check_privileges, settings))
         url = f"http://{settings.host}:{settings.port}"
         _say(f"Folio serves {url}; its documentation is {url}/docs")
         _say(f"An operator's key: {sys.argv[0]} operator add NAME")
@@ -130,7 +132,7 @@ def audit(*, as_json: AsJson = False) -> None:
         def on_check(check: audits.Check) -> None:
             progress.update(task, advance=1, description=check.name)
 
-        checks = _run(settings, partial(audits.audit, startup.conninfos(settings), on_check))
+        checks = _run(settings, partial(audits.audit, startup.serving(settings), on_check))
         found = asyncio.run(_in_main(settings, partial(audits.keep, checks=checks)))
     shown = Audit.model_validate(found)
     if as_json:
@@ -195,7 +197,7 @@ def _with_main(work: Callable[[Connection], Awaitable[Result]]) -> Result:
 async def _in_main(settings: Settings, work: Callable[[Connection], Awaitable[Result]]) -> Result:
     timeout = settings.start_timeout
     options = replace(settings.pool("main"), min_size=1, max_size=1, timeout=timeout)
-    database = Database("main", startup.conninfos(settings)["main"], options, role="command")
+    database = Database("main", startup.serving(settings)["main"], options, role="command")
     await database.open()
     try:
         async with database.checkout() as checkout:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import psycopg
+import structlog
+from psycopg.conninfo import make_conninfo
 
 from api.settings import DATABASES, Settings
-from repositories import connections, migrations
+from repositories import connections, migrations, roles
 from repositories.embedded import EmbeddedServer
 from repositories.errors import DatabaseUnavailable, fault
 from repositories.migrations import Migration
@@ -21,6 +23,8 @@ LIST_DATABASES = statement("both/server/list_databases")
 CREATE = {database: statement(f"{database}/database/create") for database in DATABASES}
 
 Result = TypeVar("Result")
+
+log = structlog.get_logger()
 
 RETRY_PAUSE = 0.5
 """Seconds between two looks for a database that is away."""
@@ -47,11 +51,19 @@ class _Database:
 
 
 def conninfos(settings: Settings) -> dict[str, str]:
-    """Return how to connect to each database: as set, or to the embedded server."""
+    """Return how to connect to each database: as set, or to the embedded server as its superuser, who migrates it."""
     if settings.main_database_url is not None and settings.catalog_database_url is not None:
         return {"main": settings.main_database_url, "catalog": settings.catalog_database_url}
     server = EmbeddedServer(settings.data_dir)
     return {database: server.conninfo(f"folio_{database}") for database in DATABASES}
+
+
+def serving(settings: Settings) -> dict[str, str]:
+    """Return how the service connects to each database: as set, or to the embedded server as who can only serve."""
+    found = conninfos(settings)
+    if not settings.embedded:
+        return found
+    return {database: make_conninfo(conninfo, user=roles.SERVICE) for database, conninfo in found.items()}
 
 
 @contextmanager
@@ -100,7 +112,10 @@ async def create_databases(settings: Settings) -> None:
 
 
 async def prepare(settings: Settings, on_applied: Callable[[str, Migration], None]) -> None:
-    """Migrate both databases where that is allowed; StartupError where migrations are pending and it is not."""
+    """Migrate both databases where that is allowed; StartupError where migrations are pending and it is not.
+
+    On the embedded server who serves gets its privileges here, each time: a release may need others.
+    """
     if settings.embedded:
         await create_databases(settings)
     may_migrate = settings.embedded or settings.migrate_on_start
@@ -113,6 +128,10 @@ async def prepare(settings: Settings, on_applied: Callable[[str, Migration], Non
             )
         if todo:
             await migrations.migrate(conninfo, database, lambda migration, name=database: on_applied(name, migration))  # type: ignore[misc]
+        if settings.embedded:
+            await roles.grant(conninfo, database)
+    if settings.embedded:
+        await roles.admit(conninfos(settings)["main"])  # a login is the whole server's: one database's lock guards it
 
 
 async def check_connections(settings: Settings) -> None:
@@ -135,4 +154,18 @@ async def check_connections(settings: Settings) -> None:
             raise StartupError(
                 f"Folio may need {total} connections ({listed}), but the server at {address} allows {allowed}. "
                 "Lower FOLIO_WORKERS or FOLIO_POOL_MAX_SIZE, or raise the server's max_connections."
+            )
+
+
+async def check_privileges(settings: Settings) -> None:
+    """Warn of each database that is served by a login that could change its tables, or everything."""
+    for database, conninfo in serving(settings).items():
+        found = await roles.privileges(conninfo)
+        if found.superuser or found.owner:
+            log.warning(
+                "privileged_login",
+                database=database,
+                login=found.login,
+                reason="superuser" if found.superuser else "owner",
+                advice=f"Run sql/{database}/roles.sql and serve as a login in {roles.APPLICATION}: see sql/README.md.",
             )

@@ -82,7 +82,8 @@ async def migrate(conninfo: str, database: str, on_applied: Callable[[Migration]
     the database is away or keeps a lock. What was applied before an error stays applied.
     """
     applied: list[Migration] = []
-    async with _alone(conninfo) as connection:
+    async with alone(conninfo) as connection:
+        await CREATE.run(connection)
         for migration in await _pending(connection, database):
             await _apply(connection, migration)
             applied.append(migration)
@@ -110,6 +111,18 @@ def judge(known: Iterable[Migration], remembered: Iterable[Applied], database: s
     return list(todo.values())
 
 
+@asynccontextmanager
+async def alone(conninfo: str) -> AsyncIterator[Connection]:
+    """Open a connection of which there is one at a time; Fault where the database is away or fails under it."""
+    try:
+        async with connections.connect(conninfo, role="migrate", budgets=BUDGETS | ADVISORY_BUDGETS) as connection:
+            await LOCK.run(connection)
+            await connections.configure(connection, BUDGETS)
+            yield connection
+    except psycopg.Error as error:
+        raise fault(error) from error
+
+
 async def _pending(connection: Connection, database: str) -> list[Migration]:
     remembered: list[Applied] = []
     if (await EXISTS.one(connection, Found)).found:
@@ -128,15 +141,3 @@ async def _apply(connection: Connection, migration: Migration) -> None:
         if error.sqlstate is None or error.sqlstate == "55P03":
             raise fault(error) from error
         raise MigrationError(f"{migration.name} failed and was rolled back: {error}") from error
-
-
-@asynccontextmanager
-async def _alone(conninfo: str) -> AsyncIterator[Connection]:
-    try:
-        async with connections.connect(conninfo, role="migrate", budgets=BUDGETS | ADVISORY_BUDGETS) as connection:
-            await LOCK.run(connection)
-            await connections.configure(connection, BUDGETS)
-            await CREATE.run(connection)
-            yield connection
-    except psycopg.Error as error:
-        raise fault(error) from error

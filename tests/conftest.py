@@ -63,13 +63,19 @@ def anyio_backend() -> tuple[str, dict[str, bool]]:
 
 @pytest.fixture
 def databases() -> Iterator[dict[str, str]]:
-    """Both databases, migrated, for this test alone: how to connect to each."""
+    """Both databases, migrated, for this test alone: how to connect to each as the administrator."""
     with templates.clones() as conninfos:
         yield conninfos
 
 
 @pytest.fixture
-def settings(databases: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Settings:
+def served(databases: dict[str, str]) -> dict[str, str]:
+    """The same databases, as the application connects to them: with no more privileges than sql/*/roles.sql gives."""
+    return {database: templates.served(conninfo) for database, conninfo in databases.items()}
+
+
+@pytest.fixture
+def settings(served: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings of a service that is not hurried and sweeps nothing: a test about either sets its own."""
     for name in ("statement_timeout", "lock_timeout", "transaction_timeout"):
         monkeypatch.setitem(connections.REQUEST_BUDGETS, name, "60s")
@@ -78,8 +84,8 @@ def settings(databases: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Sett
     monkeypatch.setenv("FOLIO_POOL_MIN_SIZE", "1")
     return Settings(
         request_timeout=60,
-        main_database_url=databases["main"],
-        catalog_database_url=databases["catalog"],
+        main_database_url=served["main"],
+        catalog_database_url=served["catalog"],
         registrations_per_minute=0,
         wrong_keys_per_minute=0,
         sweep_interval=3600,

@@ -120,4 +120,5 @@ def start(stack: ExitStack) -> str:
     os.environ[KIND] = "container" if wanted.startswith("container") else "embedded"
     templates.prepare(admin)
     stack.callback(templates.drop_all)
-    return f"{wanted}, server {templates.server_version()}"
+    login = "folio_app" if templates.has_roles() else "the administrator, who is no superuser and makes no roles"
+    return f"{wanted}, server {templates.server_version()}, served as {login}"

@@ -24,21 +24,21 @@ from tests.world import Person, World
 
 
 @pytest.fixture
-async def network(databases: dict[str, str]) -> AsyncIterator[Proxy]:
+async def network(served: dict[str, str]) -> AsyncIterator[Proxy]:
     """The network between the application and the main database."""
-    async with proxy(databases["main"]) as between:
+    async with proxy(served["main"]) as between:
         yield between
 
 
 @pytest.fixture
-def settings(databases: dict[str, str], network: Proxy, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(served: dict[str, str], network: Proxy, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("FOLIO_MAIN_POOL_MIN_SIZE", "2")
     monkeypatch.setenv("FOLIO_MAIN_POOL_MAX_SIZE", "2")
     monkeypatch.setenv("FOLIO_POOL_TIMEOUT", "30")
     monkeypatch.setitem(connections.REQUEST_BUDGETS, "statement_timeout", "60s")
     return Settings(
         main_database_url=network.conninfo,
-        catalog_database_url=databases["catalog"],
+        catalog_database_url=served["catalog"],
         request_timeout=60,
         sweep_interval=3600,  # its COMMIT would meet the trouble
     )
@@ -120,7 +120,9 @@ async def test_without_a_key_a_lost_commit_is_an_unknown_outcome(
     network.trouble = Trouble.CUT_AFTER
     answer = await client.post("/posts", json={"title": "t", "content": "c"}, headers=ada.headers)
     assert (answer.status_code, answer.json()["code"]) == (503, "outcome_unknown")
-    posts = (await client.get("/posts")).json()["items"]
+    async with asyncio.timeout(60):
+        while not (posts := (await client.get("/posts")).json()["items"]):  # noqa: ASYNC110 - the server may be behind
+            await asyncio.sleep(0.05)
     assert len(posts) == 1
 
 

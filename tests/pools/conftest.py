@@ -22,13 +22,13 @@ def soft_limit() -> float:
 
 
 @pytest.fixture
-def settings(databases: dict[str, str], timeout: int, soft_limit: float, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(served: dict[str, str], timeout: int, soft_limit: float, monkeypatch: pytest.MonkeyPatch) -> Settings:
     options = {"MIN_SIZE": 1, "MAX_SIZE": 2, "TIMEOUT": timeout, "MAX_WAITING": 3, "SOFT_LIMIT": soft_limit}
     for name, value in options.items():
         monkeypatch.setenv(f"FOLIO_POOL_{name}", str(value))
     return Settings(
-        main_database_url=databases["main"],
-        catalog_database_url=databases["catalog"],
+        main_database_url=served["main"],
+        catalog_database_url=served["catalog"],
         request_timeout=60,
         sweep_interval=3600,
         audit_interval=0,

@@ -126,10 +126,10 @@ class Network:
 
 
 @pytest.fixture
-async def networks(databases: dict[str, str]) -> AsyncIterator[dict[str, Network]]:
+async def networks(served: dict[str, str]) -> AsyncIterator[dict[str, Network]]:
     """The ways from the service to its databases. Ask for them before the application."""
     async with AsyncExitStack() as stack:
-        yield {name: Network(await stack.enter_async_context(proxy(url))) for name, url in databases.items()}
+        yield {name: Network(await stack.enter_async_context(proxy(url))) for name, url in served.items()}
 
 
 @pytest.fixture

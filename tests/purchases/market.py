@@ -21,14 +21,15 @@ DECIDED_WITHIN = 60.0
 
 
 class Market:
-    """One product and one buyer, in databases that any number of services share."""
+    """One product and one buyer, in databases that any number of services share; raw SQL goes by `databases`."""
 
-    def __init__(self, settings: Mapping[str, str]) -> None:
+    def __init__(self, settings: Mapping[str, str], databases: Mapping[str, str]) -> None:
         self.settings = dict(settings)
+        self._databases = databases
 
     async def open(self) -> Market:
         """Put everybody in."""
-        async with await self._connect("MAIN") as main, await self._connect("CATALOG") as catalog:
+        async with await self._connect("main") as main, await self._connect("catalog") as catalog:
             world = World(main)
             self.seller, self.buyer = await world.person("seller"), await world.person("buyer")
             self.till, self.purse = await world.account(self.seller), await world.account(self.buyer)
@@ -43,27 +44,27 @@ class Market:
 
     async def undecided(self) -> int:
         """Return how many purchases are not at their end."""
-        return int((await self._rows("MAIN", "SELECT count(*) FROM purchases WHERE NOT finished"))[0][0])
+        return int((await self._rows("main", "SELECT count(*) FROM purchases WHERE NOT finished"))[0][0])
 
     async def holds(self, keys: int) -> None:
         """Hold both databases to every promise, after `keys` requests that were each answered in the end."""
-        statuses = dict(await self._rows("MAIN", "SELECT status, count(*) FROM purchases GROUP BY status"))
+        statuses = dict(await self._rows("main", "SELECT status, count(*) FROM purchases GROUP BY status"))
         assert statuses == {"completed": keys}, "each key is one purchase"
         [(paid, transfers)] = await self._rows(
-            "MAIN", "SELECT sum(amount), count(*) FROM transfers WHERE description LIKE 'Purchase %'"
+            "main", "SELECT sum(amount), count(*) FROM transfers WHERE description LIKE 'Purchase %'"
         )
         assert (paid, transfers) == (keys * PRICE, keys), "nobody was charged twice"
-        balances = await self._rows("MAIN", "SELECT balance, held FROM accounts ORDER BY id LIMIT 2")
+        balances = await self._rows("main", "SELECT balance, held FROM accounts ORDER BY id LIMIT 2")
         assert balances == [(keys * PRICE, 0), (FUNDS - keys * PRICE, 0)]
-        assert await self._rows("CATALOG", "SELECT stock FROM products") == [(STOCK - keys,)]
-        await self._rows("MAIN", "UPDATE purchases SET decided_at = decided_at - interval '1 hour' RETURNING id")
+        assert await self._rows("catalog", "SELECT stock FROM products") == [(STOCK - keys,)]
+        await self._rows("main", "UPDATE purchases SET decided_at = decided_at - interval '1 hour' RETURNING id")
         done = command("audit", "--json", settings=self.settings)
         assert done.returncode == 0, done.stdout + done.stderr
         audit = json.loads(done.stdout)
         assert (audit["ok"], audit["checks"][0]["in_flight"]) == (True, [])
 
     async def _connect(self, database: str) -> psycopg.AsyncConnection[Any]:
-        return await psycopg.AsyncConnection.connect(self.settings[f"FOLIO_{database}_DATABASE_URL"], autocommit=True)
+        return await psycopg.AsyncConnection.connect(self._databases[database], autocommit=True)
 
     async def _rows(self, database: str, query: str) -> list[Any]:
         async with await self._connect(database) as connection:

@@ -16,17 +16,17 @@ POINTS = [f"{when} {step}" for step in ("hold", "reserve", "decide", "confirm") 
 
 
 async def test_killed_at_any_point_everything_is_decided_and_nothing_lost_or_done_twice(
-    databases: dict[str, str],
+    served: dict[str, str], databases: dict[str, str]
 ) -> None:
     """SIGKILL at each failpoint: within 60 s a service that lives has finished it; a repeat answers how it stands."""
     settings = {
-        "FOLIO_MAIN_DATABASE_URL": databases["main"],
-        "FOLIO_CATALOG_DATABASE_URL": databases["catalog"],
+        "FOLIO_MAIN_DATABASE_URL": served["main"],
+        "FOLIO_CATALOG_DATABASE_URL": served["catalog"],
         "FOLIO_POOL_MIN_SIZE": "1",
         "FOLIO_POOL_TIMEOUT": "30",
         "FOLIO_REQUEST_TIMEOUT": "60",
     }
-    market = await Market(settings).open()
+    market = await Market(settings, databases).open()
     with ExitStack() as stack:
         for point in POINTS:
             await asyncio.to_thread(_be_killed, point, market)

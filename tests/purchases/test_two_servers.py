@@ -35,7 +35,7 @@ async def test_purchases_over_two_servers_outlive_the_loss_of_either(
 ) -> None:
     """Each key is one purchase, paid once; what was under way is decided within 60 s of the server's return."""
     running, settings = folio
-    market = await Market(settings).open()
+    market = await Market(settings, {name: server.conninfo for name, server in servers.items()}).open()
     bought = 0
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{running.port}", timeout=PATIENCE) as client:
         for lost in (None, "main", "catalog"):

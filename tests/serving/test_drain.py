@@ -17,10 +17,10 @@ DRAIN = 3.0
 
 
 @pytest.fixture
-def settings(databases: dict[str, str]) -> dict[str, str]:
+def settings(served: dict[str, str]) -> dict[str, str]:
     return {
-        "FOLIO_MAIN_DATABASE_URL": databases["main"],
-        "FOLIO_CATALOG_DATABASE_URL": databases["catalog"],
+        "FOLIO_MAIN_DATABASE_URL": served["main"],
+        "FOLIO_CATALOG_DATABASE_URL": served["catalog"],
         "FOLIO_DRAIN_TIME": str(DRAIN),
     }
 

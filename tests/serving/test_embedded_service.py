@@ -1,13 +1,21 @@
 """`folio serve` on its embedded PostgreSQL: a life with commands beside it, kills, and a second start."""
 
+import os
+import re
 import signal
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 
+from api import startup
+from api.settings import Settings
+from repositories.embedded import binaries
+from repositories.statements import ROOT
 from tests.serving.processes import command, printed, service, until
 
 
@@ -29,8 +37,18 @@ def postmasters(folder: str) -> list[psutil.Process]:
     return found
 
 
+def looking(folder: str) -> subprocess.CompletedProcess[str]:
+    """Look into the server of a data folder with psql, as sql/README.md says."""
+    [block] = re.findall(r"^data=\.folio\n.*?(?=^```)", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    path = f"{binaries.installed().root / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    script = block.replace("data=.folio", f"data='{folder}'")
+    return subprocess.run(
+        ["bash", "-e"], input=script, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False
+    )
+
+
 def test_a_life_on_the_embedded_server(settings: dict[str, str]) -> None:
-    """It starts from nothing, commands work beside it, it heals PostgreSQL, and nothing acknowledged is lost."""
+    """It starts from nothing, serves as folio_app, heals PostgreSQL, and loses nothing; commands work beside it."""
     folder = settings["FOLIO_DATA_DIR"]
     with service(settings) as folio:
         operator = printed(command("operator", "add", "root", "--json", settings=settings))
@@ -41,6 +59,14 @@ def test_a_life_on_the_embedded_server(settings: dict[str, str]) -> None:
         assert folio.request("GET", "/users/me", issued["api_key"]).status_code == 200
         assert printed(command("audit", "--json", settings=settings))["ok"]
         assert command("key", "issue", "nobody", settings=settings).returncode == 2
+
+        serving = startup.serving(Settings(data_dir=Path(folder)))["main"]
+        with psycopg.connect(serving) as served, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            served.execute("TRUNCATE posts")
+
+        looked = looking(folder)
+        assert (looked.returncode, looked.stderr) == (0, "")
+        assert "0001_users.sql" in looked.stdout
 
         [postmaster] = postmasters(folder)
         postmaster.send_signal(signal.SIGKILL)

@@ -20,8 +20,8 @@ from tests.serving.processes import Service, command, printed, service, until
 
 
 @pytest.fixture
-def settings(databases: dict[str, str]) -> dict[str, str]:
-    return {"FOLIO_MAIN_DATABASE_URL": databases["main"], "FOLIO_CATALOG_DATABASE_URL": databases["catalog"]}
+def settings(served: dict[str, str]) -> dict[str, str]:
+    return {"FOLIO_MAIN_DATABASE_URL": served["main"], "FOLIO_CATALOG_DATABASE_URL": served["catalog"]}
 
 
 @pytest.fixture
@@ -93,6 +93,32 @@ def test_wrong_settings_are_refused_with_a_clear_error(settings: dict[str, str])
         assert "Traceback" not in refused.stderr
 
 
+def test_a_login_that_could_change_the_schema_is_warned_of(settings: dict[str, str], databases: dict[str, str]) -> None:
+    """A superuser, and who is in the role of the owner; for each database, at the start. The application is not."""
+    with templates.login("IN ROLE folio_owner") as owner:
+        powerful = {
+            "FOLIO_MAIN_DATABASE_URL": databases["main"],
+            "FOLIO_CATALOG_DATABASE_URL": owner(databases["catalog"]),
+            "FOLIO_LOG_FORMAT": "json",
+        }
+        assert {found["database"]: found["reason"] for found in warnings(powerful)} == {
+            "main": "superuser",
+            "catalog": "owner",
+        }
+    assert warnings(settings | {"FOLIO_LOG_FORMAT": "json"}) == []
+
+
+def warnings(settings: dict[str, str]) -> list[dict[str, str]]:
+    """Serve for a moment and return what was said of the logins."""
+    folio = Service(settings)
+    try:
+        until(folio.answers)
+    finally:
+        folio.process.send_signal(signal.SIGTERM)
+    events = [json.loads(line) for line in folio.close().splitlines() if line.startswith("{")]
+    return [event for event in events if event["event"] == "privileged_login"]
+
+
 def test_workers_end_with_a_parent_that_was_killed(settings: dict[str, str]) -> None:
     """Two workers serve; after SIGKILL of their parent the port is free for the next start."""
     with service(settings, "--workers", "2") as folio:
@@ -108,9 +134,9 @@ def test_workers_end_with_a_parent_that_was_killed(settings: dict[str, str]) -> 
         until(gone)
 
 
-def test_an_audit_that_finds_a_break_exits_with_1(settings: dict[str, str]) -> None:
+def test_an_audit_that_finds_a_break_exits_with_1(settings: dict[str, str], databases: dict[str, str]) -> None:
     """The row is shown, for people and for scripts."""
-    with psycopg.connect(settings["FOLIO_MAIN_DATABASE_URL"], autocommit=True) as connection:
+    with psycopg.connect(databases["main"], autocommit=True) as connection:
         connection.execute("INSERT INTO users (username, username_key) VALUES ('ada', 'ada')")
         connection.execute("INSERT INTO accounts (owner_id, name, currency, balance) VALUES (1, 'a', 'EUR', 5)")
     found = command("audit", "--json", settings=settings)

@@ -7,9 +7,9 @@ from tests.serving import readme
 from tests.serving.processes import environment, service
 
 
-def test_the_walkthrough_gives_the_answers_that_the_readme_prints(databases: dict[str, str]) -> None:
+def test_the_walkthrough_gives_the_answers_that_the_readme_prints(served: dict[str, str]) -> None:
     """Pasted line by line on fresh databases, every answer is the README's, but for keys, times and request ids."""
-    settings = {"FOLIO_MAIN_DATABASE_URL": databases["main"], "FOLIO_CATALOG_DATABASE_URL": databases["catalog"]}
+    settings = {"FOLIO_MAIN_DATABASE_URL": served["main"], "FOLIO_CATALOG_DATABASE_URL": served["catalog"]}
     text = readme.README.read_text()
     with service(settings) as folio:
         printed = readme.run(readme.commands(text), f"http://127.0.0.1:{folio.port}", environment(settings))

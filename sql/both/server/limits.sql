@@ -7,7 +7,8 @@
 -- Index    none
 -- Locks    none
 SELECT /* both/server/limits */
-    coalesce(host(inet_server_addr()), current_setting('unix_socket_directories'))
+    -- Where sockets are is for privileged roles to know; which cluster this is, for all.
+    coalesce(host(inet_server_addr()), 'cluster ' || (SELECT system_identifier FROM pg_control_system()))
     || ':' || current_setting('port') AS address,
     current_setting('max_connections')::bigint AS max_connections,
     current_setting('superuser_reserved_connections')::bigint AS reserved_connections;

@@ -1,0 +1,296 @@
+"""Roles: the application may do what a file under sql/ does and nothing else, the reader may read, the owner owns."""
+
+import asyncio
+import secrets
+from collections.abc import Iterator, Mapping
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import TupleRow
+
+from repositories import migrations, roles
+from repositories.statements import ROOT, Statement
+from tests import templates
+
+MIGRATING = {"both/schema_migrations/create", "both/schema_migrations/insert"}
+"""Files that are run for the service, before it serves, by who migrates."""
+SERVING = sorted(
+    name
+    for path in ROOT.glob("*/*/*.sql")
+    if path.parent.name not in {"migrations", "database"}
+    and path.parent.parent.name in {"main", "catalog", "both"}
+    and (name := str(path.relative_to(ROOT).with_suffix(""))) not in MIGRATING
+)
+HIDDEN = {
+    ("api_keys", "digest"),
+    ("request_counts", "address"),
+    ("users", "email"),
+    ("users", "email_key"),
+}
+"""What readers do not see."""
+RELATIONS = "relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm')"
+GRANTS = f"""
+    SELECT relname, NULL, privilege_type, grantee::regrole::text
+    FROM pg_class, aclexplode(relacl) WHERE {RELATIONS}
+    UNION ALL
+    SELECT relname, attname, privilege_type, grantee::regrole::text
+    FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid, aclexplode(attacl) WHERE {RELATIONS}
+    ORDER BY 1, 2, 3, 4
+"""
+Connection = psycopg.Connection[TupleRow]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _superuser() -> None:
+    if not templates.has_roles():
+        pytest.skip("only a superuser makes the roles of tests")
+
+
+@pytest.fixture(scope="module")
+def databases(_superuser: None) -> Iterator[dict[str, str]]:
+    """Both databases, with their roles: a copy of a database lacks the privileges on the database itself."""
+    with templates.clones() as conninfos:
+        for database, conninfo in conninfos.items():
+            asyncio.run(roles.grant(conninfo, database))
+        yield conninfos
+
+
+@pytest.fixture
+def reader(databases: dict[str, str]) -> Iterator[Mapping[str, str]]:
+    """How somebody who reads connects."""
+    with templates.login("IN ROLE folio_reader") as reader:
+        yield {database: reader(conninfo) for database, conninfo in databases.items()}
+
+
+def prepare(connection: Connection, names: list[str]) -> dict[str, Statement]:
+    """Prepare files under their names, to be planned without values."""
+    connection.execute("SET plan_cache_mode = force_generic_plan")
+    found = {name: Statement(name) for name in names}
+    for name, statement in found.items():
+        connection.pgconn.prepare(name.encode(), statement.text.encode())
+    return found
+
+
+def refused(connection: Connection, statement: Statement) -> bool:
+    """Tell whether the session's role lacks a privilege for a prepared file.
+
+    EXPLAIN asks for privileges on tables as a run does. Functions ask when they are called: what takes no parameters is
+    run.
+    """
+    arguments = ", ".join("NULL" for _ in statement.header.parameters)
+    run = f'EXPLAIN EXECUTE "{statement.name}" ({arguments})' if arguments else f'EXECUTE "{statement.name}"'
+    try:
+        with connection.transaction(force_rollback=True):
+            connection.execute(run)
+    except psycopg.errors.InsufficientPrivilege:
+        return True
+    return False
+
+
+def of(database: str, names: list[str] = SERVING) -> list[str]:
+    return [name for name in names if name.split("/")[0] in {database, "both"}]
+
+
+@pytest.mark.parametrize("database", ["main", "catalog"])
+def test_the_application_may_run_every_file_that_serves(database: str, databases: dict[str, str]) -> None:
+    """Every file but those of migrations."""
+    with psycopg.connect(templates.served(databases[database])) as connection:
+        assert [name for name, file in prepare(connection, of(database)).items() if refused(connection, file)] == []
+
+
+def test_the_application_may_not_migrate(databases: dict[str, str]) -> None:
+    """The files of migrations are refused to it (negative control of the test above)."""
+    with psycopg.connect(templates.served(databases["main"])) as connection:
+        for name in MIGRATING:
+            text = Statement(name).text
+            with pytest.raises(psycopg.errors.InsufficientPrivilege), connection.transaction():
+                psycopg.RawCursor(connection).execute(text, [1, "", ""] if "$1" in text else None)
+
+
+@pytest.mark.parametrize("database", ["main", "catalog"])
+def test_each_privilege_of_the_application_is_one_that_a_file_uses(database: str, databases: dict[str, str]) -> None:
+    """Without it, some file is refused; and one that none uses is found out (negative control)."""
+    with psycopg.connect(databases[database]) as connection:
+        files = prepare(connection, of(database))
+        connection.execute(f"GRANT DELETE ON {'users' if database == 'main' else 'reservations'} TO folio_app")
+        unused = [grant for grant in grants(connection, "folio_app") if not used(connection, files, *grant)]
+        assert unused == [("users" if database == "main" else "reservations", None, "DELETE")]
+        text = "".join(file.text for file in files.values())
+        for (sequence,) in connection.execute(
+            "SELECT sequencename FROM pg_sequences"
+            " WHERE has_sequence_privilege('folio_app', quote_ident(sequencename), 'USAGE')"
+        ).fetchall():
+            assert f"nextval('{sequence}')" in text
+        connection.rollback()
+
+
+def grants(connection: Connection, role: str) -> list[tuple[str, str | None, str]]:
+    """Return what a role was given: the table, the column or none, and the privilege."""
+    return [
+        (table, column, kind)
+        for table, column, kind, grantee in connection.execute(GRANTS).fetchall()
+        if grantee == role
+    ]
+
+
+def used(connection: Connection, files: dict[str, Statement], table: str, column: str | None, kind: str) -> bool:
+    """Tell whether a file is refused without a privilege."""
+    with connection.transaction(force_rollback=True):
+        connection.execute(f"REVOKE {kind} {f'({column})' if column else ''} ON {table} FROM folio_app")
+        connection.execute("SET LOCAL ROLE folio_app")
+        return any(refused(connection, file) for file in files.values() if table in file.text)
+
+
+REFUSED = [
+    "UPDATE transfers SET amount = amount",
+    "UPDATE entries SET amount = amount",
+    "DELETE FROM transfers",
+    "DELETE FROM entries",
+    "TRUNCATE transfers, entries CASCADE",
+    "SELECT FROM entries FOR UPDATE",
+    "ALTER TABLE transfers DISABLE TRIGGER transfers_append_only",
+    "ALTER TABLE entries DISABLE TRIGGER ALL",
+    "DROP TRIGGER entries_append_only ON entries",
+    "SET session_replication_role = replica",
+    "SET ROLE folio_owner",
+    "SELECT setval('transfers_id_seq', 1)",
+    "INSERT INTO accounts (owner_id, name, currency, balance) VALUES (1, 'a', 'EUR', 5)",
+    "UPDATE idempotency_keys SET answer = NULL",
+    "DELETE FROM idempotency_keys",
+    "UPDATE purchases SET amount = amount",
+    "UPDATE holds SET amount = amount",
+    "UPDATE api_keys SET digest = digest",
+    "DELETE FROM users",
+    "UPDATE schema_migrations SET checksum = checksum",
+    "CREATE TABLE mine (id bigint)",
+    "CREATE TEMPORARY TABLE mine (id bigint)",
+    "CREATE SCHEMA mine",
+    "CREATE FUNCTION mine() RETURNS bigint LANGUAGE sql AS 'SELECT 1'",
+    "DROP TABLE posts",
+    "ALTER TABLE posts ADD COLUMN mine bigint",
+    "CREATE INDEX mine ON posts (title)",
+]
+
+
+@pytest.mark.parametrize("statement", REFUSED)
+def test_the_application_may_not_change_the_ledger_nor_the_schema(statement: str, databases: dict[str, str]) -> None:
+    """SQLSTATE 42501; whoever administers the server gets another answer, so that it is the role that is refused."""
+    with psycopg.connect(templates.served(databases["main"])) as connection:
+        with pytest.raises(psycopg.Error) as caught:
+            connection.execute(statement)
+        assert caught.value.sqlstate == "42501"
+    with psycopg.connect(databases["main"]) as connection:
+        state = None
+        try:
+            connection.execute(statement)
+        except psycopg.Error as error:
+            state = error.sqlstate
+        connection.rollback()
+    assert state != "42501"
+
+
+def test_the_reader_reads_all_but_secrets_and_changes_nothing(
+    databases: dict[str, str], reader: Mapping[str, str]
+) -> None:
+    """Every column of every table but a few, the audit's files too; no privilege but SELECT."""
+    hidden = set()
+    for database, conninfo in databases.items():
+        with psycopg.connect(conninfo) as connection:
+            assert {kind for _, _, kind in grants(connection, "folio_reader")} == {"SELECT"}
+        with psycopg.connect(reader[database]) as connection:
+            hidden |= set(
+                connection.execute(
+                    "SELECT relname, attname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid"
+                    f" WHERE {RELATIONS} AND attnum > 0 AND NOT attisdropped"
+                    " AND NOT has_column_privilege(pg_class.oid, attnum, 'SELECT')"
+                ).fetchall()
+            )
+            audits = prepare(connection, [name for name in of(database) if "/audit/" in name])
+            assert [name for name, file in audits.items() if refused(connection, file)] == []
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute("CREATE TEMPORARY TABLE mine (id bigint)")
+    assert hidden == HIDDEN
+
+
+@pytest.mark.parametrize("database", ["main", "catalog"])
+def test_every_table_view_and_function_is_the_owners_and_every_table_was_decided_upon(
+    database: str, databases: dict[str, str]
+) -> None:
+    """A new table without a line in roles.sql fails here; what the application reads, it was given by name."""
+    with psycopg.connect(databases[database]) as connection:
+        assert strays(connection) == []
+        connection.execute("CREATE TABLE later (id bigint)")
+        assert strays(connection) == ["later"], "negative control"
+        connection.rollback()
+
+
+def strays(connection: Connection) -> list[str]:
+    """Return what nobody decided upon: it has another owner, or is not for the application, nor the reader."""
+    rows = connection.execute(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+        " AND relkind IN ('r', 'p', 'v', 'm', 'S') AND (relowner <> 'folio_owner'::regrole OR relkind <> 'S' AND NOT ("
+        "  has_any_column_privilege('folio_app', oid, 'SELECT')"
+        "  AND has_any_column_privilege('folio_reader', oid, 'SELECT')))"
+        " UNION ALL SELECT proname FROM pg_proc"
+        " WHERE pronamespace = 'public'::regnamespace AND proowner <> 'folio_owner'::regrole"
+    )
+    return [name for (name,) in rows.fetchall()]
+
+
+@pytest.mark.parametrize("database", ["main", "catalog"])
+async def test_running_it_again_changes_nothing_and_takes_back_what_was_too_much(
+    database: str, databases: dict[str, str]
+) -> None:
+    """The grants are those of the file, whatever somebody gave meanwhile."""
+    table = "transfers" if database == "main" else "products"
+    with psycopg.connect(databases[database], autocommit=True) as connection:
+        before = connection.execute(GRANTS).fetchall()
+        await roles.grant(databases[database], database)
+        assert connection.execute(GRANTS).fetchall() == before
+        connection.execute(f"GRANT ALL ON {table} TO folio_app, folio_reader")
+        assert connection.execute(GRANTS).fetchall() != before
+        await roles.grant(databases[database], database)
+        assert connection.execute(GRANTS).fetchall() == before
+
+
+async def test_a_login_in_folio_owner_migrates_and_the_file_runs_before_and_after() -> None:
+    """As sql/README.md sets it up: everything is the owner's from the start, and the application may serve."""
+    with templates.login("IN ROLE folio_owner") as migrating, templates.empty() as conninfo:
+        await roles.grant(conninfo, "main")
+        with psycopg.connect(conninfo, autocommit=True) as admin:
+            user = conninfo_to_dict(migrating(conninfo))["user"]
+            admin.execute(f"ALTER ROLE {user} SET role TO folio_owner")
+            await migrations.migrate(migrating(conninfo), "main", lambda _: None)
+            owners = "SELECT DISTINCT relowner::regrole::text FROM pg_class WHERE relname = ANY(%s)"
+            assert admin.execute(owners, (["users", "entries", "receipts"],)).fetchall() == [("folio_owner",)]
+            assert strays(admin) != [], "the application has no privileges yet"
+            await roles.grant(conninfo, "main")
+            assert strays(admin) == []
+        assert await migrations.pending(templates.served(conninfo), "main") == []
+
+
+@pytest.mark.parametrize("database", ["main", "catalog"])
+async def test_who_owns_the_database_and_may_make_roles_needs_no_superuser(database: str) -> None:
+    """With roles that no superuser made: CREATEROLE, and what the file grants itself, are enough."""
+    prefix = f"folio_test_{secrets.token_hex(4)}_"
+    text = (ROOT / database / "roles.sql").read_text().replace("folio_", prefix)
+    table = "transfers" if database == "main" else "products"
+    with (
+        templates.login("CREATEROLE") as owner,
+        templates.empty() as conninfo,
+        psycopg.connect(conninfo, autocommit=True) as admin,
+    ):
+        user = conninfo_to_dict(owner(conninfo))["user"]
+        admin.execute(f"ALTER DATABASE {admin.info.dbname} OWNER TO {user}")
+        await migrations.migrate(owner(conninfo), database, lambda _: None)
+        with psycopg.connect(owner(conninfo), autocommit=True) as connection:
+            for _ in range(2):
+                connection.execute(text)
+        held = "SELECT relowner::regrole::text, has_table_privilege(%s, oid, 'SELECT') FROM pg_class"
+        found = admin.execute(f"{held} WHERE relname = %s", (f"{prefix}app", table)).fetchone()
+        for role in ("owner", "app", "reader"):
+            admin.execute(f"REASSIGN OWNED BY {prefix}{role} TO CURRENT_USER")
+            admin.execute(f"DROP OWNED BY {prefix}{role}")
+            admin.execute(f"DROP ROLE {prefix}{role}")
+    assert found == (f"{prefix}owner", True)
