@@ -3,11 +3,12 @@
 -- $ none
 --
 -- Returns  address text, max_connections bigint, reserved_connections bigint;
---          one row
+--          one row; reserved are those for superusers and, from PostgreSQL 16 on, for whom it names
 -- Index    none
 -- Locks    none
 SELECT /* both/server/limits */
     coalesce(host(inet_server_addr()), current_setting('unix_socket_directories'))
     || ':' || current_setting('port') AS address,
     current_setting('max_connections')::bigint AS max_connections,
-    current_setting('superuser_reserved_connections')::bigint AS reserved_connections;
+    current_setting('superuser_reserved_connections')::bigint
+    + coalesce(current_setting('reserved_connections', TRUE)::bigint, 0) AS reserved_connections;
