@@ -40,6 +40,11 @@ class Finding:
     expected: str
     remedy: str
 
+    @property
+    def todo(self) -> str | None:
+        """What to do; None where all is well."""
+        return None if self.status is Status.OK else self.remedy
+
 
 def of_state(database: str, state: State) -> list[Finding]:
     """Judge the version, whether writes are taken, and whether what was committed outlasts a crash."""
@@ -102,14 +107,14 @@ def of_clock(database: str, clock: Clock) -> Finding:
     )
 
 
-def of_migrations(database: str, todo: Sequence[Migration], *, served: bool) -> Finding:
-    """Judge what is pending; `served` is whether `folio serve` applies it."""
-    status = Status.WARNING if served else Status.FAILED
+def of_migrations(database: str, todo: Sequence[Migration], *, by_serve: bool) -> Finding:
+    """Judge what is pending; `by_serve` is whether `folio serve` applies it."""
+    status = Status.WARNING if by_serve else Status.FAILED
     return Finding(
         *("migrations", database, status.unless(good=not todo)),
         f"{len(todo)} pending, from {todo[0].name} on" if todo else "none pending",
         "none pending",
-        "`folio serve` applies them when it starts; `folio migrate` does now." if served else "Run `folio migrate`.",
+        "`folio serve` applies them when it starts; `folio migrate` does now." if by_serve else "Run `folio migrate`.",
     )
 
 

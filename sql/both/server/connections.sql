@@ -3,13 +3,13 @@
 -- $ none
 --
 -- Returns  folio bigint, others bigint;
---          one row, without this connection
+--          one row, without those of this process
 -- Index    none
 -- Locks    pg_authid and pg_database AccessShareLock
 SELECT /* both/server/connections */
     count(*) FILTER (WHERE starts_with(application_name, 'folio ')) AS folio,
     count(*) FILTER (WHERE NOT starts_with(application_name, 'folio ')) AS others
 FROM pg_stat_activity
-WHERE pid <> pg_backend_pid()
+WHERE split_part(application_name, ' ', 3) <> split_part(current_setting('application_name'), ' ', 3)
     AND usesysid IS NOT NULL
     AND coalesce(backend_type, 'client backend') = 'client backend';
