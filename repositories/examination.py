@@ -66,14 +66,27 @@ class Examination:
     async def _check(
         self, names: Iterable[str], look: Callable[[Connection], Awaitable[list[Finding]]], connection: Connection
     ) -> None:
+        if connection.closed:
+            self.findings += not_looked_at([self.database], f"the connection to {self.database}", names)
+            return
+        silent = asyncio.Event()
+
+        def give_up() -> None:
+            # A cancellation would first ask the server to cancel: for long, where nothing answers.
+            silent.set()
+            connections.hang_up(connection)
+
+        timer = asyncio.get_running_loop().call_later(DEADLINE, give_up)
         try:
-            async with asyncio.timeout(DEADLINE):
-                self.findings += await look(connection)
-        except (TimeoutError, Fault, psycopg.Error, MigrationError) as error:
+            self.findings += await look(connection)
+        except (psycopg.Error, MigrationError) as error:
+            found = _reason(TimeoutError() if silent.is_set() else error)
             self.findings += [
-                Finding(name, self.database, Status.FAILED, _reason(error), "known", "Do what it says, and look again.")
+                Finding(name, self.database, Status.FAILED, found, "known", "Mend what it says, and look again.")
                 for name in names
             ]
+        finally:
+            timer.cancel()
 
     async def _state(self, connection: Connection) -> list[Finding]:
         return findings.of_state(self.database, await diagnosis.read_state(connection))
@@ -84,8 +97,8 @@ class Examination:
     async def _clock(self, connection: Connection) -> list[Finding]:
         return [findings.of_clock(self.database, await diagnosis.read_clock(connection))]
 
-    async def _migrations(self, _: Connection) -> list[Finding]:
-        todo = await migrations.pending(self._conninfo, self.database)
+    async def _migrations(self, connection: Connection) -> list[Finding]:
+        todo = await migrations.pending_on(connection, self.database)
         return [findings.of_migrations(self.database, todo, by_serve=self._migrated_by_serve)]
 
     async def _capacity(self, connection: Connection) -> list[Finding]:

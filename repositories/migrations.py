@@ -72,7 +72,15 @@ def migrations(database: str) -> list[Migration]:
 async def pending(conninfo: str, database: str) -> list[Migration]:
     """Return the migrations that the database has not had, in order; changes nothing."""
     async with connections.connect(conninfo, role="migrations") as connection:
-        return await _pending(connection, database)
+        return await pending_on(connection, database)
+
+
+async def pending_on(connection: Connection, database: str) -> list[Migration]:
+    """As `pending`, on a connection that is there; MigrationError where files and database contradict each other."""
+    remembered: list[Applied] = []
+    if (await EXISTS.one(connection, Found)).found:
+        remembered = await LIST.all(connection, Applied)
+    return judge(migrations(database), remembered, database)
 
 
 async def migrate(conninfo: str, database: str, on_applied: Callable[[Migration], None]) -> list[Migration]:
@@ -83,7 +91,7 @@ async def migrate(conninfo: str, database: str, on_applied: Callable[[Migration]
     """
     applied: list[Migration] = []
     async with _alone(conninfo) as connection:
-        for migration in await _pending(connection, database):
+        for migration in await pending_on(connection, database):
             await _apply(connection, migration)
             applied.append(migration)
             on_applied(migration)
@@ -108,13 +116,6 @@ def judge(known: Iterable[Migration], remembered: Iterable[Applied], database: s
         if skipped := [other.name for other in todo.values() if other.version < applied.version]:
             raise MigrationError(f"{skipped[0]} is older than {applied.name}, which the {database} database has had.")
     return list(todo.values())
-
-
-async def _pending(connection: Connection, database: str) -> list[Migration]:
-    remembered: list[Applied] = []
-    if (await EXISTS.one(connection, Found)).found:
-        remembered = await LIST.all(connection, Applied)
-    return judge(migrations(database), remembered, database)
 
 
 async def _apply(connection: Connection, migration: Migration) -> None:
