@@ -11,6 +11,7 @@ import math
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict
 
@@ -21,6 +22,8 @@ LEAST = 2
 """Connections of a pool at least: one that is held must not stop all others."""
 ENOUGH = 200
 """Checkouts before their times say something."""
+CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
+"""Where Linux says how much CPU time a container may have: microseconds, of as many."""
 LONG_WAIT = 0.05
 """Seconds: of a wait for a connection that clients notice."""
 LONG_HOLD = 0.025
@@ -60,11 +63,11 @@ class Cores:
     def beside(cls, conninfo: str) -> "Cores":
         """Count them, for a server that a connection string leads to."""
         host = str(conninfo_to_dict(conninfo).get("host") or "")
-        count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        return cls(count or 1, host.startswith("/") or host in {"", "localhost", "127.0.0.1", "::1"})
+        return cls(_usable(), host.startswith("/") or host in {"", "localhost", "127.0.0.1", "::1"})
 
     def __str__(self) -> str:
-        return f"{self.count} cores" if self.server else f"{self.count} cores here (the server's are unknown)"
+        cores = _number(self.count, "core")
+        return cores if self.server else f"{cores} here (the server's are unknown)"
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,8 @@ def advise(database: str, cores: Cores, demand: Demand, observed: Observed | Non
     """Return how large the pool of a database should be in each worker."""
     present = demand.pools[database]
     base = max(LEAST, math.ceil(2 * cores.count / demand.workers))
-    size, why = base, f"{cores} and {demand.workers} worker(s): 2 connections a core over all workers."
+    workers = _number(demand.workers, "worker")
+    size, why = base, f"{cores} and {workers}: 2 connections a core over all workers."
     if observed is None:
         why += " No observation: a running service shows its own under /ops/pools."
     else:
@@ -89,8 +93,8 @@ def advise(database: str, cores: Cores, demand: Demand, observed: Observed | Non
     if size > demand.share:
         size = max(1, demand.share)
         why += (
-            f" No more than {size}: the server allows {demand.allowed}, for {demand.workers} worker(s) with"
-            f" {len(demand.pools)} pool(s) each."
+            f" No more than {size}: the server allows {demand.allowed}, for {workers} with"
+            f" {_number(len(demand.pools), 'pool')} each."
         )
     return Advice(max_size=size, min_size=math.ceil(size / 2), why=why)
 
@@ -115,3 +119,17 @@ def _observed(base: int, present: int, seen: Observed) -> tuple[int, str]:
         base,
         f"19 in 20 wait {wait} or less, {seen.peak_in_use} in use at once at the most: no reason for another size.",
     )
+
+
+def _usable() -> int:
+    """Count the cores that this process may run on, or may have the time of, if that is less."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = map(int, CPU_MAX.read_text().split())
+    except (OSError, ValueError):  # no such file, or "max"
+        return cores
+    return min(cores, math.ceil(quota / period))
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,7 +1,10 @@
 """What the sizes of pools should be."""
 
+from pathlib import Path
+
 import pytest
 
+from repositories import advice
 from repositories.advice import ENOUGH, Cores, Observed, advise
 from repositories.capacity import Demand, Limits
 
@@ -30,7 +33,7 @@ LOCKED = {"wait_p95": 0.2, "hold_p50": 0.1}
         (8, demand(workers=4), None, (4, 2), "4 worker"),
         (2, demand(workers=4), None, (2, 1), "4 worker"),
         (8, demand(maximum=19), None, (5, 3), "allows 16"),
-        (8, demand(maximum=19, pools=1), None, (13, 7), "1 pool"),
+        (8, demand(maximum=19, pools=1), None, (13, 7), "1 pool each"),
         (8, demand(maximum=5), None, (1, 1), "allows 2"),
         # Too little was observed: the same.
         (2, demand(), seen(checkouts=ENOUGH - 1, **LOCKED), (4, 2), "too few"),
@@ -58,9 +61,9 @@ def test_the_advice_follows_from_what_is_known(
     cores: int, needed: Demand, observed: Observed | None, sizes: tuple[int, int], words: str
 ) -> None:
     """Sizes and the reason, case by case."""
-    advice = advise("main", Cores(cores, server=True), needed, observed)
-    assert (advice.max_size, advice.min_size) == sizes, advice.why
-    assert words in advice.why
+    given = advise("main", Cores(cores, server=True), needed, observed)
+    assert (given.max_size, given.min_size) == sizes, given.why
+    assert words in given.why
 
 
 def test_advice_that_is_followed_fits_the_server() -> None:
@@ -85,3 +88,13 @@ def test_a_server_elsewhere_is_said_to_be_unknown() -> None:
         assert cores.server is near
         assert ("unknown" in str(cores)) is not near
         assert cores.count >= 1
+
+
+def test_a_container_has_the_cores_that_it_has_the_time_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a core is one; more than there are is what there are; no limit, or no such file, likewise."""
+    monkeypatch.setattr(advice.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.setattr(advice, "CPU_MAX", tmp_path / "cpu.max")
+    assert Cores.beside("host=/run").count == 8
+    for said, cores in (("max 100000", 8), ("50000 100000", 1), ("250000 100000", 3), ("1600000 100000", 8)):
+        (tmp_path / "cpu.max").write_text(f"{said}\n")
+        assert Cores.beside("host=/run").count == cores
