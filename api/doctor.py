@@ -198,6 +198,7 @@ def _show(report: Report) -> None:
     output.print(table, soft_wrap=False)
     if not report.advice:
         return
+    output.print()
     table = _table("pool", "setting", "is", "should be", "why")
     for name, given in report.advice.items():
         sizes = (f"{report.pools[name].max_size}\n{report.pools[name].min_size}", f"{given.max_size}\n{given.min_size}")

@@ -1,5 +1,6 @@
 """The terminal: where words, progress and results of the commands go."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 # Progress and words go to standard error; standard output is for what a script would read.
 screen = Console(stderr=True, highlight=False, soft_wrap=True)
 # What is no terminal has no width, and a table of sentences wants more than the 80 that rich takes.
-output = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 140)
+WIDTH = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 140
+output = Console(highlight=False, soft_wrap=True, width=WIDTH)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
 

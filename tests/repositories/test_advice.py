@@ -1,5 +1,6 @@
 """What the sizes of pools should be."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,7 @@ def test_a_server_elsewhere_is_said_to_be_unknown() -> None:
 
 def test_a_container_has_the_cores_that_it_has_the_time_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a core is one; more than there are is what there are; no limit, or no such file, likewise."""
-    monkeypatch.setattr(advice.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     monkeypatch.setattr(advice, "CPU_MAX", tmp_path / "cpu.max")
     assert Cores.beside("host=/run").count == 8
     for said, cores in (("max 100000", 8), ("50000 100000", 1), ("250000 100000", 3), ("1600000 100000", 8)):
