@@ -67,7 +67,10 @@ async def test_what_a_pool_has_seen_changes_its_advice(
 
 async def test_the_peak_stays_when_connections_are_back(app: FastAPI, client: httpx.AsyncClient, world: World) -> None:
     """How many were in use at once, since the worker started."""
-    async with app.state.databases["catalog"].checkout(), app.state.databases["catalog"].checkout():
+    catalog = app.state.databases["catalog"]
+    async with catalog.checkout(), catalog.checkout():
+        pass
+    async with catalog.checkout():
         pass
     pools = await look(client, world)
     assert (pools["catalog"]["in_use"], pools["catalog"]["peak_in_use"]) == (0, 2)
