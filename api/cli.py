@@ -1,25 +1,23 @@
-"""The command line: serve, migrate, audit, operator add, key issue. It works beside a running `folio serve`."""
+"""The command line: serve, migrate, audit, doctor, operator add, key issue. It works beside a running `folio serve`."""
 
 import asyncio
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
 import typer
 from pydantic import TypeAdapter, ValidationError
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from api import logs, server, startup
+from api import doctor, logs, server, startup
 from api.audits import Audit
-from api.settings import DATABASES, Settings
+from api.settings import DATABASES, Settings, complaints
 from api.startup import StartupError
+from api.terminal import AsJson, complain, fail, output, progress, put, say, screen
 from api.types import Email, Username, fold
 from api.users import register
 from repositories import audits, migrations, units
@@ -39,11 +37,6 @@ keys = typer.Typer(no_args_is_help=True, help="API keys.")
 app.add_typer(operators, name="operator")
 app.add_typer(keys, name="key")
 
-# Progress and words go to standard error; standard output is for what a script would read.
-screen = Console(stderr=True, highlight=False, soft_wrap=True)
-output = Console(highlight=False, soft_wrap=True)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
 Name = Annotated[str, typer.Argument(help="The username.")]
 
 
@@ -57,17 +50,14 @@ def main() -> None:
     try:
         app()
     except Fault as error:
-        _fail(f"{error} {error.__cause__ or ''}".strip(), 1)
+        fail(f"{error} {error.__cause__ or ''}".strip(), 1)
     except (StartupError, EmbeddedServerError, MigrationError) as error:
-        _fail(str(error), 1)
+        fail(str(error), 1)
     except UsageError as error:
-        _fail(str(error), 2)
+        fail(str(error), 2)
     except ValidationError as error:
-        for item in error.errors():
-            name = "_".join(str(part) for part in item["loc"]).upper()
-            screen.print(
-                f"[red]error[/] {f'FOLIO_{name}: ' if name else ''}{item['msg'].removeprefix('Value error, ')}"
-            )
+        for complaint in complaints(error):
+            complain(complaint)
         sys.exit(2)
 
 
@@ -84,14 +74,14 @@ def serve(
     settings = Settings()
     for database in DATABASES:
         _pool(settings, database)
-    with startup.servers(settings, _say):
+    with startup.servers(settings, say):
         _prepare(settings)
         _run(settings, partial(startup.check_connections, settings))
         logs.configure(settings.log_format)
         _run(settings, partial(startup.check_privileges, settings))
         url = f"http://{settings.host}:{settings.port}"
-        _say(f"Folio serves {url}; its documentation is {url}/docs")
-        _say(f"An operator's key: {sys.argv[0]} operator add NAME")
+        say(f"Folio serves {url}; its documentation is {url}/docs")
+        say(f"An operator's key: {sys.argv[0]} operator add NAME")
         server.serve(settings)
 
 
@@ -103,7 +93,7 @@ def migrate(
 ) -> None:
     """Apply pending migrations to both databases."""
     settings = Settings()
-    with startup.servers(settings, _say):
+    with startup.servers(settings, say):
         if settings.embedded:
             _run(settings, partial(startup.create_databases, settings))
         found = {
@@ -114,7 +104,7 @@ def migrate(
             found = _migrate(settings, found)
     names = {database: [migration.name for migration in todo] for database, todo in found.items()}
     if as_json:
-        _print(json.dumps({"dry_run": dry_run, "migrations": names}))
+        put(json.dumps({"dry_run": dry_run, "migrations": names}))
         return
     for database, listed in names.items():
         word = "would apply" if dry_run else "applied"
@@ -125,22 +115,25 @@ def migrate(
 def audit(*, as_json: AsJson = False) -> None:
     """Check every invariant of both databases; exits with 1 where one is broken."""
     settings = Settings()
-    with startup.servers(settings, _say), _progress() as progress:
+    with startup.servers(settings, say), progress() as bar:
         _prepare(settings)
-        task = progress.add_task("audit", total=audits.COUNT)
+        task = bar.add_task("audit", total=audits.COUNT)
 
         def on_check(check: audits.Check) -> None:
-            progress.update(task, advance=1, description=check.name)
+            bar.update(task, advance=1, description=check.name)
 
         checks = _run(settings, partial(audits.audit, startup.serving(settings), on_check))
         found = asyncio.run(_in_main(settings, partial(audits.keep, checks=checks)))
     shown = Audit.model_validate(found)
     if as_json:
-        _print(shown.model_dump_json())
+        put(shown.model_dump_json())
     else:
         _show_audit(shown)
     if not shown.ok:
         sys.exit(1)
+
+
+app.command()(doctor.doctor)
 
 
 @operators.command("add")
@@ -186,7 +179,7 @@ async def _issue(connection: Connection, user: User, name: str) -> str:
 
 def _with_main(work: Callable[[Connection], Awaitable[Result]]) -> Result:
     settings = Settings()
-    with startup.servers(settings, _say):
+    with startup.servers(settings, say):
         _prepare(settings)
         try:
             return asyncio.run(_in_main(settings, work))
@@ -210,17 +203,17 @@ async def _in_main(settings: Settings, work: Callable[[Connection], Awaitable[Re
 
 def _prepare(settings: Settings) -> None:
     def on_applied(database: str, migration: Migration) -> None:
-        _say(f"{database}: applied {migration.name}")
+        say(f"{database}: applied {migration.name}")
 
     _run(settings, partial(startup.prepare, settings, on_applied))
 
 
 def _migrate(settings: Settings, found: dict[str, list[Migration]]) -> dict[str, list[Migration]]:
-    with _progress() as progress:
-        task = progress.add_task("migrate", total=sum(len(todo) for todo in found.values()))
+    with progress() as bar:
+        task = bar.add_task("migrate", total=sum(len(todo) for todo in found.values()))
 
         def on_applied(migration: Migration) -> None:
-            progress.update(task, advance=1, description=migration.name)
+            bar.update(task, advance=1, description=migration.name)
 
         return {
             name: _run(settings, partial(migrations.migrate, url, name, on_applied))
@@ -230,7 +223,7 @@ def _migrate(settings: Settings, found: dict[str, list[Migration]]) -> dict[str,
 
 def _show_key(user: User, secret: str, *, as_json: bool) -> None:
     if as_json:
-        _print(json.dumps({"id": user.id, "username": user.username, "api_key": secret}))
+        put(json.dumps({"id": user.id, "username": user.username, "api_key": secret}))
         return
     screen.print(f"{user.username} ({user.role}, user {user.id}); the key is shown only here:")
     output.print(secret)
@@ -255,33 +248,14 @@ def _checked(type_: Any, value: str) -> str:
 def _pool(settings: Settings, database: str) -> None:
     try:
         settings.pool(database)
+    except ValidationError:
+        raise
     except ValueError as error:
         raise UsageError(str(error)) from None
 
 
 def _run(settings: Settings, work: Callable[[], Awaitable[Result]]) -> Result:
-    return asyncio.run(startup.patiently(settings, work, _say))
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=screen, transient=True) as progress:
-        yield progress
-
-
-def _print(text: str) -> None:
-    output.print(text, markup=False)
-
-
-def _say(line: str) -> None:
-    screen.print(line, markup=False)
-
-
-def _fail(message: str, code: int) -> None:
-    screen.print("error", style="red", end=" ")
-    screen.print(message, markup=False)
-    sys.exit(code)
+    return asyncio.run(startup.patiently(settings, work, say))
 
 
 if __name__ == "__main__":

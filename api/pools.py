@@ -2,19 +2,23 @@
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request
 from pydantic import Field
 
 from api import problems
-from api.dependencies import Databases, OnCall, Operations
+from api.dependencies import AppSettings, Databases, OnCall, Operations
 from api.problems import answers
 from api.types import Representation, Time
-from repositories import activity
+from repositories import activity, capacity
 from repositories.activity import Activity
+from repositories.advice import Cores, Observed, advise
+from repositories.capacity import Demand, Limits
 from repositories.errors import Fault
 from repositories.holders import Holder
+from repositories.pool_stats import PoolStats, quantile
 from repositories.pools import Checkout, Database
 
 router = APIRouter(prefix="/ops", tags=["operations"])
@@ -33,7 +37,7 @@ class Quantiles(Representation):
         ordered = sorted(seconds)
         if not ordered:
             return None
-        p50, p95, most = (ordered[round(share * (len(ordered) - 1))] for share in (0.5, 0.95, 1))
+        p50, p95, most = (quantile(ordered, share) for share in (0.5, 0.95, 1))
         return cls(p50=_milliseconds(p50), p95=_milliseconds(p95), max=_milliseconds(most))
 
 
@@ -53,6 +57,14 @@ class Held(Representation):
     blocked_by: list[int] = Field(description="backends whose locks it waits for")
 
 
+class PoolAdvice(Representation):
+    """The sizes that the pool should have in each worker, and why."""
+
+    max_size: int
+    min_size: int
+    why: str
+
+
 class Pool(Representation):
     """The pool of one database."""
 
@@ -64,6 +76,7 @@ class Pool(Representation):
     soft_limit_ms: float
     size: int
     in_use: int
+    peak_in_use: int = Field(description="the most at once since the worker started")
     waiting: int
     checkouts: int = Field(description="since the worker started, as the rest")
     timeouts: int
@@ -75,6 +88,7 @@ class Pool(Representation):
     wait_ms: Quantiles | None
     hold_ms: Quantiles | None
     holders: list[Held] = Field(description="the longest first")
+    advice: PoolAdvice | None = Field(description="from the above and the servers' limits; null where one is away")
 
 
 class Pools(Representation):
@@ -85,26 +99,46 @@ class Pools(Representation):
     pools: list[Pool]
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """Who holds connections of a pool, the longest first, and what the server says of them and of its own limits."""
+
+    holders: list[Holder]
+    activity: Mapping[int, Activity]
+    limits: Limits | None
+
+
 @router.get("/pools", summary="Look at the pools", responses=answers("operator_required", *problems.OWN))
-async def get_pools(_: OnCall, request: Request, databases: Databases, operations: Operations) -> Pools:
+async def get_pools(
+    _: OnCall, request: Request, settings: AppSettings, databases: Databases, operations: Operations
+) -> Pools:
     """Show the answering worker's pools and who holds their connections, asking the servers outside the pools."""
-    main = await _show(databases["main"], operations)
+    seen = {"main": await _look(databases["main"], operations)}
     await operations.give_back()
     try:
         async with request.app.state.operations["catalog"].checkout() as checkout:
-            catalog = await _show(databases["catalog"], checkout)
+            seen["catalog"] = await _look(databases["catalog"], checkout)
     except Fault:
-        catalog = await _show(databases["catalog"], None)
-    return Pools(worker_pid=os.getpid(), at=datetime.now(UTC), pools=[main, catalog])
+        seen["catalog"] = await _look(databases["catalog"], None)
+    sizes = {name: database.options.max_size for name, database in databases.items()}
+    limits = {name: found.limits for name, found in seen.items() if found.limits is not None}
+    # Which pools share a server is known once both have answered.
+    demands = capacity.demands(settings.workers, sizes, limits) if limits.keys() == sizes.keys() else {}
+    pools = [_show(databases[name], found, demands.get(name)) for name, found in seen.items()]
+    return Pools(worker_pid=os.getpid(), at=datetime.now(UTC), pools=pools)
 
 
-async def _show(database: Database, checkout: Checkout | None) -> Pool:
-    """Show a pool, with what the server says of its holders if it can be asked."""
+async def _look(database: Database, checkout: Checkout | None) -> _Seen:
     holders = sorted(database.holders, key=lambda holder: holder.since)
-    found: Mapping[int, Activity] = {}
-    if checkout is not None and holders:
-        found = await activity.read(checkout.connection, pids=[holder.backend_pid for holder in holders])
-    options = database.options
+    if checkout is None:
+        return _Seen(holders, {}, None)
+    pids = [holder.backend_pid for holder in holders]
+    found = await activity.read(checkout.connection, pids=pids) if pids else {}
+    return _Seen(holders, found, await capacity.read(checkout.connection))
+
+
+def _show(database: Database, seen: _Seen, demand: Demand | None) -> Pool:
+    options, stats = database.options, database.stats()
     return Pool(
         database=database.name,
         min_size=options.min_size,
@@ -113,9 +147,16 @@ async def _show(database: Database, checkout: Checkout | None) -> Pool:
         soft_limit_ms=_milliseconds(options.soft_limit),
         wait_ms=Quantiles.of(database.waits),
         hold_ms=Quantiles.of(database.holds),
-        holders=[_held(holder, found.get(holder.backend_pid)) for holder in holders],
-        **vars(database.stats()),
+        holders=[_held(holder, seen.activity.get(holder.backend_pid)) for holder in seen.holders],
+        advice=demand and _advise(database, stats, demand),
+        **vars(stats),
     )
+
+
+def _advise(database: Database, stats: PoolStats, demand: Demand) -> PoolAdvice:
+    observed = Observed.of(stats, database.waits, database.holds)
+    cores = Cores.beside(database.conninfo)
+    return PoolAdvice.model_validate(advise(database.name, cores, demand, observed))
 
 
 def _held(holder: Holder, found: Activity | None) -> Held:

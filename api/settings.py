@@ -1,9 +1,18 @@
 """The settings: environment variables with the prefix FOLIO_, each with its unit and default. Nothing else is read."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from repositories.pools import PoolOptions
@@ -78,3 +87,23 @@ class Settings(BaseSettings):
         if options.min_size > options.max_size:
             raise ValueError(f"POOL_MIN_SIZE of {database} ({options.min_size}) exceeds its POOL_MAX_SIZE")
         return options
+
+
+def complaints(error: ValidationError) -> list[str]:
+    """Say what is wrong with each setting, by its name and without its value, which may be a secret."""
+    prefix = "FOLIO_POOL" if error.title == PoolSettings.__name__ else "FOLIO"
+    found = []
+    for item in error.errors():
+        name = "_".join([prefix, *(str(part) for part in item["loc"])]).upper()
+        message = item["msg"].removeprefix("Value error, ")
+        found.append(f"{name}: {message}" if item["loc"] else message)
+    return found
+
+
+def strangers(names: Iterable[str]) -> list[str]:
+    """Return the names of environment variables that look like settings and are none: most likely a slip."""
+    pools = [f"{own}POOL_{name}" for own in ("", "MAIN_", "CATALOG_") for name in PoolSettings.model_fields]
+    known = {f"FOLIO_{name}".upper() for name in [*Settings.model_fields, *pools]}
+    # FOLIO_TEST_* are for the tests.
+    looks_so = {name for name in names if name.upper().startswith("FOLIO_") and not name.startswith("FOLIO_TEST_")}
+    return sorted(name for name in looks_so if name.upper() not in known)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -12,13 +12,13 @@ import structlog
 from psycopg.conninfo import make_conninfo
 
 from api.settings import DATABASES, Settings
-from repositories import connections, migrations, roles
+from repositories import capacity, connections, migrations, roles
+from repositories.capacity import Demand, Limits
 from repositories.embedded import EmbeddedServer
 from repositories.errors import DatabaseUnavailable, fault
 from repositories.migrations import Migration
 from repositories.statements import statement
 
-LIMITS = statement("both/server/limits")
 LIST_DATABASES = statement("both/server/list_databases")
 CREATE = {database: statement(f"{database}/database/create") for database in DATABASES}
 
@@ -28,21 +28,12 @@ log = structlog.get_logger()
 
 RETRY_PAUSE = 0.5
 """Seconds between two looks for a database that is away."""
-OUTSIDE = 3
-"""Connections of a worker to each database outside its pools: readiness, operations, and an audit."""
+TOO_MANY = "Lower FOLIO_WORKERS or FOLIO_POOL_MAX_SIZE, or raise the server's max_connections."
+"""What to do where Folio may need more connections than it may have."""
 
 
 class StartupError(Exception):
     """Folio cannot start as it is set up; the message says what to do."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """A server, and how many connections it allows and keeps for superusers."""
-
-    address: str
-    max_connections: int
-    reserved_connections: int
 
 
 @dataclass(frozen=True)
@@ -136,31 +127,23 @@ async def prepare(settings: Settings, on_applied: Callable[[str, Migration], Non
 
 async def check_connections(settings: Settings) -> None:
     """Refuse to start where all workers together may need more connections than a server allows."""
-    needed: dict[str, list[str]] = {}
-    sums: dict[str, int] = {}
-    limits: dict[str, Limits] = {}
+    limits = {}
     for database, conninfo in conninfos(settings).items():
         async with connections.connect(conninfo, role="start") as connection:
-            found = await LIMITS.one(connection, Limits)
-        size = settings.pool(database).max_size
-        limits[found.address] = found
-        sums[found.address] = sums.get(found.address, 0) + settings.workers * size
-        needed.setdefault(found.address, []).append(f"{settings.workers} x {size} for {database}")
-    for address, parts in needed.items():
-        total = sums[address] + settings.workers * OUTSIDE
-        allowed = limits[address].max_connections - limits[address].reserved_connections
-        if total > allowed:
-            listed = " + ".join([*parts, f"{settings.workers} x {OUTSIDE} outside the pools"])
+            limits[database] = await capacity.read(connection)
+    for demand in demands(settings, limits).values():
+        if demand.total > demand.allowed:
             raise StartupError(
-                f"Folio may need {total} connections ({listed}), but the server at {address} allows {allowed}. "
-                "Lower FOLIO_WORKERS or FOLIO_POOL_MAX_SIZE, or raise the server's max_connections."
+                f"Folio may need {demand.total} connections ({demand}), but the server at {demand.limits.address} "
+                f"allows {demand.allowed}. {TOO_MANY}"
             )
 
 
 async def check_privileges(settings: Settings) -> None:
     """Warn of each database that is served by a login that could change its tables, or everything."""
     for database, conninfo in serving(settings).items():
-        found = await roles.privileges(conninfo)
+        async with connections.connect(conninfo, role="start") as connection:
+            found = await roles.privileges(connection)
         if found.superuser or found.owner:
             log.warning(
                 "privileged_login",
@@ -169,3 +152,9 @@ async def check_privileges(settings: Settings) -> None:
                 reason="superuser" if found.superuser else "owner",
                 advice=f"Run sql/{database}/roles.sql and serve as a login in {roles.APPLICATION}: see sql/README.md.",
             )
+
+
+def demands(settings: Settings, limits: Mapping[str, Limits]) -> dict[str, Demand]:
+    """Return what Folio, as it is set up, may need of the server of each database."""
+    sizes = {database: settings.pool(database).max_size for database in limits}
+    return capacity.demands(settings.workers, sizes, limits)

@@ -72,7 +72,15 @@ def migrations(database: str) -> list[Migration]:
 async def pending(conninfo: str, database: str) -> list[Migration]:
     """Return the migrations that the database has not had, in order; changes nothing."""
     async with connections.connect(conninfo, role="migrations") as connection:
-        return await _pending(connection, database)
+        return await pending_on(connection, database)
+
+
+async def pending_on(connection: Connection, database: str) -> list[Migration]:
+    """As `pending`, on a connection that is there; MigrationError where files and database contradict each other."""
+    remembered: list[Applied] = []
+    if (await EXISTS.one(connection, Found)).found:
+        remembered = await LIST.all(connection, Applied)
+    return judge(migrations(database), remembered, database)
 
 
 async def migrate(conninfo: str, database: str, on_applied: Callable[[Migration], None]) -> list[Migration]:
@@ -84,7 +92,7 @@ async def migrate(conninfo: str, database: str, on_applied: Callable[[Migration]
     applied: list[Migration] = []
     async with alone(conninfo) as connection:
         await CREATE.run(connection)
-        for migration in await _pending(connection, database):
+        for migration in await pending_on(connection, database):
             await _apply(connection, migration)
             applied.append(migration)
             on_applied(migration)
@@ -121,13 +129,6 @@ async def alone(conninfo: str) -> AsyncIterator[Connection]:
             yield connection
     except psycopg.Error as error:
         raise fault(error) from error
-
-
-async def _pending(connection: Connection, database: str) -> list[Migration]:
-    remembered: list[Applied] = []
-    if (await EXISTS.one(connection, Found)).found:
-        remembered = await LIST.all(connection, Applied)
-    return judge(migrations(database), remembered, database)
 
 
 async def _apply(connection: Connection, migration: Migration) -> None:

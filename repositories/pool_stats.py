@@ -1,5 +1,6 @@
 """Pool statistics: how a pool stands and what it has counted, for a reader and for the metrics."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from repositories import metrics
@@ -12,6 +13,7 @@ class PoolStats:
     size: int = 0
     max_size: int = 0
     in_use: int = 0
+    peak_in_use: int = 0
     waiting: int = 0
     checkouts: int = 0
     timeouts: int = 0
@@ -40,3 +42,8 @@ class PoolStats:
             (metrics.POOL_BAD_CONNECTIONS, self.bad_connections - before.bad_connections),
         ):
             counter.labels(database).inc(more)
+
+
+def quantile(ordered: Sequence[float], share: float) -> float:
+    """Return the value that this share of the values does not exceed; 0 where there is none."""
+    return ordered[round(share * (len(ordered) - 1))] if ordered else 0.0

@@ -51,6 +51,7 @@ class Database:
         self._refusals = 0
         self._opened = 0
         self._largest = 0
+        self._peak = 0
         self._reported = PoolStats()
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             conninfo,
@@ -103,6 +104,7 @@ class Database:
             size=found("pool_size", 0),
             max_size=self.options.max_size,
             in_use=len(self.holders),
+            peak_in_use=self._peak,
             waiting=found("requests_waiting", 0),
             checkouts=found("requests_num", 0),
             timeouts=self._timeouts,
@@ -140,6 +142,7 @@ class Database:
         finally:
             self._waited(time.monotonic() - started)
         held.callback(self._given_back, self.holders.add(work.current(), connection.info.backend_pid))
+        self._peak = max(self._peak, len(self.holders))
         return connection
 
     def _waited(self, seconds: float) -> None:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from repositories import connections, migrations
-from repositories.statements import ROOT, statement
+from repositories import migrations
+from repositories.statements import ROOT, Connection, statement
 
 PRIVILEGES = statement("both/server/privileges")
 
@@ -32,10 +32,9 @@ async def admit(conninfo: str) -> None:
     await _run(conninfo, "both/service.sql")
 
 
-async def privileges(conninfo: str) -> Privileges:
-    """Return what the login of a connection string may do beyond serving."""
-    async with connections.connect(conninfo, role="start") as connection:
-        return await PRIVILEGES.one(connection, Privileges)
+async def privileges(connection: Connection) -> Privileges:
+    """Return what the login of a connection may do beyond serving."""
+    return await PRIVILEGES.one(connection, Privileges)
 
 
 async def _run(conninfo: str, script: str) -> None:

@@ -3,7 +3,7 @@
 -- $ none
 --
 -- Returns  address text, max_connections bigint, reserved_connections bigint;
---          one row
+--          one row; reserved are those for superusers and, from PostgreSQL 16 on, for whom it names
 -- Index    none
 -- Locks    none
 SELECT /* both/server/limits */
@@ -11,4 +11,5 @@ SELECT /* both/server/limits */
     coalesce(host(inet_server_addr()), 'cluster ' || (SELECT system_identifier FROM pg_control_system()))
     || ':' || current_setting('port') AS address,
     current_setting('max_connections')::bigint AS max_connections,
-    current_setting('superuser_reserved_connections')::bigint AS reserved_connections;
+    current_setting('superuser_reserved_connections')::bigint
+    + coalesce(current_setting('reserved_connections', TRUE)::bigint, 0) AS reserved_connections;
