@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 import psycopg
 
@@ -47,6 +48,16 @@ class Applied:
     version: int
     name: str
     checksum: str
+    applied_at: datetime
+
+
+@dataclass(frozen=True)
+class History:
+    """Which server this is, and which migrations the database has had and lacks, in order."""
+
+    server_version: str
+    applied: list[Applied]
+    pending: list[Migration]
 
 
 @dataclass(frozen=True)
@@ -71,8 +82,13 @@ def migrations(database: str) -> list[Migration]:
 
 async def pending(conninfo: str, database: str) -> list[Migration]:
     """Return the migrations that the database has not had, in order; changes nothing."""
+    return (await history(conninfo, database)).pending
+
+
+async def history(conninfo: str, database: str) -> History:
+    """Return what the database has had and lacks; changes nothing."""
     async with connections.connect(conninfo, role="migrations") as connection:
-        return await _pending(connection, database)
+        return await _history(connection, database)
 
 
 async def migrate(conninfo: str, database: str, on_applied: Callable[[Migration], None]) -> list[Migration]:
@@ -83,7 +99,7 @@ async def migrate(conninfo: str, database: str, on_applied: Callable[[Migration]
     """
     applied: list[Migration] = []
     async with _alone(conninfo) as connection:
-        for migration in await _pending(connection, database):
+        for migration in (await _history(connection, database)).pending:
             await _apply(connection, migration)
             applied.append(migration)
             on_applied(migration)
@@ -110,11 +126,12 @@ def judge(known: Iterable[Migration], remembered: Iterable[Applied], database: s
     return list(todo.values())
 
 
-async def _pending(connection: Connection, database: str) -> list[Migration]:
+async def _history(connection: Connection, database: str) -> History:
     remembered: list[Applied] = []
     if (await EXISTS.one(connection, Found)).found:
         remembered = await LIST.all(connection, Applied)
-    return judge(migrations(database), remembered, database)
+    version = connection.info.parameter_status("server_version") or ""
+    return History(version, remembered, judge(migrations(database), remembered, database))
 
 
 async def _apply(connection: Connection, migration: Migration) -> None:
