@@ -73,7 +73,7 @@ function band(points, x, width, { top, bottom, kind, label, most, read }) {
     svg("path", { class: `line ${kind}`, d: lines.map(({ path }) => path).join("") }),
     svg("text", { x: LEFT - 6, y: top + 4, "text-anchor": "end" }, `${most}`),
     svg("text", { x: LEFT - 6, y: bottom + 4, "text-anchor": "end" }, "0"),
-    svg("text", { class: kind, x: LEFT + 4, y: top - 3 }, kind === "used" ? `${label}, at most ${most}` : label),
+    svg("text", { class: kind, x: LEFT + 4, y: top - 5 }, kind === "used" ? `${label}, at most ${most}` : label),
   ];
 }
 

@@ -20,7 +20,7 @@ from tests.page.browser import Page, chromium
 from tests.serving.processes import Service, command, printed, service
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-SECONDS = 20.0
+SECONDS = 75.0
 """Of load: what the plot shows."""
 CLIENTS = 6
 

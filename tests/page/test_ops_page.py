@@ -87,6 +87,26 @@ async def test_an_operator_sees_both_pools_and_the_service(board: Page) -> None:
     board.see("#updated", "Last update", "s ago")
 
 
+async def test_each_worker_has_a_place_of_its_own_and_advice_is_shown_where_there_is_some(board: Page) -> None:
+    """Lines of two workers are never mixed; what Folio advises is text (here the page is made to hear of both)."""
+    first = board.text("#workers h2")
+    board.run(
+        """
+        const ask = window.fetch;
+        window.fetch = async (...asked) => {
+          const body = await (await ask(...asked)).json();
+          body.worker_pid += 1;
+          body.pools?.forEach((pool) => { pool.in_use = 3; pool.advice = arguments[0]; });
+          return Response.json(body);
+        };
+        """,
+        {"min_size": 1, "max_size": 6, "why": HOSTILE},
+    )
+    other = f"[aria-labelledby='worker-{int(first.split()[-1]) + 1}']"
+    board.see(other, "3 of 4 in use", f"Advice: minimum 1, maximum 6. {HOSTILE}", "One of 2 workers seen")
+    board.see(f"[aria-labelledby='worker-{first.split()[-1]}']", "0 of 4 in use", "One of 2 workers seen")
+
+
 async def test_who_holds_a_connection_is_shown_and_marked_in_words_once_overdue(
     world: World, databases: dict[str, str], request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
