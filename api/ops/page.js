@@ -26,6 +26,7 @@ form.addEventListener("submit", async (event) => {
   try {
     if (!/^[!-~]+$/.test(tried.key)) throw new Error("A key is one word of plain letters, digits and signs.");
     const pools = await ask("pools", tried);
+    if (asking !== null) return; // Enter was pressed twice
     begin(tried, stop);
     shown(pools);
     sayState();

@@ -1,5 +1,6 @@
 """The operators' page, as a person has it before them: in Chromium, against a real service."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from tests.serving.processes import until
 from tests.world import Connection, Person, World
 
 HOSTILE = "<img src=x onerror=\"document.title = 'taken over'\">"
+ASKED = "return performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('/ops/pools')).length"
 CONTRAST = Path(__file__).with_name("contrast.js").read_text()
 
 
@@ -204,10 +206,9 @@ async def test_the_key_is_in_memory_and_nowhere_else(board: Page, root: Person, 
     assert board.text("#board") == ""
     assert board.text("#workers") == ""
     assert board.run("return document.activeElement.id") == "key"
-    asked = "return performance.getEntriesByType('resource').filter(entry => entry.name.endsWith('/ops/pools')).length"
-    before = board.run(asked)
+    before = board.run(ASKED)
     board.sign_in(root.api_key)
-    until(lambda: board.run(asked) >= before + 2)
+    until(lambda: board.run(ASKED) >= before + 2)
     board.open()
     assert board.text("#board") == ""
     assert "API key" in board.text("#sign-in")
@@ -232,6 +233,16 @@ async def test_when_folio_does_not_answer_the_page_says_so_and_how_old_it_is(boa
     board.run("document.dispatchEvent(new Event('visibilitychange'))")
     until(lambda: board.text("#state") == "Live")
     assert "Stale" not in board.text("#updated")
+
+
+async def test_a_page_that_nobody_looks_at_asks_seldom(board: Page) -> None:
+    """Once the pause under way is over, nothing is asked in the time of three more."""
+    board.run("Object.defineProperty(document, 'hidden', { get: () => true })")
+    asked = board.run(ASKED)
+    until(lambda: board.run(ASKED) > asked)
+    asked = board.run(ASKED)
+    await asyncio.sleep(7)  # that nothing happens cannot be waited for
+    assert board.run(ASKED) == asked
 
 
 async def test_everything_is_done_with_the_keyboard_alone(page: Page, root: Person) -> None:
