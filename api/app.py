@@ -7,6 +7,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -20,10 +21,12 @@ from api import (
     health,
     holds,
     metrics,
+    ops,
     pools,
     posts,
     products,
     purchases,
+    status,
     transfers,
     users,
     workers,
@@ -67,7 +70,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         purchases,
         pools,
         audits,
+        status,
         metrics,
+        ops,
         health,
     )
     app.state.routers = [module.router for module in nouns]
@@ -80,6 +85,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
+    app.state.started_at = datetime.now(UTC)
     app.state.conninfos = serving(settings)
     app.state.databases = {}
     app.state.operations = {}

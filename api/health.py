@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import dataclass
 from typing import Literal
 
 from fastapi import APIRouter, Request
@@ -11,7 +12,7 @@ from api.settings import DATABASES
 from api.types import Representation
 from repositories import migrations
 from repositories.errors import Fault
-from repositories.migrations import MigrationError
+from repositories.migrations import History, MigrationError
 
 router = APIRouter(tags=["operations"])
 
@@ -34,17 +35,25 @@ class Ready(Representation):
     databases: dict[str, str]
 
 
+@dataclass(frozen=True)
+class Look:
+    """What a look at a database found: `ready`, or what is wrong; and its history, unless that could not be read."""
+
+    state: str
+    history: History | None = None
+
+
 class Readiness:
     """What was last found of the databases, by one look at a time, on connections outside the pools."""
 
     def __init__(self, conninfos: dict[str, str]) -> None:
         self._conninfos = conninfos
         self._lock = asyncio.Lock()
-        self._found: dict[str, str] = {}
+        self._found: dict[str, Look] = {}
         self._at = float("-inf")
 
-    async def databases(self) -> dict[str, str]:
-        """Return `ready`, or what is wrong, for each database."""
+    async def databases(self) -> dict[str, Look]:
+        """Return what was found of each database."""
         async with self._lock:
             if time.monotonic() - self._at > FRESH:
                 found = await asyncio.gather(*(self._look(database) for database in DATABASES))
@@ -52,15 +61,16 @@ class Readiness:
                 self._at = time.monotonic()
             return self._found
 
-    async def _look(self, database: str) -> str:
+    async def _look(self, database: str) -> Look:
         try:
             async with asyncio.timeout(TIMEOUT):
-                todo = await migrations.pending(self._conninfos[database], database)
+                found = await migrations.history(self._conninfos[database], database)
         except TimeoutError:
-            return "does not answer in time"
+            return Look("does not answer in time")
         except (Fault, MigrationError) as error:
-            return str(error)
-        return f"lacks {len(todo)} migration(s), from {todo[0].name} on" if todo else "ready"
+            return Look(str(error))
+        todo = found.pending
+        return Look(f"lacks {len(todo)} migration(s), from {todo[0].name} on" if todo else "ready", found)
 
 
 @router.get("/livez", summary="Is this process alive?", responses=answers("internal_error"))
@@ -75,7 +85,7 @@ async def get_readyz(request: Request) -> Ready:
     if request.app.state.drain.begun:
         raise Problem("not_ready", "Folio is shutting down.", headers={"Retry-After": "2"})
     readiness: Readiness = request.app.state.readiness
-    found = await readiness.databases()
+    found = {database: look.state for database, look in (await readiness.databases()).items()}
     wrong = [f"{database}: {state}" for database, state in found.items() if state != "ready"]
     if wrong:
         raise Problem("not_ready", "; ".join(wrong), headers={"Retry-After": "2"}, databases=found)

@@ -46,21 +46,21 @@ async def get_metrics(_: OnCall, request: Request, operations: Operations) -> Re
     for database in (*request.app.state.databases.values(), *request.app.state.operations.values()):
         database.report()
     stored = await _stored(operations.connection)
-    return Response(_counted() + stored, media_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(counted()) + stored, media_type=CONTENT_TYPE_LATEST)
 
 
-def _counted() -> bytes:
+def counted() -> CollectorRegistry:
     """Return what this process has counted, or all workers together."""
     folder = os.environ.get(FOLDER)
     if folder is None:
-        return generate_latest(REGISTRY)
+        return REGISTRY
     for file in Path(folder).glob("gauge_live*.db"):
         pid = int(file.stem.rpartition("_")[2])
         if not psutil.pid_exists(pid):
             mark_process_dead(pid, folder)
     registry = CollectorRegistry()
     MultiProcessCollector(registry, folder)
-    return generate_latest(registry)
+    return registry
 
 
 async def _stored(connection: Connection) -> bytes:

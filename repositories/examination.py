@@ -98,7 +98,7 @@ class Examination:
         return [findings.of_clock(self.database, await diagnosis.read_clock(connection))]
 
     async def _migrations(self, connection: Connection) -> list[Finding]:
-        todo = await migrations.pending_on(connection, self.database)
+        todo = (await migrations.history_on(connection, self.database)).pending
         return [findings.of_migrations(self.database, todo, by_serve=self._migrated_by_serve)]
 
     async def _capacity(self, connection: Connection) -> list[Finding]:

@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 import psycopg
 
@@ -47,6 +48,16 @@ class Applied:
     version: int
     name: str
     checksum: str
+    applied_at: datetime
+
+
+@dataclass(frozen=True)
+class History:
+    """Which server this is, and which migrations the database has had and lacks, in order."""
+
+    server_version: str
+    applied: list[Applied]
+    pending: list[Migration]
 
 
 @dataclass(frozen=True)
@@ -71,16 +82,22 @@ def migrations(database: str) -> list[Migration]:
 
 async def pending(conninfo: str, database: str) -> list[Migration]:
     """Return the migrations that the database has not had, in order; changes nothing."""
+    return (await history(conninfo, database)).pending
+
+
+async def history(conninfo: str, database: str) -> History:
+    """Return what the database has had and lacks; changes nothing."""
     async with connections.connect(conninfo, role="migrations") as connection:
-        return await pending_on(connection, database)
+        return await history_on(connection, database)
 
 
-async def pending_on(connection: Connection, database: str) -> list[Migration]:
-    """As `pending`, on a connection that is there; MigrationError where files and database contradict each other."""
+async def history_on(connection: Connection, database: str) -> History:
+    """As `history`, on a connection that is there; MigrationError where files and database contradict each other."""
     remembered: list[Applied] = []
     if (await EXISTS.one(connection, Found)).found:
         remembered = await LIST.all(connection, Applied)
-    return judge(migrations(database), remembered, database)
+    version = connection.info.parameter_status("server_version") or ""
+    return History(version, remembered, judge(migrations(database), remembered, database))
 
 
 async def migrate(conninfo: str, database: str, on_applied: Callable[[Migration], None]) -> list[Migration]:
@@ -92,7 +109,7 @@ async def migrate(conninfo: str, database: str, on_applied: Callable[[Migration]
     applied: list[Migration] = []
     async with alone(conninfo) as connection:
         await CREATE.run(connection)
-        for migration in await pending_on(connection, database):
+        for migration in (await history_on(connection, database)).pending:
             await _apply(connection, migration)
             applied.append(migration)
             on_applied(migration)

@@ -17,6 +17,7 @@ REFUND = statement("main/purchases/refund")
 FINISH = statement("main/purchases/finish")
 LEASE = statement("main/purchases/lease")
 COUNT_UNFINISHED = statement("main/purchases/count_unfinished")
+LIST_UNFINISHED = statement("main/purchases/list_unfinished")
 UNFINISHED_OF = statement("main/purchases/unfinished_of")
 BOUGHT = statement("main/purchases/bought")
 FIND_PAID = statement("main/purchases/find_paid")
@@ -58,6 +59,15 @@ class Unfinished:
     pending: int
     unconfirmed: int
     oldest_seconds: float
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A purchase that is not at its end, and since when its next step is due."""
+
+    id: int
+    status: str
+    since: datetime
 
 
 @dataclass(frozen=True)
@@ -137,6 +147,10 @@ class PurchaseRepository:
     async def count_unfinished(self) -> Unfinished:
         """Count what is not at its end."""
         return await COUNT_UNFINISHED.one(self._connection, Unfinished)
+
+    async def list_unfinished(self, *, limit: int) -> builtins.list[Waiting]:
+        """Return what is not at its end, the longest waiting first."""
+        return await LIST_UNFINISHED.all(self._connection, Waiting, limit=limit)
 
     async def unfinished_of(self, *, user_id: int) -> bool:
         """Tell whether a user, locked with all accounts, buys or sells something that is not at its end."""

@@ -1,0 +1,76 @@
+// Elements and tables. What Folio says goes in as text and attributes; nothing here reads markup.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+const LONG = 50; // characters that stand on one line
+
+export const byId = (id) => document.getElementById(id);
+
+export const element = (name, attributes = {}, ...children) =>
+  filled(document.createElement(name), attributes, children);
+
+export const svg = (name, attributes = {}, ...children) =>
+  filled(document.createElementNS(SVG, name), attributes, children);
+
+function filled(made, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+export const code = (text) => element("code", { class: text?.length > LONG ? "long" : "" }, text ?? "–");
+export const bad = (text) => element("strong", { class: "bad" }, text);
+export const good = (text) => element("span", { class: "good" }, text);
+
+// Names with values: made once, so that what is read or selected stays while its values change.
+export class Facts {
+  constructor(parent, names) {
+    this.values = names.map(() => element("dd"));
+    parent.append(
+      element("dl", {}, ...names.map((name, at) => element("div", {}, element("dt", {}, name), this.values[at]))),
+    );
+  }
+
+  show(values) {
+    values.forEach((value, at) => this.values[at].replaceChildren(value));
+  }
+}
+
+// A table in a box that scrolls by itself, and takes the keyboard's focus where there is something to scroll.
+export class Table {
+  constructor(parent, label, columns, empty) {
+    this.body = element("tbody");
+    this.empty = element("p", { class: "note" }, empty);
+    this.numbers = columns.map((column) => column.endsWith("#"));
+    const heads = columns.map((column, at) =>
+      element("th", { scope: "col", ...this.numeric(at) }, column.replace("#", "")),
+    );
+    const head = element("thead", {}, element("tr", {}, ...heads));
+    const table = element("table", { "aria-label": label }, head, this.body);
+    this.box = element("div", { class: "scroll", role: "region", "aria-label": label }, table);
+    parent.append(this.box, this.empty);
+    new ResizeObserver(() => this.focusable()).observe(this.box);
+    this.show([]);
+  }
+
+  // Each row is a list of cells, each of them text or an element.
+  show(rows) {
+    this.box.hidden = rows.length === 0;
+    this.empty.hidden = rows.length > 0;
+    this.body.replaceChildren(
+      ...rows.map((cells) =>
+        element("tr", {}, ...cells.map((cell, at) => element("td", this.numeric(at), cell))),
+      ),
+    );
+    this.focusable();
+  }
+
+  numeric(at) {
+    return this.numbers[at] ? { class: "number" } : {};
+  }
+
+  focusable() {
+    if (this.box.scrollWidth > this.box.clientWidth) this.box.tabIndex = 0;
+    else this.box.removeAttribute("tabindex");
+  }
+}

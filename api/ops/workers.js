@@ -1,0 +1,126 @@
+// The pools. /ops/pools shows those of the worker that answers, so each worker has a place and lines of its own.
+
+import { bad, byId, code, element, Facts, Table } from "./elements.js";
+import { ago, milliseconds } from "./format.js";
+import { Plot, WINDOW } from "./plot.js";
+
+const workers = new Map();
+
+export function showPools({ worker_pid: pid, pools }) {
+  if (!workers.has(pid)) workers.set(pid, new Worker(byId("workers"), pid));
+  workers.get(pid).show(pools);
+}
+
+// Tell how old everything is, and forget workers that have not answered for as long as a plot is.
+export function tick() {
+  for (const [pid, worker] of workers) {
+    if (Date.now() - worker.at > WINDOW) {
+      worker.section.remove();
+      workers.delete(pid);
+    } else {
+      worker.tick(workers.size);
+    }
+  }
+}
+
+export function clearPools() {
+  workers.clear();
+  byId("workers").replaceChildren();
+}
+
+class Worker {
+  constructor(parent, pid) {
+    this.pools = new Map();
+    this.note = element("p", { class: "note" });
+    this.grid = element("div", { class: "panels" });
+    const title = element("h2", { id: `worker-${pid}` }, `Pools of worker ${pid}`);
+    const holders = element("section", { class: "panel" }, element("h3", {}, "Holders now"));
+    this.section = element(
+      "section", { class: "worker", "aria-labelledby": title.id }, title, this.note, this.grid, holders,
+    );
+    this.holders = new Table(
+      holders,
+      `Holders of connections, worker ${pid}`,
+      ["Pool", "Work", "Held#", "Backend#", "Statement", "State", "Waits for", "Blocked by", "Request"],
+      "Nobody holds a connection.",
+    );
+    parent.append(this.section);
+  }
+
+  show(pools) {
+    this.at = Date.now();
+    for (const pool of pools) {
+      if (!this.pools.has(pool.database)) this.pools.set(pool.database, new Pool(this.grid, pool.database));
+      this.pools.get(pool.database).show(pool, this.at);
+    }
+    this.holders.show(pools.flatMap((pool) => pool.holders.map((holder) => row(pool.database, holder))));
+    this.tick(workers.size);
+  }
+
+  tick(seen) {
+    const many = seen > 1 ? ` One of ${seen} workers seen: each is shown as it last answered.` : "";
+    this.note.textContent = `Answered ${ago(this.at)}.${many}`;
+    for (const pool of this.pools.values()) pool.plot.draw();
+  }
+}
+
+function row(database, holder) {
+  const held = milliseconds(holder.held_ms);
+  return [
+    database,
+    holder.work ?? "–",
+    holder.overdue ? bad(`overdue: ${held}`) : held,
+    `${holder.backend_pid}`,
+    code(holder.statement),
+    holder.state ? `${holder.state}, ${milliseconds(holder.statement_ms)}` : "not known",
+    holder.wait_event ?? "–",
+    holder.blocked_by.length ? bad(holder.blocked_by.join(", ")) : "–",
+    code(holder.request_id),
+  ];
+}
+
+class Pool {
+  constructor(parent, name) {
+    this.headline = element("p", { class: "headline" });
+    this.advice = element("p", { class: "advice" });
+    const panel = element("section", { class: "panel", "aria-label": `Pool ${name}` }, element("h3", {}, name));
+    panel.append(this.headline);
+    this.plot = new Plot(panel, `Pool ${name}`);
+    this.facts = new Facts(panel, [
+      "Wait p50 / p95 / max", "Hold p50 / p95 / max", "Open (min to max)", "Checkouts",
+      "Timeouts", "Refusals", "Bad connections", "Connect errors", "Reconnects",
+    ]);
+    panel.append(this.advice);
+    parent.append(panel);
+  }
+
+  show(pool, at) {
+    this.headline.replaceChildren(
+      element("b", {}, `${pool.in_use}`), ` of ${pool.max_size} in use, `,
+      element("b", { class: pool.waiting ? "bad" : "" }, `${pool.waiting}`), " waiting",
+    );
+    this.plot.add({ at, used: pool.in_use, waiting: pool.waiting, most: pool.max_size });
+    this.facts.show([
+      quantiles(pool.wait_ms),
+      quantiles(pool.hold_ms),
+      `${pool.size} (${pool.min_size} to ${pool.max_size})`,
+      `${pool.checkouts}`,
+      ...[pool.timeouts, pool.refusals, pool.bad_connections, pool.connect_errors].map(none),
+      `${pool.reconnects}`,
+    ]);
+    this.advise(pool.advice);
+  }
+
+  advise(advice) {
+    this.advice.hidden = !advice;
+    if (!advice) return;
+    this.advice.textContent = `Advice: minimum ${advice.min_size}, maximum ${advice.max_size}. ${advice.why}`;
+  }
+}
+
+const none = (number) => (number ? bad(`${number}`) : "0");
+
+const quantiles = (found) =>
+  found ? `${[found.p50, found.p95, found.max].map(plain).join(" / ")} ms` : "–";
+
+const plain = (number) => (number < 10 ? number.toFixed(1) : `${Math.round(number)}`);
