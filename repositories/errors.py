@@ -99,6 +99,16 @@ def fault(error: Error) -> Fault:
     return Fault(detail, code=code)
 
 
+def described(error: Exception) -> str:
+    """Return what a log line may say of an error: PostgreSQL's DETAIL quotes rows, and its 22xxx the wrong value."""
+    if not isinstance(error, Error) or error.sqlstate is None:
+        return str(error).strip()
+    message = f"SQLSTATE {error.sqlstate}"
+    if error.sqlstate.startswith("22"):
+        return message
+    return f"{message}: {error.diag.message_primary}"
+
+
 def taken(error: UniqueViolation) -> Taken:
     """Name the constraint that refused a value."""
     return Taken(error.diag.constraint_name or "")
