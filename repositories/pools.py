@@ -47,6 +47,8 @@ class Database:
         """Seconds that the latest checkouts waited."""
         self.holds: deque[float] = deque(maxlen=REMEMBERED)
         """Seconds that the latest holders held."""
+        # psycopg's own count has those who gave up, too, until a connection comes back.
+        self._waiting = 0
         self._timeouts = 0
         self._refusals = 0
         self._opened = 0
@@ -103,7 +105,7 @@ class Database:
             size=found("pool_size", 0),
             max_size=self.options.max_size,
             in_use=len(self.holders),
-            waiting=found("requests_waiting", 0),
+            waiting=self._waiting,
             checkouts=found("requests_num", 0),
             timeouts=self._timeouts,
             refusals=self._refusals,
@@ -126,6 +128,7 @@ class Database:
     async def _enter(self, held: AsyncExitStack) -> Connection:
         timeout = remaining(self.options.timeout)
         started = time.monotonic()
+        self._waiting += 1
         try:
             async with asyncio.timeout(timeout):
                 connection = await held.enter_async_context(self._pool.connection(timeout=timeout))
@@ -138,6 +141,7 @@ class Database:
         except PoolClosed:
             raise DatabaseUnavailable("Folio is shutting down.") from None
         finally:
+            self._waiting -= 1
             self._waited(time.monotonic() - started)
         held.callback(self._given_back, self.holders.add(work.current(), connection.info.backend_pid))
         return connection
