@@ -53,13 +53,15 @@ def alerts(rules: Path) -> list[dict[str, Any]]:
 
 
 def test_the_alerts_and_the_example_are_valid(rules: Path) -> None:
-    """By promtool's word; and each alert says how bad it is, what is wrong and what to do."""
+    """By promtool's word; each alert says how bad it is, what is wrong and what to do, and is in the documentation."""
     for what, file in (("rules", "alerts.yml"), ("config", "prometheus.yml")):
         done = promtool("check", what, rules / file)
         assert done.returncode == 0, done.stdout + done.stderr
     for alert in alerts(rules):
         assert alert["labels"]["severity"] in {"critical", "warning"}
         assert set(alert["annotations"]) == {"summary", "description"}
+    documented = re.findall(r"\bFolio[A-Z]\w+", (RULES.parent / "operations.md").read_text())
+    assert sorted(documented) == sorted(alert["alert"] for alert in alerts(rules))
 
 
 def test_each_alert_fires_when_it_should_and_not_when_it_should_not(rules: Path) -> None:
