@@ -100,7 +100,7 @@ def test_workers_count_together_and_outlive_each_other(watched: Watched) -> None
     for _ in range(10):
         watched.get("/posts")
     until(lambda: watched.requests() == 30)
-    assert watched.pool("in_use") == watched.pool("waiting") == 0
+    until(lambda: watched.pool("in_use") == watched.pool("waiting") == 0)  # its own workers hold one for moments
 
 
 def audits(settings: Mapping[str, str], lasting: int, least: int) -> tuple[int, float]:
