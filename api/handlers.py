@@ -12,7 +12,7 @@ from starlette.routing import Match
 
 from api import problems
 from api.problems import Problem, respond, respond_to
-from repositories.errors import Fault, Taken, fault
+from repositories.errors import Fault, Taken, described, fault
 from repositories.idempotency_keys import KeyReused
 
 log = structlog.get_logger()
@@ -55,7 +55,7 @@ async def _validation(request: Request, error: Exception) -> Response:
 async def _fault(request: Request, error: Exception) -> Response:
     known = fault(error) if isinstance(error, psycopg.Error) else error
     assert isinstance(known, Fault)  # noqa: S101 - registered for these classes
-    log.warning("fault", code=known.code, error=str(error).strip())
+    log.warning("fault", code=known.code, error=described(error), request_id=request.state.request_id)
     headers = {"Retry-After": str(known.retry_after)}
     return respond(request.scope, known.code, str(known), headers=headers)
 

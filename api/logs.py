@@ -2,6 +2,8 @@
 
 import logging
 import sys
+import traceback
+from types import TracebackType
 from typing import Literal
 
 import structlog
@@ -12,12 +14,14 @@ def configure(form: Literal["console", "json"]) -> None:
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(_traced),
     ]
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
+        )
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -33,3 +37,14 @@ def configure(form: Literal["console", "json"]) -> None:
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     # One line for every checkout would drown the rest.
     logging.getLogger("psycopg.pool").setLevel(logging.WARNING)
+
+
+def _traced(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> str:
+    """Return where an exception came from and of what class it is: its message may quote a body or a key."""
+    parts = []
+    error: BaseException | None = exc_info[1]
+    while error is not None:
+        kind = type(error)
+        parts.append("".join(traceback.format_tb(error.__traceback__)) + f"{kind.__module__}.{kind.__qualname__}")
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\nand then\n".join(reversed(parts))

@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -45,7 +45,7 @@ async def get_metrics(_: OnCall, request: Request, operations: Operations) -> Re
     """Show what a scraper keeps: requests, pools, units of work and transfers of all workers; purchases; the audit."""
     for database in (*request.app.state.databases.values(), *request.app.state.operations.values()):
         database.report()
-    stored = await _stored(operations.connection)
+    stored = await _stored(operations.connection, request.app.state.settings.audit_interval)
     return Response(generate_latest(counted()) + stored, media_type=CONTENT_TYPE_LATEST)
 
 
@@ -57,14 +57,15 @@ def counted() -> CollectorRegistry:
     for file in Path(folder).glob("gauge_live*.db"):
         pid = int(file.stem.rpartition("_")[2])
         if not psutil.pid_exists(pid):
-            mark_process_dead(pid, folder)
+            with suppress(FileNotFoundError):  # another worker saw it too
+                mark_process_dead(pid, folder)
     registry = CollectorRegistry()
     MultiProcessCollector(registry, folder)
     return registry
 
 
-async def _stored(connection: Connection) -> bytes:
-    """Return what the main database knows, the same for every worker."""
+async def _stored(connection: Connection, audit_interval: float) -> bytes:
+    """Return what the main database knows, the same for every worker, and how often it is to be audited."""
     found = await PurchaseRepository(connection).count_unfinished()
     unfinished = GaugeMetricFamily(
         "folio_purchases_unfinished", "Purchases that are not at their end", labels=["state"]
@@ -74,7 +75,10 @@ async def _stored(connection: Connection) -> bytes:
     oldest = GaugeMetricFamily(
         "folio_purchases_unfinished_oldest_seconds", "Seconds that the oldest has been waiting", found.oldest_seconds
     )
-    families = [unfinished, oldest]
+    interval = GaugeMetricFamily(
+        "folio_audit_interval_seconds", "Seconds between scheduled audits; 0: none", audit_interval
+    )
+    families = [unfinished, oldest, interval]
     audit = await AuditRepository(connection).get_last()
     if audit is not None:
         violations = GaugeMetricFamily(

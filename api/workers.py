@@ -12,7 +12,7 @@ import psycopg
 import structlog
 
 from repositories import audits, deadlines, holding, leaving, purchasing, units
-from repositories.errors import DeadlineExceeded, Fault, fault
+from repositories.errors import DeadlineExceeded, Fault, described, fault
 from repositories.leases import LeaseRepository
 from repositories.pools import Database
 from repositories.work import Work, doing
@@ -130,6 +130,6 @@ async def _logged(name: str, work: Awaitable[None], seconds: float = TIMEOUT) ->
         log.warning(name, code=DeadlineExceeded.code, error="A database kept it waiting.")
     except (Fault, psycopg.Error) as error:
         known = fault(error) if isinstance(error, psycopg.Error) else error
-        log.warning(name, code=known.code, error=str(error))
+        log.warning(name, code=known.code, error=described(error))
     except Exception:
         log.exception("mistake", worker=name)

@@ -99,6 +99,18 @@ def fault(error: Error) -> Fault:
     return Fault(detail, code=code)
 
 
+def described(error: Exception) -> str:
+    """Return what a log line may say of an error or of its cause: psycopg's.
+
+    PostgreSQL's DETAIL quotes rows, and the message of a data exception (22xxx) the wrong value: those are left out.
+    """
+    cause = error.__cause__ if isinstance(error.__cause__, Error) else error
+    if not isinstance(cause, Error) or cause.sqlstate is None:
+        return str(cause).strip()
+    message = f"SQLSTATE {cause.sqlstate}"
+    return message if cause.sqlstate.startswith("22") else f"{message}: {cause.diag.message_primary}"
+
+
 def taken(error: UniqueViolation) -> Taken:
     """Name the constraint that refused a value."""
     return Taken(error.diag.constraint_name or "")

@@ -48,6 +48,7 @@ class Holders:
     def __init__(self, database: str, soft_limit: float) -> None:
         self._database = database
         self._soft_limit = soft_limit
+        metrics.POOL_OVERDUE.labels(database)  # at 0 from now on: an alert sees the first one
         self._timers: dict[Holder, asyncio.TimerHandle] = {}
 
     def __len__(self) -> int:

@@ -73,7 +73,6 @@ async def transfer(
     """Decide one order over locked accounts, as `judge` does, and write it together with its key."""
     refusal = judge(order, accounts, conflict)
     if refusal is not None:
-        units.count_transfers(refusal.code)
         return refusal
     [receipt] = await write(connection, [order], accounts, key)
     return receipt
@@ -112,21 +111,26 @@ async def batch(
         refusal = judge(order, accounts)
         if refusal is None:
             _carry(order, accounts)
-        else:
-            units.count_transfers(refusal.code)
-            if atomic:
-                return replace(refusal, index=index)
+        elif atomic:
+            return replace(refusal, index=index)
         refusals.append(refusal)
     passed = [order for order, refusal in zip(orders, refusals, strict=True) if refusal is None]
     receipts = iter(await write(connection, passed, accounts))
     return [refusal or next(receipts) for refusal in refusals]
 
 
-def judge(order: Order, accounts: Accounts, conflict: Refusal | None = None) -> Refusal | None:  # noqa: C901 - one reason after another
+def judge(order: Order, accounts: Accounts, conflict: Refusal | None = None) -> Refusal | None:
     """Return why an order is refused, the first reason that applies, or None; `accounts` are locked and current.
 
-    `conflict` is what already happened to the hold or transfer that the order is about.
+    `conflict` is what already happened to the hold or transfer that the order is about. A refusal is counted.
     """
+    refusal = _refusal(order, accounts, conflict)
+    if refusal is not None:
+        units.count_transfers(refusal.code)
+    return refusal
+
+
+def _refusal(order: Order, accounts: Accounts, conflict: Refusal | None) -> Refusal | None:  # noqa: C901 - one reason after another
     payer = accounts.get(order.from_account_id)
     payee = accounts.get(order.to_account_id)
     if payer is None or not (order.consented or payer.owner_id == order.ordered_by):
@@ -162,6 +166,7 @@ def judge_promise(order: Order, accounts: Accounts, conflict: Refusal | None = N
     refusal = judge(order, accounts, conflict)
     if refusal is None and accounts[order.from_account_id].held + order.amount > MAXIMUM:
         refusal = Refusal("balance_out_of_range", "What is held would leave the range that Folio keeps exact.")
+        units.count_transfers(refusal.code)
     return refusal
 
 

@@ -47,6 +47,8 @@ class Database:
         """Seconds that the latest checkouts waited."""
         self.holds: deque[float] = deque(maxlen=REMEMBERED)
         """Seconds that the latest holders held."""
+        # psycopg's own count has those who gave up, too, until a connection comes back.
+        self._waiting = 0
         self._timeouts = 0
         self._refusals = 0
         self._opened = 0
@@ -105,7 +107,7 @@ class Database:
             max_size=self.options.max_size,
             in_use=len(self.holders),
             peak_in_use=self._peak,
-            waiting=found("requests_waiting", 0),
+            waiting=self._waiting,
             checkouts=found("requests_num", 0),
             timeouts=self._timeouts,
             refusals=self._refusals,
@@ -128,18 +130,23 @@ class Database:
     async def _enter(self, held: AsyncExitStack) -> Connection:
         timeout = remaining(self.options.timeout)
         started = time.monotonic()
+        self._waiting += 1
         try:
             async with asyncio.timeout(timeout):
                 connection = await held.enter_async_context(self._pool.connection(timeout=timeout))
         except TooManyRequests:
             self._refusals += 1
-            raise PoolExhausted(f"Too many requests are waiting for the {self.name} database.") from None
+            if self._waiting > self.options.max_waiting:
+                raise PoolExhausted(f"Too many requests are waiting for the {self.name} database.") from None
+            # psycopg's queue is full of those who gave up, since no connection has come back meanwhile.
+            raise self._timed_out() from None
         except (PoolTimeout, TimeoutError):
             self._timeouts += 1
             raise self._timed_out() from None
         except PoolClosed:
             raise DatabaseUnavailable("Folio is shutting down.") from None
         finally:
+            self._waiting -= 1
             self._waited(time.monotonic() - started)
         held.callback(self._given_back, self.holders.add(work.current(), connection.info.backend_pid))
         self._peak = max(self._peak, len(self.holders))

@@ -103,6 +103,8 @@ class UnitOfWork:
                 deadline.outcome_unknown = True
             metrics.UNITS.labels("unknown").inc()
             raise CommitLost from (task.exception() if task.done() else None)
+        if task.exception() is not None:
+            metrics.UNITS.labels("rolled_back").inc()
         tag = task.result().statusmessage
         if tag != "COMMIT":
             metrics.UNITS.labels("rolled_back").inc()
@@ -144,6 +146,7 @@ async def run(checkout: Checkout, work: Work[Result], *, keyed: bool = False, fi
             raise OutcomeUnknown from lost
     try:
         await checkout.renew()
+        metrics.UNITS.labels("retried").inc()
         return await _retrying(checkout.connection, work, final)
     except (Fault, CommitLost) as error:
         raise OutcomeUnknown from error

@@ -19,6 +19,7 @@ from api.server import BoundedProtocol
 from api.settings import Settings
 from repositories import connections, units
 from tests import templates
+from tests.metrics import Scraper
 from tests.serving.processes import until
 from tests.world import World
 
@@ -76,7 +77,7 @@ def served(databases: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture
 def settings(served: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Settings of a service that is not hurried and sweeps nothing: a test about either sets its own."""
+    """Settings of a service that is not hurried, sweeps and audits nothing: a test about any of these sets its own."""
     for name in ("statement_timeout", "lock_timeout", "transaction_timeout"):
         monkeypatch.setitem(connections.REQUEST_BUDGETS, name, "60s")
     monkeypatch.setattr(units, "COMMIT_TIMEOUT", 30.0)
@@ -155,3 +156,9 @@ async def catalog(databases: dict[str, str]) -> AsyncIterator[psycopg.AsyncConne
 def world(sql: psycopg.AsyncConnection[psycopg.rows.TupleRow]) -> World:
     """People and accounts, put in with raw SQL."""
     return World(sql)
+
+
+@pytest.fixture
+async def scraper(client: httpx.AsyncClient, world: World) -> Scraper:
+    """Somebody who reads the metrics."""
+    return Scraper(client, await world.person("scraper", role="operator"))

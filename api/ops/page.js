@@ -128,10 +128,13 @@ async function runAudit() {
   sayOfAudit("The audit is running.");
   try {
     const audit = await ask("audit", { ...mine, method: "POST" });
-    if (asking === mine) showAudit(audit);
+    if (asking !== mine) return;
+    if (audit.status === "running") sayOfAudit("The audit goes on, and is shown here when it ends.");
+    else showAudit(audit);
   } catch (error) {
     if (asking === mine) sayOfAudit(`No audit: ${error.message}`);
+  } finally {
+    auditing = false;
+    button.removeAttribute("aria-disabled");
   }
-  auditing = false;
-  button.removeAttribute("aria-disabled");
 }

@@ -91,11 +91,11 @@ async def test_purchases_in_flight_are_counted_and_the_longest_waiting_listed(
 
 
 async def test_the_status_is_shown_with_the_catalog_away_and_the_pool_exhausted(
-    app: FastAPI, client: httpx.AsyncClient, world: World, databases: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    app: FastAPI, client: httpx.AsyncClient, world: World, served: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is wrong with a database is told as text; nobody waits for a connection of the pools."""
     root = await world.person("root", role="operator")
-    away = databases | {"catalog": "host=127.0.0.1 port=1 dbname=away"}
+    away = served | {"catalog": "host=127.0.0.1 port=1 dbname=away"}
     monkeypatch.setattr(app.state, "readiness", Readiness(away))
     main = app.state.databases["main"]
     monkeypatch.setattr(main, "take", None)  # whoever asked the pool would fail
@@ -109,10 +109,10 @@ async def test_the_status_is_shown_with_the_catalog_away_and_the_pool_exhausted(
 async def test_a_pending_migration_is_named(client: httpx.AsyncClient, world: World, catalog: Connection) -> None:
     """A database that lacks one says so, and the rest of the status is there."""
     root = await world.person("root", role="operator")
-    await catalog.execute("DELETE FROM schema_migrations WHERE version = 2")
+    await catalog.execute("DELETE FROM schema_migrations WHERE version = 4")
     status = found(await client.get("/ops/status", headers=root.headers))
-    assert status["databases"][1]["pending"] == ["0002_reservations.sql"]
-    assert status["databases"][1]["state"] == "lacks 1 migration(s), from 0002_reservations.sql on"
+    assert status["databases"][1]["pending"] == ["0004_comments.sql"]
+    assert status["databases"][1]["state"] == "lacks 1 migration(s), from 0004_comments.sql on"
 
 
 @pytest.mark.parametrize(

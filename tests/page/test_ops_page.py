@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
+from api.settings import Settings
 from repositories import audits
 from tests.page.browser import Page
 from tests.serving.launcher import PATIENCE
@@ -170,6 +171,21 @@ async def test_an_audit_that_runs_already_is_told(
         board.see("#audit-found", "No audit: This process is running an audit already.")
         await sql.execute("COMMIT")
         assert first.result().status_code == 200
+
+
+async def test_an_audit_that_takes_longer_than_a_request_is_told(
+    application: FastAPI, settings: Settings, board: Page, sql: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """202, in words; what it found is shown once it has ended."""
+    monkeypatch.setitem(audits.BUDGETS, "lock_timeout", "60s")
+    await sql.execute("BEGIN")
+    await sql.execute("LOCK TABLE entries")
+    application.state.settings = settings.model_copy(update={"request_timeout": 3})
+    board.run("document.getElementById('run-audit').click()")
+    board.see("#audit-found", "The audit goes on, and is shown here when it ends.")
+    application.state.settings = settings
+    await sql.execute("COMMIT")
+    board.see("#audit-found", "11 checks", "all ok")
 
 
 async def test_what_comes_from_elsewhere_is_shown_as_text(page: Page, root: Person, sql: Connection) -> None:

@@ -1,8 +1,5 @@
 """The README tells the truth."""
 
-import re
-
-from api.settings import PoolSettings, Settings
 from tests.serving import readme
 from tests.serving.processes import environment, service
 
@@ -15,11 +12,3 @@ def test_the_walkthrough_gives_the_answers_that_the_readme_prints(served: dict[s
         printed = readme.run(readme.commands(text), f"http://127.0.0.1:{folio.port}", environment(settings))
     assert [readme.masked(answer) for answer in printed] == [readme.masked(answer) for answer in readme.answers(text)]
     assert sum("{" in answer for answer in printed) > 10
-
-
-def test_every_setting_stands_in_the_table_with_its_default() -> None:
-    """The README's table and api/settings.py name the same settings."""
-    rows = re.findall(r"^\| `([A-Z_]+)`(?:, `([A-Z_]+)`)? \|", readme.README.read_text(), re.MULTILINE)
-    named = {name for row in rows for name in row if name}
-    pools = {f"POOL_{name.upper()}" for name in PoolSettings.model_fields}
-    assert named == {name.upper() for name in Settings.model_fields} | pools

@@ -6,10 +6,10 @@ from tests.serving.processes import service
 from tests.world import World
 
 
-async def test_the_slowest_routes_are_those_of_all_workers(databases: dict[str, str], world: World) -> None:
+async def test_the_slowest_routes_are_those_of_all_workers(served: dict[str, str], world: World) -> None:
     """Whichever worker answers has counted with the others: every request is there, by both workers' count."""
     root = await world.person("root", role="operator")
-    settings = {"FOLIO_MAIN_DATABASE_URL": databases["main"], "FOLIO_CATALOG_DATABASE_URL": databases["catalog"]}
+    settings = {"FOLIO_MAIN_DATABASE_URL": served["main"], "FOLIO_CATALOG_DATABASE_URL": served["catalog"]}
     with service(settings | {"FOLIO_POOL_MIN_SIZE": "1"}, "--workers", "2") as folio:
         seen: dict[int, int] = {}
         asked = 0
