@@ -1,0 +1,57 @@
+"""The negative control: with any one index lost, a statement that used it is found out."""
+
+from collections.abc import Iterator, Mapping
+
+from psycopg import sql
+
+from tests.plans import document
+from tests.plans.measured import Case, Connection, Measured, large_tables, measure, scratch
+
+INDEXES = """
+SELECT pg_class.relname
+FROM pg_index
+JOIN pg_class ON pg_class.oid = pg_index.indexrelid
+JOIN pg_class AS indexed ON indexed.oid = pg_index.indrelid
+WHERE indexed.relname = ANY(%s)
+    AND NOT EXISTS (SELECT FROM pg_constraint WHERE pg_constraint.conindid = pg_index.indexrelid)
+ORDER BY pg_class.relname
+"""
+
+
+def control(
+    connection: Connection,
+    database: str,
+    cases: list[Case],
+    measured: list[Measured],
+    documented: Mapping[tuple[str, str], document.Documented],
+) -> Iterator[list[str]]:
+    """Lose each index of the large tables in turn, in a transaction, and yield a line where nothing was found then."""
+    large = large_tables(connection)
+    shapes = {(row.file, row.situation): row.shape for row in measured}
+    for (index,) in connection.execute(INDEXES, (list(large),)).fetchall():
+        users = [
+            case
+            for case in cases
+            if case.database == database and not case.exception and index in shapes[case.file, case.situation]
+        ]
+        if not users:
+            yield [f"{index}: no plan uses it"]
+        elif any(_missed(connection, index, case, large, documented) for case in users):
+            yield []
+        else:
+            yield [f"{index}: was dropped, and no plan that used it was found worse"]
+
+
+def _missed(
+    connection: Connection,
+    index: str,
+    case: Case,
+    large: set[str],
+    documented: Mapping[tuple[str, str], document.Documented],
+) -> bool:
+    """Tell whether a case is found to read a table whole, or more than its budget, without an index."""
+    with scratch(connection):
+        connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(index)))
+        without = measure(connection, case, large, runs=1)
+    known = {key: row for key, row in documented.items() if key == (case.file, case.situation)}
+    return bool(document.differences([without], known, same_version=False))

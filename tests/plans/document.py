@@ -1,0 +1,92 @@
+"""`docs/plans.md`: what was measured last and what each statement may read, and how a new measurement differs from it."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.plans.measured import Case, Measured
+
+PATH = Path("docs/plans.md")
+VERSION = 18
+"""The major version whose plans are written down: others may plan otherwise, within the same budgets."""
+BEGIN, END = "<!-- written by make plans UPDATE=1 -->", "<!-- end -->"
+HEAD = ["File", "Case", "Rows", "Buffers", "Budget", "Chosen", "Plan"]
+# Rows that a statement leaves behind six times over, a page split, an index one level higher: noise. A lost index is none.
+SLACK, LEAST = 1.5, 20
+
+
+@dataclass(frozen=True)
+class Documented:
+    """One line of the table."""
+
+    file: str
+    situation: str
+    rows: int
+    buffers: int
+    budget: int
+    kind: str
+    shape: str
+
+
+def budget(buffers: int) -> int:
+    """Return what a statement may read that read so many buffers: half as many again, rounded up to two digits."""
+    allowed = math.ceil(buffers * SLACK) + LEAST
+    unit = 10 ** max(0, len(str(allowed)) - 2)
+    return math.ceil(allowed / unit) * unit
+
+
+def read(text: str) -> dict[tuple[str, str], Documented]:
+    """Read the table, by file and case."""
+    found = {}
+    for line in _table(text).splitlines()[2:]:
+        file, situation, rows, buffers, allowed, kind, shape = (cell.strip() for cell in line.strip("|").split("|"))
+        numbers = (int(number.replace(",", "")) for number in (rows, buffers, allowed))
+        found[file.strip("`"), situation] = Documented(file.strip("`"), situation, *numbers, kind, shape.strip("`"))
+    return found
+
+
+def write(text: str, summary: str, measured: Iterable[Measured], left_out: Iterable[Case]) -> str:
+    """Return the document with a new table, and with budgets that fit it."""
+    lines = [HEAD, ["---", "---", "---:", "---:", "---:", "---", "---"]]
+    lines += [
+        [f"`{row.file}`", row.situation, f"{row.rows:,}", f"{row.buffers:,}", f"{budget(row.buffers):,}"]
+        + [row.kind, f"`{row.shape}`"]
+        for row in measured
+    ]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    reasons: dict[str, list[str]] = {}
+    for case in left_out:
+        reasons.setdefault(case.exception or "", []).append(f"`{case.file}`")
+    exceptions = "\n".join(f"- {', '.join(files)}: {reason}." for reason, files in sorted(reasons.items()))
+    before, _, rest = text.partition(BEGIN)
+    return f"{before}{BEGIN}\n{summary}\n\n{exceptions}\n\n{table}\n{END}{rest.partition(END)[2]}"
+
+
+def differences(
+    measured: Iterable[Measured], documented: Mapping[tuple[str, str], Documented], *, same_version: bool
+) -> list[str]:
+    """Return a line for each table read whole, budget exceeded, and plan or number of rows that is another."""
+    found = []
+    left = dict(documented)
+    for row in measured:
+        found += [f"{row.name}: reads all of {table}" for table in row.read_whole]
+        known = left.pop((row.file, row.situation), None)
+        if known is None:
+            found.append(f"{row.name}: not in {PATH}")
+            continue
+        if row.buffers > known.budget:
+            found.append(f"{row.name}: read {row.buffers:,} buffers, its budget is {known.budget:,}: {row.shape}")
+        if row.rows != known.rows:
+            found.append(f"{row.name}: {row.rows:,} rows, documented {known.rows:,}")
+        if same_version and (row.kind, row.shape) != (known.kind, known.shape):
+            found.append(
+                f"{row.name}: another plan\n  documented {known.kind} {known.shape}\n  planned    {row.kind} {row.shape}"
+            )
+    return found + [f"{file} ({situation}): in {PATH}, and not measured" for file, situation in left]
+
+
+def _table(text: str) -> str:
+    found = re.search(rf"^\| {HEAD[0]} .*?(?=\n{END})", text, re.MULTILINE | re.DOTALL)
+    return found[0] if found else ""
