@@ -31,13 +31,13 @@ SELECT pg_index.indexrelid::regclass::text AS name, pg_get_indexdef(pg_index.ind
 FROM pg_index
 JOIN pg_class ON pg_class.oid = pg_index.indrelid
 WHERE pg_class.relnamespace = 'public'::regnamespace
-    AND NOT EXISTS (SELECT FROM pg_constraint WHERE pg_constraint.conindid = pg_index.indexrelid);
+    AND pg_index.indexrelid NOT IN (SELECT conindid FROM pg_constraint);
 
 DO $$
 DECLARE
     gone text;
 BEGIN
-    IF EXISTS (SELECT FROM products) THEN
+    IF EXISTS (TABLE products) THEN
         RAISE EXCEPTION 'this database has products: fill a fresh one';
     END IF;
     FOR gone IN SELECT name FROM later LOOP

@@ -43,13 +43,13 @@ SELECT pg_index.indexrelid::regclass::text AS name, pg_get_indexdef(pg_index.ind
 FROM pg_index
 JOIN pg_class ON pg_class.oid = pg_index.indrelid
 WHERE pg_class.relnamespace = 'public'::regnamespace
-    AND NOT EXISTS (SELECT FROM pg_constraint WHERE pg_constraint.conindid = pg_index.indexrelid);
+    AND pg_index.indexrelid NOT IN (SELECT conindid FROM pg_constraint);
 
 DO $$
 DECLARE
     gone text;
 BEGIN
-    IF EXISTS (SELECT FROM users) THEN
+    IF EXISTS (TABLE users) THEN
         RAISE EXCEPTION 'this database has users: fill a fresh one';
     END IF;
     FOR gone IN SELECT name FROM later LOOP
@@ -132,7 +132,8 @@ INSERT INTO purchases (
     finished, leased_until, created_at, decided_at
 )
 SELECT
-    id, pg_temp.owner(payer), product, 1 + id % 3, 100 + product % 900, (1 + id % 3) * (100 + product % 900), payer, payee,
+    id, pg_temp.owner(payer), product, 1 + id % 3, 100 + product % 900, (1 + id % 3) * (100 + product % 900),
+    payer, payee,
     CASE
         WHEN id <= 150000 AND id % 50 = 0 THEN 'refunded'
         WHEN id <= 150000 THEN 'completed'
@@ -165,8 +166,8 @@ FROM (
 -- Money comes in by one account for each currency: 1,000,001 to 1,000,003.
 INSERT INTO transfers (id, from_account_id, to_account_id, amount, description, created_by, created_at)
 SELECT
-    id, CASE pg_temp.currency(id) WHEN 'EUR' THEN 1000001 WHEN 'USD' THEN 1000002 ELSE 1000003 END, id, 1000000,
-    'Deposit', 1, pg_temp.moment(id)
+    id, CASE pg_temp.currency(id) WHEN 'EUR' THEN 1000001 WHEN 'USD' THEN 1000002 ELSE 1000003 END, id AS payee,
+    1000000, 'Deposit', 1, pg_temp.moment(id)
 FROM generate_series(1::bigint, 1000000) AS made (id);
 
 -- Payments: anybody pays, and mostly the same few are paid.

@@ -130,7 +130,8 @@ VALUES
 (
     'main/idempotency_keys/find', '100 of a batch',
     format(
-        '(%L, %L)', array_fill(100000, ARRAY[100]), (SELECT array_agg('new-' || n) FROM generate_series(1, 100) AS made (n))
+        '(%L, %L)', array_fill(100000, ARRAY[100]),
+        (SELECT array_agg('new-' || n) FROM generate_series(1, 100) AS made (n))
     ), NULL
 ),
 (

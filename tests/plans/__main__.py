@@ -1,6 +1,5 @@
 """Fill, measure, judge: exit status 1 where a plan is not as `docs/plans.md` has it."""
 
-import asyncio
 import os
 import sys
 import time
@@ -20,7 +19,7 @@ from tests.plans.measured import Case, Connection, Measured, cases, large_tables
 
 screen = Console(stderr=True, highlight=False, soft_wrap=True)
 # What a server of this size of data would have, so that filling it takes no longer than it must.
-OPTIONS = {"shared_buffers": "1GB", "max_wal_size": "8GB"}
+OPTIONS = postgres.OPTIONS | {"shared_buffers": "1GB", "max_wal_size": "8GB"}
 SPACE = 6 << 30
 """Bytes in memory: twice what both databases and their write-ahead log come to."""
 
@@ -73,8 +72,7 @@ def _measure(connections: dict[str, Connection], chosen: list[Case]) -> list[Mea
         for case in chosen:
             progress.update(task, description=f"Measuring {case.file}")
             if case.arguments is not None:
-                database = case.database
-                measured.append(measure(connections[database], case, large[database]))
+                measured.append(measure(connections[case.database], case, large[case.database]))
             progress.advance(task)
     return measured
 

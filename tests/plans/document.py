@@ -1,4 +1,4 @@
-"""`docs/plans.md`: what was measured last and what each statement may read, and how a new measurement differs from it."""
+"""`docs/plans.md`: what was measured last, what each statement may read, and how a new measurement differs."""
 
 import math
 import re
@@ -13,7 +13,7 @@ VERSION = 18
 """The major version whose plans are written down: others may plan otherwise, within the same budgets."""
 BEGIN, END = "<!-- written by make plans UPDATE=1 -->", "<!-- end -->"
 HEAD = ["File", "Case", "Rows", "Buffers", "Budget", "Chosen", "Plan"]
-# Rows that a statement leaves behind six times over, a page split, an index one level higher: noise. A lost index is none.
+# Noise is what six runs leave behind, a page that splits, an index one level higher. A lost index is none.
 SLACK, LEAST = 1.5, 20
 
 
@@ -34,7 +34,7 @@ def budget(buffers: int) -> int:
     """Return what a statement may read that read so many buffers: half as many again, rounded up to two digits."""
     allowed = math.ceil(buffers * SLACK) + LEAST
     unit = 10 ** max(0, len(str(allowed)) - 2)
-    return math.ceil(allowed / unit) * unit
+    return int(math.ceil(allowed / unit) * unit)
 
 
 def read(text: str) -> dict[tuple[str, str], Documented]:
@@ -42,19 +42,18 @@ def read(text: str) -> dict[tuple[str, str], Documented]:
     found = {}
     for line in _table(text).splitlines()[2:]:
         file, situation, rows, buffers, allowed, kind, shape = (cell.strip() for cell in line.strip("|").split("|"))
-        numbers = (int(number.replace(",", "")) for number in (rows, buffers, allowed))
-        found[file.strip("`"), situation] = Documented(file.strip("`"), situation, *numbers, kind, shape.strip("`"))
+        found[file.strip("`"), situation] = Documented(
+            file.strip("`"), situation, _number(rows), _number(buffers), _number(allowed), kind, shape.strip("`")
+        )
     return found
 
 
 def write(text: str, summary: str, measured: Iterable[Measured], left_out: Iterable[Case]) -> str:
     """Return the document with a new table, and with budgets that fit it."""
     lines = [HEAD, ["---", "---", "---:", "---:", "---:", "---", "---"]]
-    lines += [
-        [f"`{row.file}`", row.situation, f"{row.rows:,}", f"{row.buffers:,}", f"{budget(row.buffers):,}"]
-        + [row.kind, f"`{row.shape}`"]
-        for row in measured
-    ]
+    for row in measured:
+        numbers = [f"{number:,}" for number in (row.rows, row.buffers, budget(row.buffers))]
+        lines.append([f"`{row.file}`", row.situation, *numbers, row.kind, f"`{row.shape}`"])
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     reasons: dict[str, list[str]] = {}
     for case in left_out:
@@ -81,10 +80,13 @@ def differences(
         if row.rows != known.rows:
             found.append(f"{row.name}: {row.rows:,} rows, documented {known.rows:,}")
         if same_version and (row.kind, row.shape) != (known.kind, known.shape):
-            found.append(
-                f"{row.name}: another plan\n  documented {known.kind} {known.shape}\n  planned    {row.kind} {row.shape}"
-            )
+            was, now = f"{known.kind} {known.shape}", f"{row.kind} {row.shape}"
+            found.append(f"{row.name}: another plan\n  documented {was}\n  planned    {now}")
     return found + [f"{file} ({situation}): in {PATH}, and not measured" for file, situation in left]
+
+
+def _number(cell: str) -> int:
+    return int(cell.replace(",", ""))
 
 
 def _table(text: str) -> str:

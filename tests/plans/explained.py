@@ -1,4 +1,4 @@
-"""What EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) tells of a plan: its shape, its buffers, the tables that it reads whole."""
+"""What EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) tells: a plan's shape, its buffers, the tables that it reads whole."""
 
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -30,8 +30,8 @@ def shape(plan: Node) -> str:
 def buffers(plan: Node) -> int:
     """Return how many shared buffers a statement read, found in memory or not.
 
-    A node counts what it read from others. A writing CTE that nobody came to read runs after the top node, which does not
-    count it.
+    A node counts what those below it read. A writing CTE that nobody came to read runs after the top node, which
+    does not count it.
     """
     read = {node.get("CTE Name") for node in nodes(plan) if node["Actual Loops"]}
     unread = [

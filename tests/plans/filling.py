@@ -9,9 +9,11 @@ from psycopg.rows import TupleRow
 from repositories.statements import ROOT
 
 SCHEMA = """
-SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid >= 16384
+SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
 UNION ALL
-SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid >= 16384
+SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid)
+FROM pg_constraint
+WHERE connamespace = 'public'::regnamespace
 ORDER BY 1
 """
 
@@ -21,7 +23,7 @@ class NotTheSchema(Exception):
 
 
 def steps(database: str) -> list[str]:
-    """Return what fills a database, cut at blank lines: VACUUM wants to be sent alone, and a watcher to see progress."""
+    """Return what fills a database, cut at blank lines: VACUUM is to be sent alone, and progress to be seen."""
     script = (ROOT / f"plans/{database}.sql").read_text()
     return [step for step in script.split("\n\n") if not step.splitlines()[-1].startswith("--")]
 

@@ -1,14 +1,15 @@
 """Statement files measured with the parameters of `sql/plans/parameters.sql`, and judged.
 
-Measured is what a pooled connection sees in the long run: the statement is prepared, as the service prepares it, and run
-six times. PostgreSQL plans the first five for their parameters and then settles on that or on one plan for all, whichever
-it takes for cheaper (plan_cache_mode auto); the sixth is what counts. What may read whole tables is run once, as an audit
-runs it, on a connection of its own.
+Measured is what a pooled connection sees in the long run: the statement is prepared, as the service prepares it, and
+run six times. PostgreSQL plans the first five for their parameters and then settles on that or on one plan for all,
+whichever it takes for cheaper (plan_cache_mode auto); the sixth is what counts. What may read whole tables is run once,
+as an audit runs it, on a connection of its own.
 """
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 from psycopg.rows import TupleRow, class_row
@@ -30,6 +31,11 @@ class Case:
     situation: str
     arguments: str | None
     exception: str | None
+
+    @property
+    def database(self) -> str:
+        """Where it is measured: what is for both databases, in main."""
+        return "catalog" if self.file.startswith("catalog/") else "main"
 
 
 @dataclass(frozen=True)
@@ -71,13 +77,13 @@ def measure(connection: Connection, case: Case, large: Collection[str], *, runs:
     try:
         for _ in range(1 if case.exception else runs):
             with scratch(connection):
-                [plan] = _value(
+                [explained_plan] = _value(
                     connection, f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) EXECUTE measured{case.arguments}"
                 )
         generic = _value(connection, "SELECT generic_plans > 0 FROM pg_prepared_statements WHERE name = 'measured'")
     finally:
         connection.execute("DEALLOCATE measured")
-    plan = plan["Plan"]
+    plan: explained.Node = explained_plan["Plan"]
     return Measured(
         case.file,
         case.situation,
@@ -96,7 +102,7 @@ def scratch(connection: Connection) -> Iterator[None]:
         yield
 
 
-def _value(connection: Connection, query: str) -> "list[dict[str, explained.Node]] | bool":
+def _value(connection: Connection, query: str) -> Any:
     row = connection.execute(query).fetchone()
     assert row is not None
     return row[0]
