@@ -253,9 +253,9 @@ LEFT JOIN (
 ) AS promised ON promised.account_id = entered.account_id
 ORDER BY entered.account_id;
 
--- Opened, and never used.
+-- Opened by one who left since, and never used.
 INSERT INTO accounts (id, owner_id, name, currency, created_at)
-SELECT 1000003 + n, 196000, 'Empty ' || n, 'EUR', pg_temp.moment(0)
+SELECT 1000003 + n, 200000, 'Empty ' || n, 'EUR', pg_temp.moment(0)
 FROM generate_series(1, 10) AS made (n);
 
 INSERT INTO idempotency_keys (user_id, key, request_hash, kind, resource_id, shown_account_ids, created_at)

@@ -57,7 +57,7 @@ VALUES
 ('catalog/reservations/settle', 'confirmed', $$(159701, 'confirmed')$$, NULL),
 ('catalog/reservations/settle', 'released', $$(159701, 'released')$$, NULL),
 
-('main/accounts/close_owned', 'empty ones', '(196000)', NULL),
+('main/accounts/close_owned', 'ten', '(200000)', NULL),
 ('main/accounts/get', '', '(500001)', NULL),
 ('main/accounts/insert', '', $$(100000, 'Savings', 'EUR')$$, NULL),
 ('main/accounts/list', 'first page', $$('9999-12-31', 9223372036854775807, 51)$$, NULL),
