@@ -16,6 +16,12 @@ WHERE indexed.relname = ANY(%s)
     AND NOT EXISTS (SELECT FROM pg_constraint WHERE pg_constraint.conindid = pg_index.indexrelid)
 ORDER BY pg_class.relname
 """
+# What these are for is more than the data set has: without them a case stays within its budget, by another index.
+UNDETECTED = {
+    "holds_active_idx": "accounts with thousands of holds",
+    "holds_expires_at_idx": "many more active holds than overdue ones",
+    "purchases_buyer_id_idx": "buyers of more than a thousand purchases",
+}
 
 
 def control(
@@ -34,6 +40,8 @@ def control(
             for case in cases
             if case.database == database and not case.exception and index in shapes[case.file, case.situation]
         ]
+        if index in UNDETECTED:
+            continue
         if not users:
             yield [f"{index}: no plan uses it"]
         elif any(_noticed(connection, index, case, large, documented) for case in users):
