@@ -17,6 +17,14 @@ HEAD = ["File", "Case", "Rows", "Buffers", "Budget", "Chosen", "Plan"]
 SLACK, LEAST = 1.5, 20
 UNCOUNTED = {"both/schema_migrations/list", "both/server/list_databases"}
 """Files whose rows are not of the data set: their number is not compared."""
+LOOK_UPS = {
+    ("catalog/products/archive_by_seller", "100 who left"): 100,
+    ("catalog/reservations/list_of", "1,000 purchases"): 1000,
+    ("main/accounts/lock", "1,001 of a batch"): 1001,
+    ("main/purchases/known", "1,000 purchases"): 1000,
+}
+DESCENT = 4
+"""Buffers: before PostgreSQL 17, = ANY(array) descends the index once for each of so many elements."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +85,10 @@ def differences(
         if known is None:
             found.append(f"{row.name}: not in {PATH}")
             continue
-        if row.buffers > known.budget:
-            found.append(f"{row.name}: read {row.buffers:,} buffers, its budget is {known.budget:,}: {row.shape}")
+        look_ups = 0 if same_version else LOOK_UPS.get((row.file, row.situation), 0)
+        allowed = known.budget + DESCENT * look_ups
+        if row.buffers > allowed:
+            found.append(f"{row.name}: read {row.buffers:,} buffers, its budget is {allowed:,}: {row.shape}")
         if row.rows != known.rows and row.file not in UNCOUNTED:
             found.append(f"{row.name}: {row.rows:,} rows, documented {known.rows:,}")
         if same_version and (row.kind, row.shape) != (known.kind, known.shape):

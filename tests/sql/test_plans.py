@@ -94,6 +94,15 @@ def test_plans_are_compared_on_their_own_version_alone() -> None:
     assert document.differences([now], documented, same_version=False) == []
 
 
+def test_an_array_may_cost_more_on_other_versions_alone() -> None:
+    """Four buffers more for each element, where the index is descended for each; on 18 and beyond that it is reported."""
+    case = {"file": "main/purchases/known", "situation": "1,000 purchases", "kind": "generic", "shape": "x", "rows": 1}
+    documented = document.read(document.write("", "", [Measured(**case, buffers=7)], []))  # type: ignore[arg-type]
+    for buffers_read, same_version, found in ((4031, False, 0), (4032, False, 1), (4031, True, 1)):
+        now = Measured(**case, buffers=buffers_read)  # type: ignore[arg-type]
+        assert len(document.differences([now], documented, same_version=same_version)) == found
+
+
 def test_what_a_writing_expression_reads_is_counted(main: Connection) -> None:
     """The buffers of a common table expression that writes count, though nobody reads from it."""
     [[explained]] = main.execute(
