@@ -95,7 +95,7 @@ def test_plans_are_compared_on_their_own_version_alone() -> None:
 
 
 def test_an_array_may_cost_more_on_other_versions_alone() -> None:
-    """Four buffers more for each element, where the index is descended for each; on 18 and beyond that it is reported."""
+    """Four buffers more for each element, where the index is descended for each; more, or on 18, is reported."""
     case = {"file": "main/purchases/known", "situation": "1,000 purchases", "kind": "generic", "shape": "x", "rows": 1}
     documented = document.read(document.write("", "", [Measured(**case, buffers=7)], []))  # type: ignore[arg-type]
     for buffers_read, same_version, found in ((4031, False, 0), (4032, False, 1), (4031, True, 1)):
