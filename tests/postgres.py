@@ -20,7 +20,7 @@ from testcontainers.community.postgres import PostgresContainer
 
 from repositories.embedded import EmbeddedServer
 from tests import templates
-from tests.memory import memory
+from tests.memory import ROOM, memory
 
 # Nothing of a test outlives it: its commits need no disk, its databases no standby, and all of it fits into memory.
 OPTIONS = {
@@ -53,7 +53,7 @@ def new_container(options: Mapping[str, str] = OPTIONS) -> PostgresContainer:
 
 
 @contextmanager
-def container() -> Iterator[str]:
+def container(options: Mapping[str, str] = OPTIONS) -> Iterator[str]:
     """Run PostgreSQL in a container, in memory; NoDocker where that cannot be."""
     try:
         client = docker.from_env(timeout=10)
@@ -62,7 +62,7 @@ def container() -> Iterator[str]:
     except docker.errors.DockerException as error:
         raise NoDocker("no Docker Engine answers") from error
     # A database is copied ten times as fast there as into fresh blocks of a disk.
-    server = new_container().with_env("PGDATA", "/memory/data").with_tmpfs_mount("/memory")
+    server = new_container(options).with_env("PGDATA", "/memory/data").with_tmpfs_mount("/memory")
     try:
         server.start()
     except Exception as error:
@@ -87,12 +87,12 @@ def _direct(server: PostgresContainer) -> str | None:
 
 
 @contextmanager
-def embedded() -> Iterator[str]:
+def embedded(options: Mapping[str, str] = OPTIONS, room: int = ROOM) -> Iterator[str]:
     """Run the embedded PostgreSQL in a folder of its own, in memory where there is room."""
-    folder = Path(tempfile.mkdtemp(prefix="folio-tests-", dir=memory()))
+    folder = Path(tempfile.mkdtemp(prefix="folio-tests-", dir=memory(room)))
     # As root, PostgreSQL runs as an unprivileged user, who may look for its folder here.
     folder.chmod(0o755)
-    server = EmbeddedServer(folder, postgres_options=OPTIONS)
+    server = EmbeddedServer(folder, postgres_options=options)
     try:
         with server.running():
             yield server.conninfo("postgres")
@@ -100,12 +100,12 @@ def embedded() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def start(stack: ExitStack) -> str:
-    """Start the server that FOLIO_TEST_POSTGRES asks for and return what it is."""
+def start(stack: ExitStack, options: Mapping[str, str] = OPTIONS, room: int = ROOM) -> str:
+    """Start the server that FOLIO_TEST_POSTGRES asks for and return what it is; `room` is what it needs of memory."""
     wanted = os.environ.get("FOLIO_TEST_POSTGRES", "")
     if wanted in {"", "container"}:
         try:
-            admin = stack.enter_context(container())
+            admin = stack.enter_context(container(options))
         except NoDocker as reason:
             if wanted == "container":
                 raise
@@ -114,7 +114,7 @@ def start(stack: ExitStack) -> str:
         else:
             wanted = f"container {image()}"
     if wanted == "embedded":
-        admin = stack.enter_context(embedded())
+        admin = stack.enter_context(embedded(options, room))
     elif not wanted.startswith("container"):
         admin, wanted = wanted, "the server of FOLIO_TEST_POSTGRES"
     os.environ[KIND] = "container" if wanted.startswith("container") else "embedded"

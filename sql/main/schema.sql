@@ -229,7 +229,7 @@ CREATE VIEW public.promises AS
     holds.amount,
     holds.description,
         CASE
-            WHEN ((holds.status = 'active'::text) AND (holds.expires_at <= clock_timestamp())) THEN 'expired'::text
+            WHEN ((holds.status = 'active'::text) AND (holds.expires_at <= statement_timestamp())) THEN 'expired'::text
             ELSE holds.status
         END AS status,
     capture.amount AS captured_amount,
@@ -243,7 +243,7 @@ CREATE VIEW public.promises AS
      JOIN public.accounts payer ON ((payer.id = holds.from_account_id)))
      JOIN public.accounts payee ON ((payee.id = holds.to_account_id)))
      LEFT JOIN public.transfers capture ON ((capture.hold_id = holds.id)));
-COMMENT ON VIEW public.promises IS 'Holds as of this instant, with what captured them, and whose accounts those are now.';
+COMMENT ON VIEW public.promises IS 'Holds as of this statement, with what captured them, and whose accounts those are now.';
 
 CREATE TABLE public.purchases (
     id bigint NOT NULL,

@@ -6,13 +6,21 @@
 --
 -- Returns  id bigint, from_account_id bigint, to_account_id bigint, currency text, amount bigint, description text, created_at timestamptz, from_owner_id bigint, from_balance bigint, from_version bigint, to_owner_id bigint, to_balance bigint, to_version bigint, reverses_id bigint, hold_id bigint;
 --          a page of rows
--- Index    transfers_created_at_idx, entries_transfer_id_key, accounts_pkey
+-- Index    transfers_created_at_idx, transfers_pkey, entries_transfer_id_key, accounts_pkey
 -- Locks    transfers, entries, accounts AccessShareLock
-SELECT /* main/transfers/list */
-    id, from_account_id, to_account_id, currency, amount, description, created_at,
+WITH /* main/transfers/list */ page AS MATERIALIZED (
+    -- The planner takes the joins of receipts for rare, and would rather make all of them than look for a page.
+    SELECT id
+    FROM transfers
+    WHERE (created_at, id) < ($1::timestamptz, $2::bigint)
+    ORDER BY created_at DESC, id DESC
+    LIMIT $3::bigint
+)
+SELECT
+    receipts.id, from_account_id, to_account_id, currency, amount, description, created_at,
     from_owner_id, from_balance, from_version, to_owner_id, to_balance, to_version,
     reverses_id, hold_id
-FROM receipts
-WHERE (created_at, id) < ($1::timestamptz, $2::bigint)
-ORDER BY created_at DESC, id DESC
+FROM page
+JOIN receipts ON receipts.id = page.id
+ORDER BY receipts.created_at DESC, receipts.id DESC
 LIMIT $3::bigint;

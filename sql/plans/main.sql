@@ -1,0 +1,301 @@
+-- Fill a freshly migrated main database set-wise, as large as years would make it, to see how its queries are planned then:
+-- 200,000 users, 1,000,000 posts and accounts, 2,513,000 transfers, 5,026,000 entries, and what belongs to them.
+--
+--     psql -d folio -v ON_ERROR_STOP=1 -f sql/plans/main.sql
+--
+-- For a superuser (session_replication_role) and a database that is thrown away afterwards. Nothing is random: everything
+-- follows from its number, skewed as real data is, and the audits find nothing. Each statement ends with the line's last ;.
+
+SELECT set_config('plans.began', clock_timestamp()::text, FALSE) AS began;
+SET client_min_messages = warning;
+SET synchronous_commit = off;
+SET jit = off;
+SET work_mem = '512MB';
+SET maintenance_work_mem = '512MB';
+-- Foreign keys hold by construction. What keeps the ledger append-only is ENABLE ALWAYS, and stays.
+SET session_replication_role = replica;
+
+-- A number between 0 and 1 that follows from n, another for each series: multiples of odd numbers, modulo 2^32.
+CREATE FUNCTION pg_temp.spread(n bigint, series bigint) RETURNS double precision LANGUAGE sql IMMUTABLE AS
+'SELECT (n * (2654435761 + series * 2246822520) % 4294967296) / 4294967296.0::double precision';
+
+-- The time of what has number n: one a minute.
+CREATE FUNCTION pg_temp.moment(n bigint) RETURNS timestamptz LANGUAGE sql STABLE AS
+'SELECT timestamptz ''2020-01-01 00:00:00+00'' + n * interval ''1 minute''';
+
+-- Accounts are 1 to 1,000,000, and what has the same last digit has the same currency: a number in 0 to 99,999, then the digit.
+CREATE FUNCTION pg_temp.account(x double precision, n bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS
+'SELECT 10 * floor(100000 * x)::bigint + 1 + n % 10';
+
+CREATE FUNCTION pg_temp.currency(account bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
+'SELECT CASE WHEN account % 10 < 7 THEN ''EUR'' WHEN account % 10 < 9 THEN ''USD'' ELSE ''GBP'' END';
+
+-- Whose an account is, or a post: users 1 to 196,000, a few of whom have hundreds.
+CREATE FUNCTION pg_temp.owner(n bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS
+'SELECT CASE WHEN n > 1000000 THEN 1 ELSE 1 + floor(196000 * pow(pg_temp.spread(n, 3), 1.5))::bigint END';
+
+-- Words of the language that posts are written in: w0 is in a quarter of the posts, w19999 in some hundred.
+CREATE FUNCTION pg_temp.word(n bigint, series bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
+'SELECT ''w'' || floor(20000 * pow(pg_temp.spread(n, series), 3))::bigint::text';
+
+-- Secondary indexes are built after the rows, as they were; so is the key of entries, whose rows come in order of time.
+CREATE TEMPORARY TABLE later AS
+SELECT pg_index.indexrelid::regclass::text AS name, pg_get_indexdef(pg_index.indexrelid) AS definition
+FROM pg_index
+JOIN pg_class ON pg_class.oid = pg_index.indrelid
+WHERE pg_class.relnamespace = 'public'::regnamespace
+    AND pg_index.indexrelid NOT IN (SELECT conindid FROM pg_constraint);
+
+DO $$
+DECLARE
+    gone text;
+BEGIN
+    IF EXISTS (TABLE users) THEN
+        RAISE EXCEPTION 'this database has users: fill a fresh one';
+    END IF;
+    FOR gone IN SELECT name FROM later LOOP
+        EXECUTE 'DROP INDEX ' || gone;
+    END LOOP;
+    ALTER TABLE entries DROP CONSTRAINT entries_pkey;
+END;
+$$;
+
+-- The last 4,000 have left.
+INSERT INTO users (id, username, username_key, email, email_key, role, created_at, deleted_at, off_sale)
+SELECT
+    id, 'User' || id, 'user' || id,
+    CASE WHEN id <= 196000 THEN 'user' || id || '@example.com' END,
+    CASE WHEN id <= 196000 THEN 'user' || id || '@example.com' END,
+    CASE WHEN id % 40000 = 1 THEN 'operator' ELSE 'member' END,
+    pg_temp.moment(id - 1500000),
+    CASE WHEN id > 196000 THEN pg_temp.moment(id) END,
+    id BETWEEN 196001 AND 199980
+FROM generate_series(1::bigint, 200000) AS made (id);
+
+-- Every tenth is revoked; user 1 has more than others.
+INSERT INTO api_keys (id, user_id, name, digest, read_only, created_at, revoked_at)
+SELECT
+    id,
+    CASE WHEN id % 3001 = 0 THEN 1 ELSE 1 + id % 196000 END,
+    'key ' || id,
+    sha256(convert_to('key ' || id, 'UTF8')),
+    id % 4 = 0,
+    pg_temp.moment(id),
+    CASE WHEN id % 10 = 0 THEN pg_temp.moment(id + 10000) END
+FROM generate_series(1::bigint, 300000) AS made (id);
+
+INSERT INTO request_counts (kind, address, count, window_ends_at)
+SELECT 'wrong_key', '10.0.' || n / 256 || '.' || n % 256, 1, clock_timestamp() + (n - 100) * interval '1 second'
+FROM generate_series(1::bigint, 20000) AS made (n);
+
+-- Short ones: to take a text apart into words costs more than all other columns together.
+INSERT INTO posts (id, author_id, title, content, created_at, updated_at)
+SELECT
+    id, pg_temp.owner(id),
+    pg_temp.word(id, 10) || ' ' || pg_temp.word(id, 11) || ' ' || pg_temp.word(id, 12),
+    pg_temp.word(id, 13) || ' ' || pg_temp.word(id, 14) || ' ' || pg_temp.word(id, 15) || ' '
+    || pg_temp.word(id, 16) || ' ' || pg_temp.word(id, 17) || ' ' || pg_temp.word(id, 18),
+    pg_temp.moment(id), pg_temp.moment(id)
+FROM generate_series(1::bigint, 1000000) AS made (id);
+
+-- Captured up to 100,000, then released, then expired; active from 120,001 on. The first 5,000 of these are
+-- overdue, as if the sweep had been away.
+INSERT INTO holds (
+    id, from_account_id, to_account_id, amount, description, status, expires_in, expires_at, created_by, created_at
+)
+SELECT
+    id, payer, payee + CASE WHEN payee = payer THEN 10 ELSE 0 END, 100 + id % 900, 'Hold ' || id,
+    CASE
+        WHEN id <= 100000 THEN 'captured'
+        WHEN id <= 110000 THEN 'released'
+        WHEN id <= 120000 THEN 'expired'
+        ELSE 'active'
+    END,
+    604800,
+    CASE
+        WHEN id <= 120000 THEN pg_temp.moment(2240000 + id) + interval '7 days'
+        ELSE clock_timestamp() + (id - 125000) * interval '1 minute'
+    END,
+    pg_temp.owner(payer),
+    CASE
+        WHEN id <= 120000 THEN pg_temp.moment(2240000 + id)
+        ELSE clock_timestamp() + (id - 125000) * interval '1 minute' - interval '7 days'
+    END
+FROM (
+    SELECT
+        id, pg_temp.account(pg_temp.spread(id, 4), id) AS payer,
+        pg_temp.account(0.9 * pow(pg_temp.spread(id, 5), 3), id) AS payee
+    FROM generate_series(1::bigint, 130000) AS made (id)
+) AS hold;
+
+-- Paid up to 150,000, each fiftieth of which was refunded; then rejected, then 200 pending, then 100 rejected and
+-- unconfirmed. Ten accounts buy a thousand times, and account 1 sells each fiftieth product.
+INSERT INTO purchases (
+    id, buyer_id, product_id, quantity, unit_price, amount, account_id, payee_account_id, status, reason, transfer_id,
+    finished, leased_until, created_at, decided_at
+)
+SELECT
+    id, pg_temp.owner(payer), product, 1 + id % 3, 100 + product % 900, (1 + id % 3) * (100 + product % 900),
+    payer, payee,
+    CASE
+        WHEN id <= 150000 AND id % 50 = 0 THEN 'refunded'
+        WHEN id <= 150000 THEN 'completed'
+        WHEN id BETWEEN 159701 AND 159900 THEN 'pending'
+        ELSE 'rejected'
+    END,
+    CASE WHEN id > 150000 AND id NOT BETWEEN 159701 AND 159900 THEN 'out_of_stock' END,
+    CASE WHEN id <= 150000 THEN 2350000 + id END,
+    id <= 159700,
+    CASE WHEN id <= 159700 THEN pg_temp.moment(2350000 + id) ELSE clock_timestamp() END,
+    pg_temp.moment(2350000 + id),
+    CASE WHEN id NOT BETWEEN 159701 AND 159900 THEN pg_temp.moment(2350000 + id) END
+FROM (
+    SELECT
+        id, product, payee,
+        -- Products' accounts end below 900,000, so that a buyer's can be moved past the seller's.
+        buyer + CASE WHEN buyer = payee THEN 10 ELSE 0 END AS payer
+    FROM (
+        SELECT
+            id, product,
+            pg_temp.account(CASE WHEN id % 16 = 0 THEN 0.5 ELSE pg_temp.spread(id, 7) END, product) AS buyer,
+            pg_temp.account(
+                CASE WHEN product % 50 = 0 THEN 0 ELSE 0.9 * pow(pg_temp.spread(product, 6), 2) END, product
+            ) AS payee
+        FROM (
+            SELECT id, 1 + floor(250000 * pow(pg_temp.spread(id, 5), 2))::bigint AS product
+            FROM generate_series(1::bigint, 160000) AS made (id)
+        ) AS chosen
+    ) AS sold
+) AS bought;
+
+-- Money comes in by one account for each currency: 1,000,001 to 1,000,003.
+INSERT INTO transfers (id, from_account_id, to_account_id, amount, description, created_by, created_at)
+SELECT
+    id, CASE pg_temp.currency(id) WHEN 'EUR' THEN 1000001 WHEN 'USD' THEN 1000002 ELSE 1000003 END, id AS payee,
+    10000000, 'Deposit', 1, pg_temp.moment(id)
+FROM generate_series(1::bigint, 1000000) AS made (id);
+
+-- Payments: anybody pays, and mostly the same few are paid.
+INSERT INTO transfers (id, from_account_id, to_account_id, amount, description, created_by, created_at)
+SELECT
+    id, payer, payee + CASE WHEN payee = payer THEN 10 ELSE 0 END, 1 + id % 997, 'Invoice ' || id,
+    pg_temp.owner(payer), pg_temp.moment(id)
+FROM (
+    SELECT
+        id, pg_temp.account(pg_temp.spread(id, 1), id) AS payer,
+        pg_temp.account(0.9 * pow(pg_temp.spread(id, 2), 3), id) AS payee
+    FROM generate_series(1000001::bigint, 2250000) AS made (id)
+) AS payment;
+
+INSERT INTO transfers (id, from_account_id, to_account_id, amount, description, created_by, created_at, hold_id)
+SELECT
+    2250000 + id, from_account_id, to_account_id, amount, description, created_by, pg_temp.moment(2250000 + id), id
+FROM holds
+WHERE status = 'captured'
+ORDER BY id;
+
+INSERT INTO transfers (id, from_account_id, to_account_id, amount, description, created_by, created_at)
+SELECT transfer_id, account_id, payee_account_id, amount, 'Purchase ' || id, buyer_id, created_at
+FROM purchases
+WHERE transfer_id IS NOT NULL
+ORDER BY transfer_id;
+
+-- Each hundredth of a million payments was taken back, and each refunded purchase.
+INSERT INTO transfers (
+    id, from_account_id, to_account_id, amount, description, created_by, created_at, reverses_id
+)
+SELECT
+    2500000 + row_number() OVER (ORDER BY id), to_account_id, from_account_id, amount, 'Reversal',
+    pg_temp.owner(to_account_id), pg_temp.moment(2500000 + row_number() OVER (ORDER BY id)), id
+FROM transfers
+WHERE (id BETWEEN 1000001 AND 2000000 AND id % 100 = 0)
+    OR (id BETWEEN 2350001 AND 2500000 AND id % 50 = 0);
+
+INSERT INTO entries (account_id, version, transfer_id, amount, balance_after, created_at)
+SELECT
+    account_id, row_number() OVER in_order, transfer_id, amount, sum(amount) OVER in_order, created_at
+FROM (
+    -- The sum of integers is a bigint; that of bigints would be numeric, and take longer.
+    SELECT id AS transfer_id, from_account_id AS account_id, -amount::integer AS amount, created_at
+    FROM transfers
+    UNION ALL
+    SELECT id AS transfer_id, to_account_id AS account_id, amount::integer, created_at
+    FROM transfers
+) AS leg
+WINDOW in_order AS (PARTITION BY account_id ORDER BY transfer_id)
+ORDER BY transfer_id, amount;
+
+INSERT INTO accounts (
+    id, owner_id, name, currency, balance, held, minimum, status, version, created_at, entered_at
+)
+SELECT
+    entered.account_id, pg_temp.owner(entered.account_id), 'Account ' || entered.account_id,
+    CASE
+        WHEN entered.account_id <= 1000000 THEN pg_temp.currency(entered.account_id)
+        ELSE (ARRAY['EUR', 'USD', 'GBP'])[entered.account_id - 1000000]
+    END,
+    entered.balance, coalesce(promised.amount, 0),
+    CASE WHEN entered.account_id <= 1000000 THEN 0 END,
+    CASE WHEN entered.account_id % 1000 = 999 THEN 'frozen' ELSE 'open' END,
+    entered.version, pg_temp.moment(entered.account_id - 1000000), entered.entered_at
+FROM (
+    SELECT account_id, sum(amount::integer) AS balance, count(*) AS version, max(created_at) AS entered_at
+    FROM entries
+    GROUP BY account_id
+) AS entered
+LEFT JOIN (
+    SELECT account_id, sum(amount) AS amount
+    FROM (
+        SELECT from_account_id AS account_id, amount
+        FROM holds
+        WHERE status = 'active'
+        UNION ALL
+        SELECT account_id, amount
+        FROM purchases
+        WHERE status = 'pending'
+    ) AS promise
+    GROUP BY account_id
+) AS promised ON promised.account_id = entered.account_id
+ORDER BY entered.account_id;
+
+-- Opened by one who left since, and never used.
+INSERT INTO accounts (id, owner_id, name, currency, created_at)
+SELECT 1000003 + n, 200000, 'Empty ' || n, 'EUR', pg_temp.moment(0)
+FROM generate_series(1, 10) AS made (n);
+
+INSERT INTO idempotency_keys (user_id, key, request_hash, kind, resource_id, shown_account_ids, created_at)
+SELECT
+    created_by, 'payment-' || id, sha256(convert_to('payment-' || id, 'UTF8')), 'transfer', id,
+    ARRAY[from_account_id], created_at
+FROM transfers
+WHERE id BETWEEN 1000001 AND 2250000
+    AND id % 2 = 0
+ORDER BY id;
+
+INSERT INTO audits (id, finished_at, ok, checks)
+SELECT id, pg_temp.moment(id), TRUE, '[]'
+FROM generate_series(1::bigint, 101) AS made (id);
+
+DO $$
+DECLARE
+    kept text;
+BEGIN
+    ALTER TABLE entries ADD CONSTRAINT entries_pkey PRIMARY KEY (account_id, version);
+    FOR kept IN SELECT definition FROM later LOOP
+        EXECUTE kept;
+    END LOOP;
+    PERFORM setval(pg_get_serial_sequence('users', 'id'), max(id)) FROM users;
+    PERFORM setval(pg_get_serial_sequence('api_keys', 'id'), max(id)) FROM api_keys;
+    PERFORM setval(pg_get_serial_sequence('posts', 'id'), max(id)) FROM posts;
+    PERFORM setval(pg_get_serial_sequence('holds', 'id'), max(id)) FROM holds;
+    PERFORM setval(pg_get_serial_sequence('purchases', 'id'), max(id)) FROM purchases;
+    PERFORM setval(pg_get_serial_sequence('transfers', 'id'), max(id)) FROM transfers;
+    PERFORM setval(pg_get_serial_sequence('accounts', 'id'), max(id)) FROM accounts;
+    PERFORM setval(pg_get_serial_sequence('audits', 'id'), max(id)) FROM audits;
+END;
+$$;
+
+-- Not in parallel: its shared memory would be as large as maintenance_work_mem, and a container may have 64 MB of it.
+VACUUM (ANALYZE, PARALLEL 0);
+
+SELECT clock_timestamp() - current_setting('plans.began')::timestamptz AS filled_in;

@@ -1,0 +1,232 @@
+-- What each statement file is measured with, on what sql/plans/main.sql and sql/plans/catalog.sql made: a row for each case.
+-- The data follow from numbers, so that what a literal names is always there. User 2 has 181 accounts and as many posts,
+-- user 100000 has four; user 162096 buys a thousand times and 15904 sells five thousand products; account 1 is paid
+-- thousands of times, 1000001 pays 700,000 times, 600001 has few entries.
+--
+-- arguments are what stands behind EXECUTE: null, where a file has no plan. exception says why a file may read whole tables,
+-- or why it has no plan; without one it may not.
+CREATE TEMPORARY TABLE parameters (
+    file text NOT NULL,
+    situation text NOT NULL,
+    arguments text,
+    exception text
+);
+
+INSERT INTO parameters (file, situation, arguments, exception)
+VALUES
+('both/schema_migrations/create', '', NULL, 'CREATE TABLE has no plan'),
+('both/schema_migrations/exists', '', '', NULL),
+('both/schema_migrations/insert', '', $$(9999, '9999_next.sql', 'abc')$$, NULL),
+('both/schema_migrations/list', '', '', NULL),
+('both/schema_migrations/lock', '', '', NULL),
+('both/server/activity', '', $$('{1,2,3}')$$, NULL),
+('both/server/clock', '', '', NULL),
+('both/server/connections', '', '', NULL),
+('both/server/limits', '', '', NULL),
+('both/server/list_databases', '', '', NULL),
+('both/server/privileges', '', '', NULL),
+('both/server/state', '', '', NULL),
+('both/session/configure', '', $$('{statement_timeout,lock_timeout}', '{300s,2s}')$$, NULL),
+('catalog/database/create', '', NULL, 'CREATE DATABASE has no plan'),
+('main/database/create', '', NULL, 'CREATE DATABASE has no plan'),
+
+('catalog/products/archive', '', '(125001)', NULL),
+('catalog/products/archive_by_seller', 'sells many', $$('{1,2,196001}')$$, NULL),
+(
+    'catalog/products/archive_by_seller', '100 who left',
+    format('(%L)', (SELECT array_agg(id) FROM generate_series(196001, 196100) AS made (id))), NULL
+),
+('catalog/products/find', '', $$(11164, 'product-2')$$, NULL),
+('catalog/products/get', '', '(125001)', NULL),
+('catalog/products/insert', 'no key', $$(100000, 500001, 'Lamp', 'Green', 100, 'EUR', 5, NULL)$$, NULL),
+('catalog/products/insert', 'new key', $$(100000, 500001, 'Lamp', 'Green', 100, 'EUR', 5, 'new')$$, NULL),
+('catalog/products/insert', 'key taken', $$(11164, 500001, 'Lamp', 'Green', 100, 'EUR', 5, 'product-2')$$, NULL),
+('catalog/products/list', 'first page', $$('9999-12-31', 9223372036854775807, 51)$$, NULL),
+('catalog/products/list', 'later page', $$('2020-04-01', 100, 101)$$, NULL),
+('catalog/products/list_by_seller', 'sells many', $$(15904, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('catalog/products/list_by_seller', 'sells few', $$(100000, '2020-04-01', 100, 51)$$, NULL),
+('catalog/products/lock', '', '(125001)', NULL),
+('catalog/products/search', 'common word', $$('w0', NULL, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('catalog/products/search', 'common word, later page', $$('w0', NULL, '2020-02-01', 100, 51)$$, NULL),
+('catalog/products/search', 'rare word', $$('w19999', NULL, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('catalog/products/search', 'two words', $$('w0 w100', NULL, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('catalog/products/search', 'common word, of one', $$('w0', 2, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('catalog/products/update', '', $$(125001, 500001, 'Lamp', 'Green', 100, 5)$$, NULL),
+('catalog/reservations/get', '', '(80000)', NULL),
+('catalog/reservations/insert', 'reserved', $$(160001, 125001, 1, 'reserved')$$, NULL),
+('catalog/reservations/insert', 'refused', $$(160001, 125001, 1, 'refused')$$, NULL),
+('catalog/reservations/list_after', '', '(80000, 1000)', NULL),
+(
+    'catalog/reservations/list_of', '1,000 purchases',
+    format('(%L)', (SELECT array_agg(id) FROM generate_series(80001, 81000) AS made (id))), NULL
+),
+('catalog/reservations/settle', 'confirmed', $$(159701, 'confirmed')$$, NULL),
+('catalog/reservations/settle', 'released', $$(159701, 'released')$$, NULL),
+
+('main/accounts/close_owned', 'ten', '(200000)', NULL),
+('main/accounts/get', '', '(500001)', NULL),
+('main/accounts/insert', '', $$(100000, 'Savings', 'EUR')$$, NULL),
+('main/accounts/list', 'first page', $$('9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/accounts/list', 'later page', $$('2019-01-01', 100, 101)$$, NULL),
+('main/accounts/list_by_owner', 'owns many', $$(2, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/accounts/list_by_owner', 'owns few', $$(100000, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/accounts/lock', 'two', $$('{500001,1}')$$, NULL),
+(
+    'main/accounts/lock', '1,001 of a batch',
+    format('(%L)', (SELECT array_agg(10 * id + 1) FROM generate_series(50000, 51000) AS made (id))), NULL
+),
+('main/accounts/lock_overdue', '', '(1000)', NULL),
+('main/accounts/lock_owned', 'owns many', '(2)', NULL),
+('main/accounts/lock_owned', 'owns few', '(100000)', NULL),
+('main/accounts/share', '', '(500001)', NULL),
+('main/accounts/update', '', $$(500001, 'Renamed', 100000, 0, 'open')$$, NULL),
+('main/api_keys/authenticate', '', $$(sha256('key 7'))$$, NULL),
+('main/api_keys/insert', '', $$(100000, 'laptop', sha256('new'), FALSE, NULL)$$, NULL),
+('main/api_keys/list', 'has many', $$(1, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/api_keys/list', 'has few', $$(100000, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/api_keys/revoke', '', '(100000, 99999)', NULL),
+('main/api_keys/revoke_all', '', '(100000)', NULL),
+('main/audit/balance', '', '(100)', 'reads whole tables: an audit is of all rows'),
+('main/audit/below_minimum', '', '(100)', 'reads whole tables: an audit is of all rows'),
+('main/audit/captures', '', '(100)', 'reads whole tables: an audit is of all rows'),
+('main/audit/chain', '', '(100)', 'reads whole tables: an audit is of all rows'),
+('main/audit/entries_pair_up', '', '(100)', 'reads whole tables: an audit is of all rows'),
+('main/audit/held', '', '(100)', 'reads whole tables: an audit is of all rows'),
+('main/audit/keys', '', '(100)', 'reads whole tables: an audit is of all rows'),
+('main/audit/purchases', '', '(100)', 'reads whole tables: an audit is of all rows'),
+('main/audit/reversals', '', '(100)', 'reads whole tables: an audit is of all rows'),
+('main/audit/sum_zero', '', '(100)', 'reads whole tables: an audit is of all rows'),
+('main/audits/get_last', '', '', NULL),
+('main/audits/insert', '', $$(TRUE, '[]')$$, NULL),
+('main/audits/trim', '', '', NULL),
+('main/entries/balance_at', '700,000 entries', $$(1000001, '2020-06-01')$$, NULL),
+('main/entries/balance_at', 'few entries', $$(600001, '2022-06-01')$$, NULL),
+('main/entries/list', '700,000 entries', '(1000001, 9223372036854775807, 51)', NULL),
+('main/entries/list', '700,000 entries, later page', '(1000001, 350000, 101)', NULL),
+('main/entries/list', 'few entries', '(600001, 9223372036854775807, 51)', NULL),
+(
+    'main/entries/list_between', '700,000 entries, a year',
+    $$(1000001, '2020-06-01', '2021-06-01', 9223372036854775807, 51)$$, NULL
+),
+(
+    'main/entries/list_between', '3,000 entries, a month',
+    $$(1, '2022-06-01', '2022-07-01', 9223372036854775807, 51)$$, NULL
+),
+('main/holds/expire', 'one account', $$('{590021}', 10000)$$, NULL),
+(
+    'main/holds/expire', '200 accounts',
+    (
+        SELECT
+            format(
+                '(%L, 1000)',
+                array_agg(10 * floor(100000 * (id * 11641725841 % 4294967296 / 4294967296.0))::bigint + 1 + id % 10)
+            )
+        FROM generate_series(120001::bigint, 120200) AS overdue (id)
+    ), NULL
+),
+('main/holds/get', '', '(50000)', NULL),
+('main/holds/insert', '', $$(500001, 1, 100, 'Rent', 604800, 100000)$$, NULL),
+('main/holds/list', 'first page', $$('9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/holds/list', 'later page', $$('2024-05-01', 100, 101)$$, NULL),
+('main/holds/list_by_owner', 'owns many', $$(2, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/holds/list_by_owner', 'owns few', $$(100000, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/holds/lock', '', '(125000)', NULL),
+('main/holds/settle', '', $$(125000, 'captured')$$, NULL),
+('main/idempotency_keys/find', 'known', $$('{85137}', '{payment-1500000}')$$, NULL),
+(
+    'main/idempotency_keys/find', '100 of a batch',
+    format(
+        '(%L, %L)', array_fill(100000, ARRAY[100]),
+        (SELECT array_agg('new-' || n) FROM generate_series(1, 100) AS made (n))
+    ), NULL
+),
+(
+    'main/idempotency_keys/insert', '',
+    $$('{100000}', '{new}', ARRAY[sha256('new')], '{refusal}', '{NULL}', '{"{}"}')$$, NULL
+),
+('main/leases/take', '', $$('audit', 3600)$$, NULL),
+('main/posts/delete', '', '(500000)', NULL),
+('main/posts/delete_by_author', 'wrote many', '(2)', NULL),
+('main/posts/get', '', '(500000)', NULL),
+('main/posts/insert', '', $$(100000, 'Hello', 'World')$$, NULL),
+('main/posts/list', 'first page', $$('9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/posts/list', 'later page', $$('2021-01-01', 100, 101)$$, NULL),
+('main/posts/list_by_author', 'wrote many', $$(2, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/posts/list_by_author', 'wrote few', $$(100000, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/posts/lock', '', '(500000)', NULL),
+('main/posts/search', 'common word', $$('w0', NULL, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/posts/search', 'common word, later page', $$('w0', NULL, '2020-02-01', 100, 51)$$, NULL),
+('main/posts/search', 'rare word', $$('w19999', NULL, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/posts/search', 'two words', $$('w0 w100', NULL, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/posts/search', 'common word, by one', $$('w0', 2, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/posts/search', 'word that nobody wrote', $$('folio', NULL, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/posts/update', '', $$(500000, 'Hello', 'World')$$, NULL),
+('main/purchases/bought', 'bought', '(39422, 91817)', NULL),
+('main/purchases/bought', 'not bought', '(2, 250001)', NULL),
+('main/purchases/count_unfinished', '', '', NULL),
+('main/purchases/decide', '', $$(159701, 'rejected', 'out_of_stock', NULL)$$, NULL),
+('main/purchases/find_paid', '', '(2400000)', NULL),
+('main/purchases/finish', '', $$(159950, 'rejected')$$, NULL),
+('main/purchases/free', '', '(159701)', NULL),
+('main/purchases/get', '', '(80000)', NULL),
+('main/purchases/insert', '', '(100000, 125001, 1, 100, 100, 500001, 1, 15)', NULL),
+(
+    'main/purchases/known', '1,000 purchases',
+    format('(%L)', (SELECT array_agg(id) FROM generate_series(80001, 81000) AS made (id))), NULL
+),
+('main/purchases/lease', '', '(15, 10)', NULL),
+('main/purchases/list', 'first page', $$('9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/purchases/list', 'later page', $$('2024-08-01', 100, 101)$$, NULL),
+('main/purchases/list_after', '', '(80000, 60, 1000)', NULL),
+('main/purchases/list_by_party', 'owns many', $$(2, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/purchases/list_by_party', 'buys many', $$(162096, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/purchases/list_by_party', 'owns few', $$(100000, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/purchases/list_unfinished', '', '(20)', NULL),
+('main/purchases/lock', '', '(80000)', NULL),
+('main/purchases/refund', '', '(80001, 15)', NULL),
+('main/purchases/unfinished_of', 'none', '(100000)', NULL),
+('main/request_counts/add', 'known address', $$('wrong_key', '10.0.1.1')$$, NULL),
+('main/request_counts/add', 'new address', $$('wrong_key', '10.9.9.9')$$, NULL),
+('main/transfers/find_reversal', 'reversed', '(1000100)', NULL),
+('main/transfers/find_reversal', 'not reversed', '(1500001)', NULL),
+(
+    'main/transfers/insert', 'one',
+    $$('{500001}', '{1}', '{100}', '{Rent}', '{100000}', '{new}', ARRAY[sha256('new')], '{NULL}', '{NULL}')$$, NULL
+),
+(
+    'main/transfers/insert', '1,000 of a batch',
+    (
+        SELECT
+            format(
+                '(%L, %L, %L, %L, %L, %L, %L, %L, %L)', array_fill(500001, ARRAY[1000]), array_agg(10 * n + 1),
+                array_agg(n), array_fill('Salary'::text, ARRAY[1000]), array_fill(100000, ARRAY[1000]),
+                array_fill(NULL::text, ARRAY[1000]), array_fill(NULL::text, ARRAY[1000]),
+                array_fill(NULL::bigint, ARRAY[1000]), array_fill(NULL::bigint, ARRAY[1000])
+            )
+        FROM generate_series(1, 1000) AS made (n)
+    ), NULL
+),
+('main/transfers/list', 'first page', $$('9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/transfers/list', 'later page', $$('2022-06-01', 100, 101)$$, NULL),
+('main/transfers/list_by_account', '700,000 entries', $$(1000001, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/transfers/list_by_account', '3,000 entries, later page', $$(1, '2022-06-01', 100, 51)$$, NULL),
+('main/transfers/list_by_account', 'few entries', $$(600001, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/transfers/list_by_owner', 'owns many', $$(2, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/transfers/list_by_owner', 'owns few', $$(100000, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/transfers/receipts', 'one', $$('{1500000}')$$, NULL),
+(
+    'main/transfers/receipts', '1,000 of a batch',
+    format('(%L)', (SELECT array_agg(id) FROM generate_series(1500001, 1501000) AS made (id))), NULL
+),
+('main/users/delete', '', '(100000)', NULL),
+('main/users/get', '', '(100000)', NULL),
+('main/users/get_by_username', '', $$('user100000')$$, NULL),
+('main/users/insert', '', $$('New', 'new', 'new@example.com', 'new@example.com')$$, NULL),
+('main/users/keep', '', '(100000)', NULL),
+('main/users/list', 'first page', $$('9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/users/list', 'later page', $$('2017-05-01', 100, 101)$$, NULL),
+('main/users/list_left', '', '(60, 100)', NULL),
+('main/users/lock', '', '(100000)', NULL),
+('main/users/promote', '', '(100000)', NULL),
+('main/users/set_off_sale', '', $$('{199981,199982,199983}')$$, NULL),
+('main/users/update', '', $$(100000, 'New', 'new', 'new@example.com', 'new@example.com')$$, NULL);
