@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
 
 import httpx
 import psycopg
@@ -10,6 +11,8 @@ from fastapi import FastAPI
 
 from api.settings import Settings
 from repositories import connections
+from repositories.pools import Database
+from tests.proxy import proxy
 from tests.world import World
 
 
@@ -131,3 +134,22 @@ async def test_a_database_that_is_away_is_said_to_be_away(application: FastAPI, 
             ready = await client.get("/readyz")
             assert (ready.status_code, ready.json()["code"]) == (503, "not_ready")
             assert ready.json()["databases"]["catalog"] == "ready"
+
+
+async def test_a_server_that_says_nothing_is_hung_up_on(
+    databases: dict[str, str], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where bytes are acknowledged and lost nothing else ends the wait; another connection takes its place."""
+    monkeypatch.setattr(connections, "ANSWER_TIMEOUT", 3.0)
+    async with proxy(databases["main"]) as between, AsyncExitStack() as stack:
+        database = Database("main", between.conninfo, settings.pool("main"))
+        await database.open()
+        stack.push_async_callback(database.close)
+        async with database.checkout() as checkout:
+            between.swallowing = True
+            with pytest.raises(psycopg.OperationalError):
+                async with asyncio.timeout(60):
+                    await checkout.connection.execute("SELECT 1")
+            between.swallowing = False
+            await checkout.renew()
+            await checkout.connection.execute("SELECT 1")
