@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: help setup run test check format lock clean
+.PHONY: help setup run test faults check format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -27,6 +27,9 @@ run: setup ## Folio on 127.0.0.1:8000, with a PostgreSQL of its own unless FOLIO
 
 test: setup ## all tests: PostgreSQL in a container where a Docker Engine answers, else embedded
 	@$(BIN)/python -m pytest
+
+faults: setup ## PostgreSQL stopped, cut off, filled and starved under load; UPDATE=1 keeps the figures in docs/faults.md
+	@$(BIN)/python -m pytest tests/faults -n 0
 
 check: setup ## format, lint, types, layers, SQL lint: the whole gate
 	@$(BIN)/ruff format --check .

@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -44,10 +44,10 @@ def image() -> str:
     return os.environ.get("FOLIO_TEST_IMAGE", "postgres:18-alpine")
 
 
-def new_container() -> PostgresContainer:
+def new_container(options: Mapping[str, str] = OPTIONS) -> PostgresContainer:
     """Describe a container of PostgreSQL, not started."""
-    options = " ".join(f"-c {name}={value}" for name, value in OPTIONS.items())
-    described = PostgresContainer(image(), driver=None).with_command(f"postgres {options}")
+    words = " ".join(f"-c {name}={value}" for name, value in options.items())
+    described = PostgresContainer(image(), driver=None).with_command(f"postgres {words}")
     # A container of a few minutes, on this machine: to prove a password on each connection is CPU that tests wait for.
     return described.with_env("POSTGRES_HOST_AUTH_METHOD", "trust")
 
