@@ -55,4 +55,4 @@ async def test_a_service_without_its_deadlines_is_found_out(databases: dict[str,
     patient = partial(Trial, lambda _, __: None, FOLIO_REQUEST_TIMEOUT="60", FOLIO_POOL_TIMEOUT="30")
     found = await behind(patient, databases, "control", cut, lasts=12)
     assert found.violations
-    assert all("answered after 1" in violation for violation in found.violations)
+    assert [violation for violation in found.violations if "answered after" not in violation] == []
