@@ -12,8 +12,8 @@ from repositories.deadlines import remaining
 from repositories.errors import DatabaseUnavailable, Fault, PoolExhausted
 from repositories.statements import Connection
 
-# psycopg pauses for this long at the most before it connects again; then the next request that waits makes it do so.
-# Its default of 300 s would sleep through a recovery; 1 s, after a connection that took 3 s to fail, is under 5 s.
+# psycopg doubles its pause between attempts up to this, and then begins anew: its default of 300 s would sleep through
+# a recovery; 1 s, after an attempt that took 3 s to fail, is under 5 s.
 RECONNECT_TIMEOUT = 1.0
 
 
@@ -51,6 +51,8 @@ class Database:
             max_lifetime=options.max_lifetime,
             max_idle=options.max_idle,
             reconnect_timeout=RECONNECT_TIMEOUT,
+            # By itself it would begin anew only for a request that comes later, and forget those that wait.
+            reconnect_failed=AsyncConnectionPool.check,
         )
 
     async def open(self) -> None:
