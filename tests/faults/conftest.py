@@ -42,4 +42,5 @@ def trial(record_property: Callable[[str, object], None]) -> Callable[..., Trial
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Show the figures of every fault that was tried, and keep them where that is asked for."""
     reports = [each for outcome in ("passed", "failed") for each in terminalreporter.getreports(outcome)]
+    reports.sort(key=lambda each: each.location[:2])
     report.show([figures for each in reports for figures in figures_of(each.user_properties)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from itertools import count
+from itertools import count, cycle
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
@@ -17,10 +17,10 @@ from tests.serving.launcher import PATIENCE
 from tests.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
 PAUSE = 0.1
-"""Seconds between two requests of one client: eight clients are some 50 requests a second."""
+"""Seconds between two requests of one client: seven clients are some 50 requests a second."""
 TIMEOUT = 60.0
 """Seconds that a client waits for an answer: longer than any may take, so that one that comes late is measured."""
 ROUTES = {"read", "transfer", "hold", "capture", "purchase"}
@@ -45,13 +45,14 @@ class Load:
         self.enough = False
         self.leaving = False
         """Whether the service was told to stop: that nobody listens is right then, and ends a client."""
+        self.accounts: dict[str, tuple[int, int]] = {}
+        """Payer and payee, by the client that pays."""
         self._clients: list[asyncio.Task[None]] = []
 
-    async def open(self, port: int) -> Self:
+    async def open(self, port: int) -> None:
         """Put in who pays whom, each from accounts that nobody else touches, for a service at a port."""
         self._url = f"http://127.0.0.1:{port}"
         await self.market.open()
-        self.accounts = {}
         main = self.market.settings["FOLIO_MAIN_DATABASE_URL"]
         async with await psycopg.AsyncConnection.connect(main, autocommit=True) as connection:
             world = World(connection)
@@ -59,13 +60,12 @@ class Load:
                 pair = await world.account(self.market.buyer), await world.account(self.market.buyer)
                 await world.fund(pair[0], FUNDS)
                 self.accounts[name] = pair
-        return self
 
     async def __aenter__(self) -> Self:
         one = httpx.Limits(max_keepalive_connections=0)
         self._kept = httpx.AsyncClient(base_url=self._url, timeout=TIMEOUT)
         self._fresh = httpx.AsyncClient(base_url=self._url, timeout=TIMEOUT, limits=one)
-        work = [self._read("read 1", 0), self._read("read 2", 2)]
+        work = [self._read("read 1"), self._read("read 2")]
         work += [self._pay("transfer 1"), self._pay("transfer 2"), self._hold()]
         work += [self._buy(f"purchase {number}") for number in (1, 2)]
         self._clients = [asyncio.create_task(_until_gone(each)) for each in work]
@@ -93,7 +93,7 @@ class Load:
                 await asyncio.sleep(0.05)
 
     def succeeding(self, since: float) -> dict[str, float]:
-        """Return when each client that asked since then succeeded first, by name."""
+        """Return when each route first succeeded with a request that began since then."""
         found: dict[str, float] = {}
         for answer in self.answers:
             if answer.began >= since and answer.succeeded:
@@ -115,41 +115,37 @@ class Load:
         """How many purchases were asked for, each until it was answered."""
         return len({answer.key for answer in self.answers if answer.route == "purchase"})
 
-    async def _read(self, name: str, first: int) -> None:
-        for number in count(first):
+    def _keys(self, name: str) -> Iterator[str]:
+        """Yield a client's keys until it is enough."""
+        for number in count():
             if self.enough:
                 return
-            path = READS[number % len(READS)].format(product=self.market.product, purse=self.market.purse)
-            await self._until_answered("read", f"{name} {number}", "GET", path)
+            yield f"{name} {number}"
+
+    async def _read(self, name: str) -> None:
+        paths = cycle(path.format(product=self.market.product, purse=self.market.purse) for path in READS)
+        for key in self._keys(name):
+            await self._until_answered("read", key, "GET", next(paths))
 
     async def _pay(self, name: str) -> None:
-        payer, payee = self.accounts[name]
-        await self._over_and_over("transfer", name, "/transfers", lambda key: order(payer, payee, key))
+        for key in self._keys(name):
+            await self._until_answered("transfer", key, "POST", "/transfers", order(*self.accounts[name], key))
 
     async def _buy(self, name: str) -> None:
-        await self._over_and_over("purchase", name, "/purchases", lambda _: self.market.wanted)
+        for key in self._keys(name):
+            await self._until_answered("purchase", key, "POST", "/purchases", self.market.wanted)
 
     async def _hold(self) -> None:
         """Hold money and take it, by the owner of both accounts."""
-        payer, payee = self.accounts["hold"]
-        for number in count():
-            if self.enough:
-                return
-            key = f"hold {number}"
-            held = await self._until_answered("hold", key, "POST", "/holds", order(payer, payee, key, expires_in=3600))
-            if held is not None:
-                await self._until_answered("capture", f"capture {number}", "POST", f"/holds/{held.made}/capture", {})
-
-    async def _over_and_over(self, route: str, name: str, path: str, body: Callable[[str], dict[str, Any]]) -> None:
-        for number in count():
-            if self.enough:
-                return
-            key = f"{name} {number}"
-            await self._until_answered(route, key, "POST", path, body(key))
+        for key in self._keys("hold"):
+            body = order(*self.accounts["hold"], key, expires_in=3600)
+            held = await self._until_answered("hold", key, "POST", "/holds", body)
+            captured = key.replace("hold", "capture")
+            await self._until_answered("capture", captured, "POST", f"/holds/{held.made}/capture", {})
 
     async def _until_answered(
         self, route: str, key: str, method: str, path: str, body: dict[str, Any] | None = None
-    ) -> Answer | None:
+    ) -> Answer:
         """Repeat a request under its key until it is answered, and return the answer that was no fault."""
         while True:
             answer = await self._ask(route, key, method, path, body)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ENDED_WITHIN = 10.0
 """Seconds from SIGTERM to the end of the process."""
-WAITING = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+WAITING = "SELECT FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))"
 # Under lock_timeout (2 s), and long enough that all who are idle have left by then.
 UNLOCKED_AFTER = 1.0
 
@@ -35,7 +35,7 @@ async def test_sigterm_under_load(databases: dict[str, str], trial: Trials, work
 
     def somebody_waits() -> bool:
         with psycopg.connect(databases["main"]) as administrator:
-            return administrator.execute(WAITING).fetchone() is not None
+            return administrator.execute(WAITING, [other.info.backend_pid]).fetchone() is not None
 
     async with (
         running(tried.settings, "--workers", str(workers)) as folio,
@@ -51,6 +51,7 @@ async def test_sigterm_under_load(databases: dict[str, str], trial: Trials, work
             told = time.monotonic()
             folio.process.send_signal(signal.SIGTERM)
             await asyncio.sleep(UNLOCKED_AFTER)
+            assert not await asyncio.to_thread(folio.answers, "/readyz")
             unlocked = time.monotonic()
             await other.commit()
             status = await asyncio.to_thread(folio.process.wait, 60)
@@ -58,7 +59,7 @@ async def test_sigterm_under_load(databases: dict[str, str], trial: Trials, work
     meant = [answer for answer in load.answers if answer.ended >= told]
     tried.record(
         found := Figures(
-            fault=f"SIGTERM, {workers} worker(s)",
+            fault=f"SIGTERM, workers: {workers}",
             tries=len(meant),
             refused=refused(meant),
             violations=await tried.violations(),
@@ -67,7 +68,8 @@ async def test_sigterm_under_load(databases: dict[str, str], trial: Trials, work
         )
     )
     assert found.violations == []
-    assert [answer.route for answer in meant if answer.succeeded and answer.ended >= unlocked] == ["transfer"]
+    waited = [answer for answer in meant if answer.began < told and answer.ended > unlocked]
+    assert [(answer.route, answer.status) for answer in waited] == [("transfer", 201)]
     assert (status, ended - told < ENDED_WITHIN) == (0, True)
     done = await asyncio.to_thread(command, "audit", settings=tried.settings)
     assert done.returncode == 0, done.stdout

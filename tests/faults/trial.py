@@ -33,7 +33,7 @@ class Figures:
     tries: int
     """Requests from the beginning of the fault until the load ends."""
     refused: dict[str, dict[str, int]]
-    """Of these, those that did not succeed, by code and route."""
+    """Of these, those that were answered 503, by code and route."""
     violations: list[str]
     longest: float
     """What the slowest of them was answered after."""
@@ -122,11 +122,11 @@ async def running(settings: Mapping[str, str], *options: str) -> AsyncIterator[S
 
 
 def refused(answers: Iterable[Answer]) -> dict[str, dict[str, int]]:
-    """Count what did not succeed, by code and route."""
+    """Count what was answered 503, by code and route."""
     found: dict[str, Counter[str]] = {}
     for answer in answers:
-        if not answer.succeeded:
-            found.setdefault(answer.code or answer.flaw, Counter())[answer.route] += 1
+        if answer.status == 503:
+            found.setdefault(answer.code, Counter())[answer.route] += 1
     return {code: dict(routes) for code, routes in found.items()}
 
 
