@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: help setup run test plans check format schema diagram lock clean
+.PHONY: help setup run test faults plans check format schema diagram lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -27,6 +27,9 @@ run: setup ## Folio on 127.0.0.1:8000, with a PostgreSQL of its own unless FOLIO
 
 test: setup ## all tests: PostgreSQL in a container where a Docker Engine answers, else embedded
 	@$(BIN)/python -m pytest
+
+faults: setup ## PostgreSQL stopped, cut off, filled and starved under load; UPDATE=1 keeps the figures in docs/faults.md
+	@$(BIN)/python -m pytest tests/faults -n 0
 
 plans: setup ## every statement's plan on a large data set, against docs/plans.md (UPDATE=1 rewrites that); minutes
 	@UPDATE=$(UPDATE) $(BIN)/python -m tests.plans

@@ -6,6 +6,7 @@ shorter than a client's patience; 2 for a lock, since a row that is locked longe
 acknowledge. transaction_timeout exists from PostgreSQL 17 on; elsewhere it is left out.
 """
 
+import asyncio
 import os
 import select
 import socket
@@ -13,10 +14,11 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection, AsyncRawCursor
+from psycopg.abc import PQGen
 from psycopg.rows import TupleRow, tuple_row
 from psycopg.types.numeric import Int8Dumper
 
@@ -32,10 +34,14 @@ REQUEST_BUDGETS = {
     "TimeZone": "GMT",  # the one name that PostgreSQL knows without a time zone database
 }
 CONNECT_TIMEOUT = 3
+ANSWER_TIMEOUT = 6.0
+"""Seconds for a pooled connection's server to answer anything: it ends a statement itself after 5."""
 # Every file under sql/ may be prepared at once on a connection, with room for as many again.
 PREPARED_MAX = 256
 
 CONFIGURE = statement("both/session/configure")
+
+Received = TypeVar("Received")
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,22 @@ def parameters(role: str) -> dict[str, Any]:
         "keepalives_count": 3,
         "tcp_user_timeout": 5000,
     }
+
+
+class BoundedConnection(AsyncConnection[TupleRow]):
+    """A connection that hangs up on a server that does not answer: what waits gets psycopg's OperationalError.
+
+    A network that acknowledges bytes and loses them would keep whoever waits for ever, and what is locked with them:
+    neither the server's timeouts nor TCP's speak then.
+    """
+
+    async def wait(self, gen: PQGen[Received], *arguments: Any, **named: Any) -> Received:
+        """Wait for the server, in bounded time; every round trip passes here."""
+        timer = asyncio.get_running_loop().call_later(ANSWER_TIMEOUT, hang_up, self)
+        try:
+            return await super().wait(gen, *arguments, **named)
+        finally:
+            timer.cancel()
 
 
 async def configure(connection: Connection, budgets: Mapping[str, str] = REQUEST_BUDGETS) -> None:

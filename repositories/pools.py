@@ -16,8 +16,9 @@ from repositories.holders import Holder, Holders
 from repositories.pool_stats import PoolStats
 from repositories.statements import Connection
 
-# psycopg doubles its pause between attempts up to this: its default of 300 s would sleep through a recovery.
-RECONNECT_TIMEOUT = 5.0
+# psycopg doubles its pause between attempts up to this, and then begins anew: its default of 300 s would sleep through
+# a recovery; 1 s, after an attempt that took 3 s to fail, is under 5 s.
+RECONNECT_TIMEOUT = 1.0
 REMEMBERED = 1000
 """Waits and holds of which a pool knows each: the latest."""
 
@@ -57,6 +58,7 @@ class Database:
         self._reported = PoolStats()
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             conninfo,
+            connection_class=connections.BoundedConnection,
             kwargs=connections.parameters(role),
             configure=self._configure,
             open=False,
@@ -68,6 +70,8 @@ class Database:
             max_lifetime=options.max_lifetime,
             max_idle=options.max_idle,
             reconnect_timeout=RECONNECT_TIMEOUT,
+            # By itself it would begin anew only for a request that comes later, and forget those that wait.
+            reconnect_failed=AsyncConnectionPool.check,
         )
 
     async def open(self) -> None:

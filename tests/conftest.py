@@ -32,7 +32,9 @@ def pytest_configure(config: pytest.Config) -> None:
     global _header  # noqa: PLW0603 - pytest's hooks share nothing else
     logs.configure("console")
     logging.getLogger().setLevel(logging.WARNING)
-    connections.CONNECT_TIMEOUT = 60  # the machine may be stopped for longer than a service should wait
+    # The machine may be stopped for longer than a service should wait.
+    connections.CONNECT_TIMEOUT = 60
+    connections.ANSWER_TIMEOUT = 70.0
     if hasattr(config, "workerinput") or config.option.collectonly:
         return
     for name in [name for name in os.environ if name.startswith("FOLIO_") and not name.startswith("FOLIO_TEST_")]:

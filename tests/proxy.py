@@ -33,12 +33,16 @@ class Proxy:
         self.passing = 0
         """How many COMMITs pass before one meets the trouble."""
         self.swallowing = False
-        """Whether everything that is sent disappears."""
+        """Whether everything that is sent disappears. Who missed something hears nothing more but the end."""
+        self.flowing = asyncio.Event()
+        """Clear it to keep everything, goodbyes too, on its way until it is set again."""
+        self.flowing.set()
         self.committing = asyncio.Event()
         """A COMMIT was met by trouble."""
         self.release = asyncio.Event()
         """Set it to let a delayed COMMIT pass."""
         self._writers: list[asyncio.StreamWriter] = []
+        self._missing: set[asyncio.StreamWriter] = set()
         self._pipes: set[asyncio.Task[None]] = set()
 
     @property
@@ -83,16 +87,24 @@ class Proxy:
     ) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
+                await self.flowing.wait()
                 if COMMIT in data and self.trouble is not Trouble.NONE and self.passing:
                     self.passing -= 1
                     server.write(data)
                 elif COMMIT in data and self.trouble is not Trouble.NONE:
                     trouble, self.trouble = self.trouble, Trouble.NONE
                     await self._meet(trouble, data, server, client, deaf)
-                elif not (deaf.is_set() or self.swallowing):
-                    server.write(data)
-        if not deaf.is_set():
+                else:
+                    self._pass(data, server, deaf)
+        await self.flowing.wait()
+        if not (deaf.is_set() or self.swallowing):
             server.close()
+
+    def _pass(self, data: bytes, to: asyncio.StreamWriter, deaf: asyncio.Event) -> None:
+        if self.swallowing:
+            self._missing.add(to)
+        if not (deaf.is_set() or to in self._missing):
+            to.write(data)
 
     async def _meet(
         self,
@@ -120,9 +132,10 @@ class Proxy:
     ) -> None:
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
-                if not deaf.is_set():
-                    client.write(data)
-        if not deaf.is_set():
+                await self.flowing.wait()
+                self._pass(data, client, deaf)
+        await self.flowing.wait()
+        if not (deaf.is_set() or self.swallowing):
             client.close()
 
 

@@ -1,6 +1,7 @@
 """The pools: what a restart left behind is noticed, and deadlines bound every wait."""
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import httpx
 import psycopg
@@ -8,7 +9,9 @@ import pytest
 from fastapi import FastAPI
 
 from api.settings import Settings
-from repositories import connections
+from repositories import connections, pools
+from repositories.pools import Database
+from tests.proxy import proxy
 from tests.world import World
 
 
@@ -100,3 +103,41 @@ async def test_a_database_that_is_away_is_said_to_be_away(application: FastAPI, 
             ready = await client.get("/readyz")
             assert (ready.status_code, ready.json()["code"]) == (503, "not_ready")
             assert ready.json()["databases"]["catalog"] == "ready"
+
+
+async def test_a_server_that_says_nothing_is_hung_up_on(
+    databases: dict[str, str], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where bytes are acknowledged and lost nothing else ends the wait; another connection takes its place."""
+    monkeypatch.setattr(connections, "ANSWER_TIMEOUT", 3.0)
+    async with proxy(databases["main"]) as between, AsyncExitStack() as stack:
+        database = Database("main", between.conninfo, settings.pool("main"))
+        await database.open()
+        stack.push_async_callback(database.close)
+        async with database.checkout() as checkout:
+            between.swallowing = True
+            with pytest.raises(psycopg.OperationalError):
+                async with asyncio.timeout(60):
+                    await checkout.connection.execute("SELECT 1")
+            between.swallowing = False
+            await checkout.renew()
+            await checkout.connection.execute("SELECT 1")
+
+
+async def test_who_waits_for_a_connection_gets_it_when_the_server_is_back(
+    databases: dict[str, str], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long it was away, and whether anybody else asks or not."""
+    monkeypatch.setattr(pools, "RECONNECT_TIMEOUT", 0.1)
+    async with proxy(databases["main"]) as between, AsyncExitStack() as stack:
+        await between.stop()
+        database = Database("main", between.conninfo, settings.pool("main"))
+        await database.open()
+        stack.push_async_callback(database.close)
+        waiting = asyncio.create_task(stack.enter_async_context(database.checkout()))
+        async with asyncio.timeout(60):
+            # More than the pool's own attempts at its opening, and those that who waits has made it begin.
+            while database._pool.get_stats().get("connections_errors", 0) < 10:  # noqa: ASYNC110 - psycopg's counter
+                await asyncio.sleep(0.1)
+        await between.start()
+        assert (await waiting).connection

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+import psutil
 import psycopg
 
 from repositories.embedded import EmbeddedServer
@@ -27,13 +28,18 @@ class Server(Protocol):
     def stop(self) -> None:
         """Stop it; whoever is connected is cut off."""
 
+    def kill(self) -> None:
+        """Kill it with SIGKILL: its next start has to recover."""
+
 
 class Container:
     """A server in a container of its own."""
 
-    def __init__(self, options: Mapping[str, str]) -> None:
+    def __init__(self, options: Mapping[str, str] = OPTIONS, tmpfs: Mapping[str, str] = {}) -> None:
         port = free_port()
         self._container = new_container(options).with_bind_ports(5432, port)
+        for folder, size in tmpfs.items():
+            self._container.with_tmpfs_mount(folder, size)
         self._container.start()
         self.conninfo = f"host=127.0.0.1 port={port} user=test password=test dbname=test"
 
@@ -43,24 +49,30 @@ class Container:
 
     def stop(self) -> None:
         # SIGINT is PostgreSQL's fast shutdown: SIGTERM would wait for every client to leave.
-        self._container.get_wrapped_container().kill("SIGINT")
-        self._container.get_wrapped_container().wait()
+        self._signal("SIGINT")
+
+    def kill(self) -> None:
+        self._signal("SIGKILL")
+
+    def run(self, *command: str) -> None:
+        """Run a command in the container, as root, whatever becomes of it."""
+        self._container.get_wrapped_container().exec_run(list(command), user="root")
 
     def remove(self) -> None:
         self._container.stop()
 
+    def _signal(self, name: str) -> None:
+        self._container.get_wrapped_container().kill(name)
+        self._container.get_wrapped_container().wait()
+
     def _answers(self) -> bool:
-        try:
-            psycopg.connect(self.conninfo, connect_timeout=10).close()
-        except psycopg.OperationalError:
-            return False
-        return True
+        return answers(self.conninfo)
 
 
 class Embedded:
     """An embedded server in a folder of its own."""
 
-    def __init__(self, options: Mapping[str, str]) -> None:
+    def __init__(self, options: Mapping[str, str] = OPTIONS) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="folio-server-", dir=memory()))
         self._folder.chmod(0o755)
         self._server = EmbeddedServer(self._folder, postgres_options=options)
@@ -74,15 +86,33 @@ class Embedded:
     def stop(self) -> None:
         self._running.close()
 
+    def kill(self) -> None:
+        psutil.Process(int((self.cluster / "postmaster.pid").read_text().split()[0])).kill()
+        # Its supervisor starts it again by itself, and must not: leaving it here ends that.
+        self._running.close()
+
+    @property
+    def cluster(self) -> Path:
+        """PostgreSQL's data directory."""
+        return self._folder / "postgresql" / "cluster"
+
     def remove(self) -> None:
         self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
+def answers(conninfo: str) -> bool:
+    """Tell whether a server lets one connect."""
+    try:
+        psycopg.connect(conninfo, connect_timeout=10).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
 @contextmanager
-def new_server(**more: str) -> Iterator[Server]:
-    """Run a server of a test's own, with more settings than all have."""
-    options = OPTIONS | more
+def new_server(options: Mapping[str, str] = OPTIONS) -> Iterator[Server]:
+    """Run a server of a test's own."""
     server = Container(options) if os.environ[KIND] == "container" else Embedded(options)
     try:
         yield server

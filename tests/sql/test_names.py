@@ -11,6 +11,7 @@ from api.settings import DATABASES
 from repositories import connections, migrations
 from repositories.statements import Connection, Statement
 from tests import templates
+from tests.postgres import OPTIONS
 from tests.purchases.servers import new_server
 from tests.serving.launcher import PATIENCE
 from tests.sql.arguments import arguments
@@ -25,7 +26,7 @@ def counting() -> Iterator[dict[str, str]]:
     with psycopg.connect(templates.conninfo("postgres")) as session:
         if not session.execute("SELECT FROM pg_available_extensions WHERE name = 'pg_stat_statements'").rowcount:
             pytest.skip("this PostgreSQL comes without the extension pg_stat_statements")
-    with new_server(shared_preload_libraries="pg_stat_statements") as server:
+    with new_server(OPTIONS | {"shared_preload_libraries": "pg_stat_statements"}) as server:
         conninfos = {database: make_conninfo(server.conninfo, dbname=database) for database in DATABASES}
         with psycopg.connect(server.conninfo, autocommit=True) as session:
             session.execute("CREATE EXTENSION pg_stat_statements")

@@ -1,0 +1,37 @@
+"""The table of figures: on the terminal, and with UPDATE=1 in docs/faults.md."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from tests.faults.trial import Figures
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "faults.md"
+COLUMNS = ("fault", "tries", "answered 503", "violations", "longest answer", "recovery")
+_TABLE = re.compile(r"\| fault \|.*?\n\n", re.DOTALL)
+
+
+def show(tried: list[Figures]) -> None:
+    """Print the figures, and write them into the document where UPDATE is set."""
+    table = Table(*COLUMNS, title="Faults")
+    for figures in tried:
+        table.add_row(*_row(figures))
+    Console().print(table)
+    for figures in tried:
+        Console().print(figures.fault, figures.refused, *figures.violations[:20], sep="\n    ", highlight=False)
+    if os.environ.get("UPDATE"):
+        lines = [COLUMNS, ("---",) * len(COLUMNS), *map(_row, tried)]
+        written = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+        DOCUMENT.write_text(_TABLE.sub(lambda _: written + "\n", DOCUMENT.read_text(), count=1))
+
+
+def _row(figures: Figures) -> tuple[str, ...]:
+    numbers = (figures.tries, sum(sum(routes.values()) for routes in figures.refused.values()), len(figures.violations))
+    return (figures.fault, *map(str, numbers), f"{figures.longest:.1f} s", f"{figures.recovery:.1f} s")
