@@ -101,7 +101,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             # Whoever is on call is answered however busy the pools are.
             apart = replace(options, min_size=0, max_size=1)
             app.state.operations[name] = await _open(
-                stack, Database(f"{name} (operations)", app.state.conninfos[name], apart, role="operations")
+                stack, Database(f"{name} (operations)", app.state.conninfos[name], apart, purpose="operations")
             )
         # The last to be pushed runs first: no pool closes over a commit under way.
         stack.push_async_callback(units.settle, SETTLE)

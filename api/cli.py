@@ -190,7 +190,7 @@ def _with_main(work: Callable[[Connection], Awaitable[Result]]) -> Result:
 async def _in_main(settings: Settings, work: Callable[[Connection], Awaitable[Result]]) -> Result:
     timeout = settings.start_timeout
     options = replace(settings.pool("main"), min_size=1, max_size=1, timeout=timeout)
-    database = Database("main", startup.serving(settings)["main"], options, role="command")
+    database = Database("main", startup.serving(settings)["main"], options, purpose="command")
     await database.open()
     try:
         async with database.checkout() as checkout:

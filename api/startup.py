@@ -89,7 +89,7 @@ async def patiently(
 async def create_databases(settings: Settings) -> None:
     """Make both databases on the embedded server, unless they are there."""
     conninfo = EmbeddedServer(settings.data_dir).conninfo("postgres")
-    async with connections.connect(conninfo, role="migrate", budgets=migrations.BUDGETS) as connection:
+    async with connections.connect(conninfo, purpose="migrate", budgets=migrations.BUDGETS) as connection:
         present = {row.name for row in await LIST_DATABASES.all(connection, _Database)}
         for database in DATABASES:
             if f"folio_{database}" in present:
@@ -129,7 +129,7 @@ async def check_connections(settings: Settings) -> None:
     """Refuse to start where all workers together may need more connections than a server allows."""
     limits = {}
     for database, conninfo in conninfos(settings).items():
-        async with connections.connect(conninfo, role="start") as connection:
+        async with connections.connect(conninfo, purpose="start") as connection:
             limits[database] = await capacity.read(connection)
     for demand in demands(settings, limits).values():
         if demand.total > demand.allowed:
@@ -142,7 +142,7 @@ async def check_connections(settings: Settings) -> None:
 async def check_privileges(settings: Settings) -> None:
     """Warn of each database that is served by a login that could change its tables, or everything."""
     for database, conninfo in serving(settings).items():
-        async with connections.connect(conninfo, role="start") as connection:
+        async with connections.connect(conninfo, purpose="start") as connection:
             found = await roles.privileges(connection)
         if found.superuser or found.owner:
             log.warning(

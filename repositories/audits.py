@@ -86,7 +86,7 @@ async def audit(conninfos: Mapping[str, str], on_check: Callable[[Check], None] 
     try:
         rows, in_flight = await reconciliation.compare(conninfos, limit=ROWS, budgets=BUDGETS)
         found(Check("both/purchases", rows, in_flight))
-        async with connections.connect(conninfos["main"], role="audit", budgets=BUDGETS) as connection:
+        async with connections.connect(conninfos["main"], purpose="audit", budgets=BUDGETS) as connection:
             await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", prepare=False)
             for check in CHECKS:
                 found(Check(check.name.replace("/audit/", "/"), await check.dicts(connection, limit=ROWS)))

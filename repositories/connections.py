@@ -65,13 +65,13 @@ class Cursor(AsyncRawCursor[TupleRow]):
                 doing.sql_seconds += time.perf_counter() - started
 
 
-def parameters(role: str) -> dict[str, Any]:
-    """Return what psycopg opens each connection with; `role` is what the connection is for, such as serve."""
+def parameters(purpose: str) -> dict[str, Any]:
+    """Return what psycopg opens each connection with; `purpose` is what the connection is for, such as serve."""
     return {
         "autocommit": True,  # a lone statement needs no BEGIN; units of work send their own
         "cursor_factory": Cursor,
         "prepare_threshold": 0,
-        "application_name": f"folio {role} {os.getpid()}",  # what pg_stat_activity shows: which service, which worker
+        "application_name": f"folio {purpose} {os.getpid()}",  # what pg_stat_activity shows: which service, which worker
         "connect_timeout": CONNECT_TIMEOUT,
         "keepalives": 1,
         "keepalives_idle": 5,
@@ -107,11 +107,11 @@ async def configure(connection: Connection, budgets: Mapping[str, str] = REQUEST
 
 @asynccontextmanager
 async def connect(
-    conninfo: str, *, role: str, budgets: Mapping[str, str] = REQUEST_BUDGETS
+    conninfo: str, *, purpose: str, budgets: Mapping[str, str] = REQUEST_BUDGETS
 ) -> AsyncIterator[Connection]:
     """Open a connection outside the pools, with budgets of its own; Fault where the database is away."""
     try:
-        connection = await AsyncConnection.connect(conninfo, row_factory=tuple_row, **parameters(role))
+        connection = await AsyncConnection.connect(conninfo, row_factory=tuple_row, **parameters(purpose))
     except psycopg.Error as error:
         raise fault(error) from error
     async with connection:

@@ -49,7 +49,7 @@ class Examination:
         started = time.perf_counter()
         try:
             async with asyncio.timeout(DEADLINE):
-                connection = await stack.enter_async_context(connections.connect(self._conninfo, role="doctor"))
+                connection = await stack.enter_async_context(connections.connect(self._conninfo, purpose="doctor"))
         except (TimeoutError, Fault, psycopg.Error) as error:
             self._connected(Status.FAILED, _reason(error))
             return None

@@ -87,7 +87,7 @@ async def pending(conninfo: str, database: str) -> list[Migration]:
 
 async def history(conninfo: str, database: str) -> History:
     """Return what the database has had and lacks; changes nothing."""
-    async with connections.connect(conninfo, role="migrations") as connection:
+    async with connections.connect(conninfo, purpose="migrations") as connection:
         return await history_on(connection, database)
 
 
@@ -140,7 +140,7 @@ def judge(known: Iterable[Migration], remembered: Iterable[Applied], database: s
 async def alone(conninfo: str) -> AsyncIterator[Connection]:
     """Open a connection of which there is one at a time; Fault where the database is away or fails under it."""
     try:
-        async with connections.connect(conninfo, role="migrate", budgets=BUDGETS | ADVISORY_BUDGETS) as connection:
+        async with connections.connect(conninfo, purpose="migrate", budgets=BUDGETS | ADVISORY_BUDGETS) as connection:
             await LOCK.run(connection)
             await connections.configure(connection, BUDGETS)
             yield connection

@@ -39,7 +39,7 @@ class PoolOptions:
 class Database:
     """One database and its pool. Open it before use, close it after."""
 
-    def __init__(self, name: str, conninfo: str, options: PoolOptions, *, role: str = "serve") -> None:
+    def __init__(self, name: str, conninfo: str, options: PoolOptions, *, purpose: str = "serve") -> None:
         self.name = name
         self.conninfo = conninfo
         self.options = options
@@ -59,7 +59,7 @@ class Database:
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             conninfo,
             connection_class=connections.BoundedConnection,
-            kwargs=connections.parameters(role),
+            kwargs=connections.parameters(purpose),
             configure=self._configure,
             open=False,
             name=name,

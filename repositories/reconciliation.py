@@ -26,8 +26,8 @@ async def compare(
 ) -> tuple[list[Row], list[Row]]:
     """Return what contradicts and what is in flight, `limit` rows of each at the most; on connections of its own."""
     async with (
-        connections.connect(conninfos["main"], role="audit", budgets=budgets) as main,
-        connections.connect(conninfos["catalog"], role="audit", budgets=budgets) as catalog,
+        connections.connect(conninfos["main"], purpose="audit", budgets=budgets) as main,
+        connections.connect(conninfos["catalog"], purpose="audit", budgets=budgets) as catalog,
     ):
         breaks, in_flight = await _purchases(main, catalog, limit)
         return (breaks + await _orphans(main, catalog, limit))[:limit], in_flight

@@ -76,7 +76,7 @@ def test_a_clock_is_judged_by_the_difference_that_is_certain(ahead: float, uncer
 
 async def test_a_clock_that_is_off_is_seen(databases: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The server's time is compared with this machine's, in both directions, whatever the time zone."""
-    async with connections.connect(databases["main"], role="test") as connection:
+    async with connections.connect(databases["main"], purpose="test") as connection:
         await connection.execute("SET TIME ZONE INTERVAL '+14:00' HOUR TO MINUTE")
         right = await diagnosis.read_clock(connection)
         monkeypatch.setattr(diagnosis, "time", SimpleNamespace(time=lambda: time.time() + 60))

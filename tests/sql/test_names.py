@@ -44,8 +44,8 @@ async def test_what_runs_is_seen_in_pg_stat_activity(
     """A backend that waits in a file's statement shows the file's name, whether psycopg prepares it or not."""
     account = await world.account(await world.person("ada"))
     async with (
-        connections.connect(databases["main"], role="test", budgets={}) as running,
-        connections.connect(databases["main"], role="test", budgets={}) as rival,
+        connections.connect(databases["main"], purpose="test", budgets={}) as running,
+        connections.connect(databases["main"], purpose="test", budgets={}) as rival,
     ):
         running.prepare_threshold = prepare_threshold
         async with rival.transaction():
@@ -64,7 +64,7 @@ async def test_what_runs_is_seen_in_pg_stat_activity(
 async def test_what_ran_is_seen_in_pg_stat_statements(counting: dict[str, str]) -> None:
     """Every file's statement is counted as one, under a text that has the file's name."""
     for database, folders in {"main": ("main/", "both/"), "catalog": ("catalog/",)}.items():
-        async with connections.connect(counting[database], role="test") as session:
+        async with connections.connect(counting[database], purpose="test") as session:
             for name in FILES:
                 if name.startswith(folders):
                     await _run(session, Statement(name))
