@@ -71,7 +71,7 @@ def parameters(purpose: str) -> dict[str, Any]:
         "autocommit": True,  # a lone statement needs no BEGIN; units of work send their own
         "cursor_factory": Cursor,
         "prepare_threshold": 0,
-        "application_name": f"folio {purpose} {os.getpid()}",  # what pg_stat_activity shows: which service, which worker
+        "application_name": f"folio {purpose} {os.getpid()}",  # pg_stat_activity: which service, which worker
         "connect_timeout": CONNECT_TIMEOUT,
         "keepalives": 1,
         "keepalives_idle": 5,
