@@ -91,7 +91,7 @@ def of_privileges(database: str, privileges: Privileges) -> Finding:
         *("role", database, Status.WARNING.unless(good=not more)),
         f"{privileges.login}: {' and '.join(more) or 'neither superuser nor owner'}",
         "neither superuser nor owner",
-        f"Run sql/{database}/roles.sql and serve as a login in {APPLICATION}: see sql/README.md.",
+        f"Run roles.sql of each database, and serve as a login in {APPLICATION}: see sql/README.md.",
     )
 
 
