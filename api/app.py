@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -41,6 +41,8 @@ from repositories.pools import Database
 
 SETTLE = 4.0
 """Seconds that a shutdown waits for commits under way: longer than one may take."""
+LEAST = 0.5
+"""The same, where requests have taken all the time there was."""
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -94,36 +96,38 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.auditing = asyncio.Lock()
     app.state.background = workers.Background()
     failpoints.armed = settings.failpoint
-    async with AsyncExitStack() as stack:
-        for name in DATABASES:
-            options = settings.pool(name)
-            app.state.databases[name] = await _open(stack, Database(name, app.state.conninfos[name], options))
-            # Whoever is on call is answered however busy the pools are.
-            apart = replace(options, min_size=0, max_size=1)
-            app.state.operations[name] = await _open(
-                stack, Database(f"{name} (operations)", app.state.conninfos[name], apart, purpose="operations")
-            )
-        # The last to be pushed runs first: no pool closes over a commit under way.
-        stack.push_async_callback(units.settle, SETTLE)
-        stack.push_async_callback(app.state.background.stop, SETTLE)
+    for name in DATABASES:
+        options = settings.pool(name)
+        app.state.databases[name] = Database(name, app.state.conninfos[name], options)
+        # Whoever is on call is answered however busy the pools are.
+        apart = replace(options, min_size=0, max_size=1)
+        app.state.operations[name] = Database(
+            f"{name} (operations)", app.state.conninfos[name], apart, purpose="operations"
+        )
+    pools = [*app.state.databases.values(), *app.state.operations.values()]
+    for pool in pools:
+        await pool.open()
+    tasks = [
+        asyncio.create_task(worker)
         for worker in (
             _end_with_parent(),
             workers.sweep(app.state.databases["main"], settings.sweep_interval),
             workers.finish_purchases(app.state.databases, settings.sweep_interval),
             workers.finish_leaving(app.state.databases, settings.sweep_interval),
-            workers.report([*app.state.databases.values(), *app.state.operations.values()]),
-            workers.audit(app.state.operations["main"], app.state.conninfos, settings.audit_interval),
-        ):
-            stack.push_async_callback(workers.stop, asyncio.create_task(worker))
-        with app.state.drain.on_sigterm(settings.drain_time):
+            workers.report(pools),
+            workers.audit(
+                app.state.operations["main"], app.state.conninfos, settings.audit_interval, app.state.auditing
+            ),
+        )
+    ]
+    try:
+        with app.state.drain.on_signals(settings.drain_time):
             yield
-
-
-async def _open(stack: AsyncExitStack, database: Database) -> Database:
-    """Open a pool until the stack is left."""
-    await database.open()
-    stack.push_async_callback(database.close)
-    return database
+    finally:
+        # No pool closes over a commit under way.
+        limit = max(LEAST, app.state.drain.within(SETTLE))
+        await asyncio.gather(workers.stop(tasks, limit), app.state.background.stop(limit), units.settle(limit))
+        await asyncio.gather(*(pool.close() for pool in pools))
 
 
 async def _end_with_parent() -> None:

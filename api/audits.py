@@ -42,8 +42,9 @@ class Running(Representation):
     status: Literal["running"] = "running"
 
 
+UNFINISHED = 202
 UNDER_WAY: dict[int | str, dict[str, Any]] = {
-    202: {"model": Running, "description": "It goes on: read `Location` for what it found"}
+    UNFINISHED: {"model": Running, "description": "It goes on: read `Location` for what it found"}
 }
 """For OpenAPI."""
 
@@ -73,11 +74,12 @@ async def run_audit(
                 found.append(await audits.run(state.conninfos, state.operations["main"]))
         except Exception as error:
             found.append(error)
-            raise
+            if response.status_code == UNFINISHED:  # nobody is told any more but by the log
+                raise
 
     await background.run("audit", audit(), AUDIT_TIMEOUT)
     if not found:
-        response.status_code = 202
+        response.status_code = UNFINISHED
         response.headers["Location"] = "/ops/audit"
         return Running()
     if isinstance(found[0], Exception):

@@ -9,16 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
-import psycopg
 import typer
-from psycopg.conninfo import conninfo_to_dict
 from pydantic import ValidationError
 from rich import box
 from rich.markup import escape
 from rich.table import Table
 
 from api import startup
-from api.settings import DATABASES, Settings, complaints, strangers
+from api.settings import DATABASES, Settings, complaints, place, strangers
 from api.terminal import AsJson, output, put, say
 from repositories import findings
 from repositories.advice import Advice, Cores, advise
@@ -83,8 +81,6 @@ def examine(announce: Callable[[str], None]) -> Report:
         ]
         return Report([*lines, *not_looked_at(DATABASES, "the settings")])
     found = [*_of_settings(settings), *(_of_place(settings, database) for database in DATABASES)]
-    if any(finding.status is Status.FAILED for finding in found):
-        return Report([*found, *not_looked_at(DATABASES, "the settings")])
     try:
         with startup.servers(settings, announce):
             if settings.embedded:
@@ -128,30 +124,10 @@ def _of_settings(settings: Settings) -> list[Finding]:
 def _of_place(settings: Settings, database: str) -> Finding:
     """Say where a database is, without any password."""
     if settings.embedded:
-        place: str | None = f"embedded, in {settings.data_dir.absolute()}"
+        found = f"embedded, in {settings.data_dir.absolute()}"
     else:
-        place = _place(startup.conninfos(settings)[database])
-    return Finding(
-        *("settings", database, Status.FAILED.unless(good=place is not None), place or "a URL that is not well formed"),
-        "a URL, or embedded",
-        f"Set FOLIO_{database.upper()}_DATABASE_URL to postgresql://user:password@host:port/name; "
-        "in a password, @ is %40, : is %3A and / is %2F.",
-    )
-
-
-def _place(conninfo: str) -> str | None:
-    """Return user, host, port and name; None for what libpq cannot read, or reads otherwise than it was meant.
-
-    libpq would quote that in its error, with the password.
-    """
-    try:
-        parts = conninfo_to_dict(conninfo)
-    except psycopg.ProgrammingError:
-        return None
-    user, host, port = (str(parts.get(name) or "") for name in ("user", "host", "port"))
-    if "@" in host or not (port or "0").replace(",", "").isdecimal():
-        return None
-    return f"{user}@{host}:{port or 5432}/{parts.get('dbname') or user}"
+        found = place(startup.conninfos(settings)[database])
+    return Finding("settings", database, Status.OK, found, "a URL, or embedded", "")
 
 
 def _of_disk(settings: Settings) -> Finding:

@@ -5,19 +5,20 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
+import psycopg
 from fastapi import APIRouter, Request
 
 from api.problems import Problem, answers
 from api.settings import DATABASES
 from api.types import Representation
 from repositories import migrations
-from repositories.errors import Fault
+from repositories.errors import Fault, fault
 from repositories.migrations import History, MigrationError
 
 router = APIRouter(tags=["operations"])
 
-TIMEOUT = 4.0
-"""Seconds for a database to show that it is ready: longer than it takes to connect."""
+PATIENCE = 2.5
+"""Seconds for a database to answer, once it is connected to: longer than it waits for a lock."""
 FRESH = 1.0
 """Seconds for which a finding is shown again, so that no number of probes opens many connections."""
 
@@ -63,10 +64,9 @@ class Readiness:
 
     async def _look(self, database: str) -> Look:
         try:
-            async with asyncio.timeout(TIMEOUT):
-                found = await migrations.history(self._conninfos[database], database)
-        except TimeoutError:
-            return Look("does not answer in time")
+            found = await migrations.history(self._conninfos[database], database, PATIENCE)
+        except psycopg.Error as error:
+            return Look(str(fault(error)))
         except (Fault, MigrationError) as error:
             return Look(str(error))
         todo = found.pending

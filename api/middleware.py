@@ -7,6 +7,7 @@ import asyncio
 import re
 import time
 import uuid
+from functools import partial
 from typing import Any
 
 import structlog
@@ -16,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.drain import Drain
 from api.problems import Problem, respond
 from api.settings import Settings
+from api.types import milliseconds
 from repositories import deadlines, metrics, work
 from repositories.deadlines import Deadline
 from repositories.errors import DeadlineExceeded, OutcomeUnknown
@@ -69,9 +71,11 @@ class RequestMiddleware:
             return
         timeout = exchange.drain.within(settings.request_timeout)
         with deadlines.within(timeout) as deadline:
-            timer = asyncio.get_running_loop().call_later(timeout, exchange.expire, deadline, asyncio.current_task())
+            expire = partial(exchange.expire, deadline, asyncio.current_task())
+            timer = asyncio.get_running_loop().call_later(timeout, expire)
             try:
-                await self._app(exchange.scope, exchange.receive, exchange.send)
+                with exchange.drain.serving(expire):
+                    await self._app(exchange.scope, exchange.receive, exchange.send)
             except asyncio.CancelledError:
                 # Ours, and answered: the connection is whole. Anybody else's goes on.
                 if exchange.expiring is None or (task := asyncio.current_task()) is None or task.uncancel() > 0:
@@ -143,7 +147,7 @@ class _Exchange:
 
     def expire(self, deadline: Deadline, task: "asyncio.Task[Any] | None") -> None:
         """Answer that the time is up, now, and end the work in its own time: it may take seconds to clean up."""
-        if self.status is not None or deadline.committed:
+        if self.status is not None or self.expiring is not None or deadline.committed:
             return
         self.expiring = asyncio.create_task(self._expired(deadline))
         if task is not None:
@@ -186,13 +190,9 @@ def _account(serving: Serving, scope: Scope, status: int | None, seconds: float)
         method=method,
         route=serving.route,
         status=status,
-        ms=_milliseconds(seconds),
-        pool_ms=_milliseconds(serving.pool_seconds),
-        sql_ms=_milliseconds(serving.sql_seconds),
+        ms=milliseconds(seconds),
+        pool_ms=milliseconds(serving.pool_seconds),
+        sql_ms=milliseconds(serving.sql_seconds),
         request_id=serving.id,
         user_id=scope["state"].get("user_id"),
     )
-
-
-def _milliseconds(seconds: float) -> float:
-    return round(seconds * 1000, 1)

@@ -5,13 +5,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import psycopg
 from fastapi import APIRouter, Request
 from pydantic import Field
 
 from api import problems
 from api.dependencies import AppSettings, Databases, OnCall, Operations
 from api.problems import answers
-from api.types import Representation, Time
+from api.types import Representation, Time, milliseconds
 from repositories import activity, capacity
 from repositories.activity import Activity
 from repositories.advice import Cores, Observed, advise
@@ -38,7 +39,7 @@ class Quantiles(Representation):
         if not ordered:
             return None
         p50, p95, most = (quantile(ordered, share) for share in (0.5, 0.95, 1))
-        return cls(p50=_milliseconds(p50), p95=_milliseconds(p95), max=_milliseconds(most))
+        return cls(p50=milliseconds(p50), p95=milliseconds(p95), max=milliseconds(most))
 
 
 class Held(Representation):
@@ -118,7 +119,7 @@ async def get_pools(
     try:
         async with request.app.state.operations["catalog"].checkout() as checkout:
             seen["catalog"] = await _look(databases["catalog"], checkout)
-    except Fault:
+    except (Fault, psycopg.Error):
         seen["catalog"] = await _look(databases["catalog"], None)
     sizes = {name: database.options.max_size for name, database in databases.items()}
     limits = {name: found.limits for name, found in seen.items() if found.limits is not None}
@@ -143,8 +144,8 @@ def _show(database: Database, seen: _Seen, demand: Demand | None) -> Pool:
         database=database.name,
         min_size=options.min_size,
         max_waiting=options.max_waiting,
-        timeout_ms=_milliseconds(options.timeout),
-        soft_limit_ms=_milliseconds(options.soft_limit),
+        timeout_ms=milliseconds(options.timeout),
+        soft_limit_ms=milliseconds(options.soft_limit),
         wait_ms=Quantiles.of(database.waits),
         hold_ms=Quantiles.of(database.holds),
         holders=[_held(holder, seen.activity.get(holder.backend_pid)) for holder in seen.holders],
@@ -167,11 +168,7 @@ def _held(holder: Holder, found: Activity | None) -> Held:
         overdue=holder.overdue,
         state=found and found.state,
         statement=found and found.statement,
-        statement_ms=None if seconds is None else _milliseconds(seconds),
+        statement_ms=None if seconds is None else milliseconds(seconds),
         wait_event=found and found.wait_event and f"{found.wait_event_type}: {found.wait_event}",
         blocked_by=found.blocked_by if found else [],
     )
-
-
-def _milliseconds(seconds: float) -> float:
-    return round(seconds * 1000, 1)

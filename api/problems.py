@@ -68,7 +68,7 @@ CODES: dict[str, tuple[int, str]] = {
     "database_unavailable": (503, "The database cannot be reached"),
     "deadline_exceeded": (503, "The request took too long"),
     "disk_full": (503, "The database's disk is full"),
-    "lock_timeout": (503, "A row stayed locked for too long"),
+    "lock_timeout": (503, "Something stayed locked for too long"),
     "not_ready": (503, "Folio is not ready"),
     "outcome_unknown": (503, "The outcome is unknown"),
     "overloaded": (503, "Too many requests at once"),

@@ -1,7 +1,6 @@
 """Serving: uvicorn in this process or in workers, within deadlines that uvicorn does not set itself."""
 
 import asyncio
-import math
 import signal
 import sys
 from types import FrameType
@@ -14,7 +13,7 @@ from uvicorn.supervisors import Multiprocess
 
 from api import logs, metrics
 from api.app import create_app
-from api.drain import LEAVING
+from api.drain import grace
 from api.settings import Settings
 
 HEADERS_TIMEOUT = 10.0
@@ -113,7 +112,7 @@ def serve(settings: Settings) -> None:
         server_header=False,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies,
-        timeout_graceful_shutdown=math.ceil(LEAVING - settings.drain_time),
+        timeout_graceful_shutdown=grace(settings.drain_time),
     )
     if settings.workers > 1:
         with metrics.of_workers():

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, Self
 
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import (
     Field,
     PositiveFloat,
@@ -64,6 +66,8 @@ class Settings(BaseSettings):
     @field_validator("main_database_url", "catalog_database_url")
     @classmethod
     def _empty_is_unset(cls, url: str | None, _: ValidationInfo) -> str | None:
+        if url:
+            place(url)
         return url or None
 
     @model_validator(mode="after")
@@ -87,6 +91,25 @@ class Settings(BaseSettings):
         if options.min_size > options.max_size:
             raise ValueError(f"POOL_MIN_SIZE of {database} ({options.min_size}) exceeds its POOL_MAX_SIZE")
         return options
+
+
+def place(url: str) -> str:
+    """Return user, host, port and name of a database, without its password.
+
+    ValueError, without any of it, for what libpq cannot read, or reads otherwise than it was meant: libpq would quote
+    the password in its error.
+    """
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        parts = {"host": "@"}
+    user, host, port = (str(parts.get(name) or "") for name in ("user", "host", "port"))
+    if "@" in host or not (port or "0").replace(",", "").isdecimal():
+        raise ValueError(
+            "is not well formed: postgresql://user:password@host:port/name, "
+            "where in a password @ is %40, : is %3A and / is %2F"
+        ) from None
+    return f"{user}@{host}:{port or 5432}/{parts.get('dbname') or user}"
 
 
 def complaints(error: ValidationError) -> list[str]:

@@ -89,7 +89,9 @@ async def patiently(
 async def create_databases(settings: Settings) -> None:
     """Make both databases on the embedded server, unless they are there."""
     conninfo = EmbeddedServer(settings.data_dir).conninfo("postgres")
-    async with connections.connect(conninfo, purpose="migrate", budgets=migrations.BUDGETS) as connection:
+    async with connections.connect(
+        conninfo, purpose="migrate", budgets=migrations.BUDGETS, patience=migrations.PATIENCE
+    ) as connection:
         present = {row.name for row in await LIST_DATABASES.all(connection, _Database)}
         for database in DATABASES:
             if f"folio_{database}" in present:

@@ -15,7 +15,7 @@ from api.dependencies import OnCall, Operations
 from api.health import Look, Readiness
 from api.metrics import counted
 from api.problems import answers
-from api.types import Representation, Time
+from api.types import Representation, Time, milliseconds
 from repositories.metrics import REQUEST_SECONDS
 from repositories.purchases import PurchaseRepository
 
@@ -131,8 +131,8 @@ def slowest_routes() -> list[Route]:
             method=method,
             route=route,
             requests=int(cumulative[math.inf]),
-            mean_ms=_milliseconds(sums[method, route] / cumulative[math.inf]),
-            p95_ms=_milliseconds(quantile(cumulative, 0.95)),
+            mean_ms=milliseconds(sums[method, route] / cumulative[math.inf]),
+            p95_ms=milliseconds(quantile(cumulative, 0.95)),
         )
         for (method, route), cumulative in buckets.items()
         if cumulative[math.inf]
@@ -149,7 +149,3 @@ def quantile(cumulative: dict[float, float], share: float) -> float:
     bounds = pairwise([(0.0, 0.0), *sorted(cumulative.items())])
     (lower, fewer), (upper, more) = next(bucket for bucket in bounds if bucket[1][1] >= rank)
     return lower if math.isinf(upper) else lower + (upper - lower) * (rank - fewer) / (more - fewer)
-
-
-def _milliseconds(seconds: float) -> float:
-    return round(seconds * 1000, 1)

@@ -98,6 +98,11 @@ def _currency(code: str) -> str:
     return code
 
 
+def milliseconds(seconds: float) -> float:
+    """Return a time as answers and log lines show it."""
+    return round(seconds * 1000, 1)
+
+
 def fold(text: str) -> str:
     """Return the form in which names are compared: NFKC, without regard to case."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())

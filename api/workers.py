@@ -1,10 +1,9 @@
 """Work that no request asks for: it runs beside the requests of every process, and any number may do it at once."""
 
 import asyncio
-import contextlib
 import math
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -59,26 +58,27 @@ async def report(databases: Iterable[Database]) -> None:
         await asyncio.sleep(REPORT_INTERVAL)
 
 
-async def audit(main: Database, conninfos: Mapping[str, str], interval: float) -> None:
-    """Run an audit every `interval` seconds, for ever, in one of all processes; 0: never."""
+async def audit(main: Database, conninfos: Mapping[str, str], interval: float, auditing: asyncio.Lock) -> None:
+    """Run an audit every `interval` seconds, for ever, in one of all processes; 0: never. One at a time in this one."""
     if interval == 0:
         return
 
     async def audit_in_turn() -> int:
-        async with main.checkout() as checkout:
-            taken = await LeaseRepository(checkout.connection).take(name="audit", seconds=math.ceil(interval))
-        if taken:
-            await audits.run(conninfos, main)
+        async with auditing:
+            async with main.checkout() as checkout:
+                taken = await LeaseRepository(checkout.connection).take(name="audit", seconds=math.ceil(interval))
+            if taken:
+                await audits.run(conninfos, main)
         return 0
 
     await _repeat("audit", audit_in_turn, min(interval, AUDIT_LOOK), AUDIT_TIMEOUT)
 
 
-async def stop(worker: asyncio.Task[None]) -> None:
-    """End a worker, after the statement or COMMIT that it is waiting for."""
-    worker.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await worker
+async def stop(tasks: Collection[asyncio.Task[None]], seconds: float) -> None:
+    """End workers, after the statement or COMMIT that each is waiting for, and leave those that wait for longer."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks, timeout=seconds)
 
 
 class Background:
@@ -99,13 +99,11 @@ class Background:
         await asyncio.wait({task}, timeout=max(0.0, deadlines.remaining(math.inf) - ANSWERING))
 
     async def stop(self, seconds: float) -> None:
-        """Let what is under way end by itself for a while, and then end it, in as long again at the most."""
+        """Let what is under way end by itself for half of that, and then end it in the other half."""
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=seconds)
-        for task in self._tasks:
-            task.cancel()
+            await asyncio.wait(self._tasks, timeout=seconds / 2)
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=seconds)
+            await stop(self._tasks, seconds / 2)
 
 
 async def _repeat(name: str, work: Callable[[], Awaitable[int]], interval: float, seconds: float = TIMEOUT) -> None:

@@ -25,6 +25,8 @@ COUNT = len(CHECKS) + 1
 ROWS = 100
 """Rows that a check reports at the most: a broken invariant may have millions."""
 # An audit reads whole tables and holds no lock that writers wait for: it may take minutes, on a connection of its own.
+PATIENCE = 330.0
+"""Seconds for an answer: longer than any statement may take."""
 BUDGETS = {"statement_timeout": "300s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "60s"}
 
 
@@ -84,9 +86,11 @@ async def audit(conninfos: Mapping[str, str], on_check: Callable[[Check], None] 
         on_check(check)
 
     try:
-        rows, in_flight = await reconciliation.compare(conninfos, limit=ROWS, budgets=BUDGETS)
+        rows, in_flight = await reconciliation.compare(conninfos, limit=ROWS, budgets=BUDGETS, patience=PATIENCE)
         found(Check("both/purchases", rows, in_flight))
-        async with connections.connect(conninfos["main"], purpose="audit", budgets=BUDGETS) as connection:
+        async with connections.connect(
+            conninfos["main"], purpose="audit", budgets=BUDGETS, patience=PATIENCE
+        ) as connection:
             await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", prepare=False)
             for check in CHECKS:
                 found(Check(check.name.replace("/audit/", "/"), await check.dicts(connection, limit=ROWS)))

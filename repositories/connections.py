@@ -3,7 +3,8 @@
 The budgets (seconds) stand for: 3 to connect, then give up on that server; 5 for a statement, longer than any here and
 shorter than a client's patience; 2 for a lock, since a row that is locked longer is locked by something that hangs;
 10 idle in a transaction and 15 for a whole one, which end what a lost process left behind; 5 for a peer that does not
-acknowledge. transaction_timeout exists from PostgreSQL 17 on; elsewhere it is left out.
+acknowledge, and 6 for a server that answers nothing at all. transaction_timeout exists from PostgreSQL 17 on; elsewhere
+it is left out.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ from psycopg.rows import TupleRow, tuple_row
 from psycopg.types.numeric import Int8Dumper
 
 from repositories import work
-from repositories.errors import fault
+from repositories.errors import DatabaseUnavailable, fault
 from repositories.statements import Connection, statement
 
 REQUEST_BUDGETS = {
@@ -84,17 +85,28 @@ def parameters(purpose: str) -> dict[str, Any]:
 class BoundedConnection(AsyncConnection[TupleRow]):
     """A connection that hangs up on a server that does not answer: what waits gets psycopg's OperationalError.
 
+    `patience` is how many seconds a round trip may take, ANSWER_TIMEOUT where it is None; `silent` is whether one took
+    longer.
+
     A network that acknowledges bytes and loses them would keep whoever waits for ever, and what is locked with them:
     neither the server's timeouts nor TCP's speak then.
     """
 
+    patience: float | None = None
+    silent = False
+
     async def wait(self, gen: PQGen[Received], *arguments: Any, **named: Any) -> Received:
         """Wait for the server, in bounded time; every round trip passes here."""
-        timer = asyncio.get_running_loop().call_later(ANSWER_TIMEOUT, hang_up, self)
+        timer = asyncio.get_running_loop().call_later(self.patience or ANSWER_TIMEOUT, self._give_up)
         try:
             return await super().wait(gen, *arguments, **named)
         finally:
             timer.cancel()
+
+    def _give_up(self) -> None:
+        self.silent = True
+        # A cancellation would ask the server first, for long.
+        hang_up(self)
 
 
 async def configure(connection: Connection, budgets: Mapping[str, str] = REQUEST_BUDGETS) -> None:
@@ -107,16 +119,25 @@ async def configure(connection: Connection, budgets: Mapping[str, str] = REQUEST
 
 @asynccontextmanager
 async def connect(
-    conninfo: str, *, purpose: str, budgets: Mapping[str, str] = REQUEST_BUDGETS
-) -> AsyncIterator[Connection]:
-    """Open a connection outside the pools, with budgets of its own; Fault where the database is away."""
+    conninfo: str, *, purpose: str, budgets: Mapping[str, str] = REQUEST_BUDGETS, patience: float | None = None
+) -> AsyncIterator[BoundedConnection]:
+    """Open a connection outside the pools, with budgets of its own; Fault where the database is away or silent.
+
+    `patience` is BoundedConnection's: longer than a statement's budget.
+    """
     try:
-        connection = await AsyncConnection.connect(conninfo, row_factory=tuple_row, **parameters(purpose))
+        connection = await BoundedConnection.connect(conninfo, row_factory=tuple_row, **parameters(purpose))
     except psycopg.Error as error:
         raise fault(error) from error
+    connection.patience = patience
     async with connection:
-        await configure(connection, budgets)
-        yield connection
+        try:
+            await configure(connection, budgets)
+            yield connection
+        except psycopg.OperationalError as error:
+            if connection.silent:
+                raise DatabaseUnavailable("The database does not answer.") from error
+            raise
 
 
 def hung_up(connection: Connection) -> bool:

@@ -75,7 +75,7 @@ _CODES = {
     "40P01": ("contention", "Other transactions were in the way, several times in a row."),
     "53100": ("disk_full", "The database's disk is full."),
     "53300": ("too_many_connections", "The database server has no free connection."),
-    "55P03": ("lock_timeout", "A row stayed locked by another transaction for too long."),
+    "55P03": ("lock_timeout", "A row or table stayed locked by another transaction for too long."),
     "57014": ("statement_timeout", "A statement took too long and was ended."),
 }
 _CLASSES = {

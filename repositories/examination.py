@@ -1,6 +1,5 @@
 """The examination of one database: every check for itself, so that one which fails keeps no other from its line."""
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
@@ -8,13 +7,14 @@ from contextlib import AsyncExitStack
 import psycopg
 
 from repositories import capacity, connections, diagnosis, findings, migrations, roles
+from repositories.connections import BoundedConnection
 from repositories.errors import Fault
 from repositories.findings import Finding, Status
 from repositories.migrations import MigrationError
 from repositories.statements import Connection
 
 DEADLINE = 10.0
-"""Seconds for each check: longer than its statements may take."""
+"""Seconds for an answer: longer than a statement may take."""
 SLOW = 1.0
 """Seconds to connect, of the 2 that a request waits for a connection."""
 STATE = ("version", "writes", "fsync", "full_page_writes", "synchronous_commit", "data_checksums")
@@ -45,12 +45,13 @@ class Examination:
             await self._check(("migrations",), self._migrations, connection)
             await self._check((), self._capacity, connection)
 
-    async def _connect(self, stack: AsyncExitStack) -> Connection | None:
+    async def _connect(self, stack: AsyncExitStack) -> BoundedConnection | None:
         started = time.perf_counter()
         try:
-            async with asyncio.timeout(DEADLINE):
-                connection = await stack.enter_async_context(connections.connect(self._conninfo, purpose="doctor"))
-        except (TimeoutError, Fault, psycopg.Error) as error:
+            connection = await stack.enter_async_context(
+                connections.connect(self._conninfo, purpose="doctor", patience=DEADLINE)
+            )
+        except (Fault, psycopg.Error) as error:
             self._connected(Status.FAILED, _reason(error))
             return None
         seconds = time.perf_counter() - started
@@ -64,29 +65,22 @@ class Examination:
         )
 
     async def _check(
-        self, names: Iterable[str], look: Callable[[Connection], Awaitable[list[Finding]]], connection: Connection
+        self,
+        names: Iterable[str],
+        look: Callable[[Connection], Awaitable[list[Finding]]],
+        connection: BoundedConnection,
     ) -> None:
         if connection.closed:
             self.findings += not_looked_at([self.database], f"the connection to {self.database}", names)
             return
-        silent = asyncio.Event()
-
-        def give_up() -> None:
-            # A cancellation would first ask the server to cancel: for long, where nothing answers.
-            silent.set()
-            connections.hang_up(connection)
-
-        timer = asyncio.get_running_loop().call_later(DEADLINE, give_up)
         try:
             self.findings += await look(connection)
         except (psycopg.Error, MigrationError) as error:
-            found = _reason(TimeoutError() if silent.is_set() else error)
+            found = f"no answer within {DEADLINE:g} s" if connection.silent else _reason(error)
             self.findings += [
                 Finding(name, self.database, Status.FAILED, found, "known", "Mend what it says, and look again.")
                 for name in names
             ]
-        finally:
-            timer.cancel()
 
     async def _state(self, connection: Connection) -> list[Finding]:
         return findings.of_state(self.database, await diagnosis.read_state(connection))
@@ -117,6 +111,4 @@ def not_looked_at(databases: Iterable[str], first: str, checks: Iterable[str] = 
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return f"no answer within {DEADLINE:g} s"
     return " ".join(str(error.__cause__ or error).split())

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from repositories import metrics
+from repositories.statements import Connection
 from repositories.work import Work
 
 log = structlog.get_logger()
@@ -21,11 +22,16 @@ class Holder:
     """One connection in somebody's hands; `work` is None where nobody said what for."""
 
     work: Work | None
-    backend_pid: int
+    connection: Connection
     task: "asyncio.Task[Any] | None"
     since: datetime = field(default_factory=lambda: datetime.now(UTC))
     overdue: bool = False
     _started: float = field(default_factory=time.monotonic)
+
+    @property
+    def backend_pid(self) -> int:
+        """The server's process for it."""
+        return self.connection.info.backend_pid
 
     @property
     def seconds(self) -> float:
@@ -57,9 +63,9 @@ class Holders:
     def __iter__(self) -> Iterator[Holder]:
         return iter(list(self._timers))
 
-    def add(self, work: Work | None, backend_pid: int) -> Holder:
+    def add(self, work: Work | None, connection: Connection) -> Holder:
         """Note that the current task has a connection from now on."""
-        holder = Holder(work, backend_pid, asyncio.current_task())
+        holder = Holder(work, connection, asyncio.current_task())
         self._timers[holder] = asyncio.get_running_loop().call_later(self._soft_limit, self._exceed, holder)
         return holder
 

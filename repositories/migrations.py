@@ -23,6 +23,8 @@ LOCK = statement("both/schema_migrations/lock")
 _FILE = re.compile(r"(?P<version>\d{4})_\w+\.sql")
 # A migration may rewrite a table for minutes, but never wait long for a lock: behind it all traffic would queue.
 BUDGETS = {"statement_timeout": "0", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "60s"}
+PATIENCE = 86400.0
+"""Seconds for an answer: a day, for what rewrites a large table."""
 # Another process may be in the middle of the migrations that this one wants.
 ADVISORY_BUDGETS = {"lock_timeout": "120s"}
 
@@ -85,9 +87,9 @@ async def pending(conninfo: str, database: str) -> list[Migration]:
     return (await history(conninfo, database)).pending
 
 
-async def history(conninfo: str, database: str) -> History:
-    """Return what the database has had and lacks; changes nothing."""
-    async with connections.connect(conninfo, purpose="migrations") as connection:
+async def history(conninfo: str, database: str, patience: float | None = None) -> History:
+    """Return what the database has had and lacks; changes nothing. `patience` is for each answer, in seconds."""
+    async with connections.connect(conninfo, purpose="migrations", patience=patience) as connection:
         return await history_on(connection, database)
 
 
@@ -140,7 +142,9 @@ def judge(known: Iterable[Migration], remembered: Iterable[Applied], database: s
 async def alone(conninfo: str) -> AsyncIterator[Connection]:
     """Open a connection of which there is one at a time; Fault where the database is away or fails under it."""
     try:
-        async with connections.connect(conninfo, purpose="migrate", budgets=BUDGETS | ADVISORY_BUDGETS) as connection:
+        async with connections.connect(
+            conninfo, purpose="migrate", budgets=BUDGETS | ADVISORY_BUDGETS, patience=PATIENCE
+        ) as connection:
             await LOCK.run(connection)
             await connections.configure(connection, BUDGETS)
             yield connection

@@ -19,6 +19,8 @@ from repositories.statements import Connection
 # psycopg doubles its pause between attempts up to this, and then begins anew: its default of 300 s would sleep through
 # a recovery; 1 s, after an attempt that took 3 s to fail, is under 5 s.
 RECONNECT_TIMEOUT = 1.0
+CLOSE_TIMEOUT = 0.5
+"""Seconds for attempts to connect to end, when the pool is closed."""
 REMEMBERED = 1000
 """Waits and holds of which a pool knows each: the latest."""
 
@@ -55,6 +57,7 @@ class Database:
         self._opened = 0
         self._largest = 0
         self._peak = 0
+        self._served = 0
         self._reported = PoolStats()
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             conninfo,
@@ -79,8 +82,10 @@ class Database:
         await self._pool.open()
 
     async def close(self) -> None:
-        """Close every connection; those in use when they are given back."""
-        await self._pool.close()
+        """Close every connection: who still holds one waits for a database that does not answer."""
+        for holder in self.holders:
+            connections.hang_up(holder.connection)
+        await self._pool.close(CLOSE_TIMEOUT)
 
     @asynccontextmanager
     async def checkout(self) -> AsyncIterator["Checkout"]:
@@ -133,7 +138,7 @@ class Database:
 
     async def _enter(self, held: AsyncExitStack) -> Connection:
         timeout = remaining(self.options.timeout)
-        started = time.monotonic()
+        started, served = time.monotonic(), self._served
         self._waiting += 1
         try:
             async with asyncio.timeout(timeout):
@@ -143,17 +148,18 @@ class Database:
             if self._waiting > self.options.max_waiting:
                 raise PoolExhausted(f"Too many requests are waiting for the {self.name} database.") from None
             # psycopg's queue is full of those who gave up, since no connection has come back meanwhile.
-            raise self._timed_out() from None
+            raise self._timed_out(served) from None
         except (PoolTimeout, TimeoutError):
             self._timeouts += 1
-            raise self._timed_out() from None
+            raise self._timed_out(served) from None
         except PoolClosed:
             raise DatabaseUnavailable("Folio is shutting down.") from None
         finally:
             self._waiting -= 1
             self._waited(time.monotonic() - started)
-        held.callback(self._given_back, self.holders.add(work.current(), connection.info.backend_pid))
+        held.callback(self._given_back, self.holders.add(work.current(), connection))
         self._peak = max(self._peak, len(self.holders))
+        self._served += 1
         return connection
 
     def _waited(self, seconds: float) -> None:
@@ -167,9 +173,11 @@ class Database:
         self.holds.append(holder.seconds)
         metrics.POOL_HOLD_SECONDS.labels(self.name).observe(holder.seconds)
 
-    def _timed_out(self) -> Fault:
-        if len(self.holders) >= self.options.max_size:
-            return PoolExhausted(f"All {len(self.holders)} connections to the {self.name} database are in use.")
+    def _timed_out(self, served: int) -> Fault:
+        """Say what kept a connection from who began to wait when `served` had been handed out."""
+        # Between two who hold one for a moment, nobody does.
+        if self._served > served or len(self.holders) >= self.options.max_size:
+            return PoolExhausted(f"The {self.options.max_size} connections to the {self.name} database are in use.")
         return DatabaseUnavailable(f"The {self.name} database cannot be reached.")
 
 

@@ -22,12 +22,12 @@ Row = dict[str, Any]
 
 
 async def compare(
-    conninfos: Mapping[str, str], *, limit: int, budgets: Mapping[str, str]
+    conninfos: Mapping[str, str], *, limit: int, budgets: Mapping[str, str], patience: float
 ) -> tuple[list[Row], list[Row]]:
     """Return what contradicts and what is in flight, `limit` rows of each at the most; on connections of its own."""
     async with (
-        connections.connect(conninfos["main"], purpose="audit", budgets=budgets) as main,
-        connections.connect(conninfos["catalog"], purpose="audit", budgets=budgets) as catalog,
+        connections.connect(conninfos["main"], purpose="audit", budgets=budgets, patience=patience) as main,
+        connections.connect(conninfos["catalog"], purpose="audit", budgets=budgets, patience=patience) as catalog,
     ):
         breaks, in_flight = await _purchases(main, catalog, limit)
         return (breaks + await _orphans(main, catalog, limit))[:limit], in_flight

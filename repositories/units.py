@@ -71,7 +71,7 @@ class UnitOfWork:
         self._transfers: Counter[str] = Counter()
 
     async def __aenter__(self) -> Self:
-        _transfers.set(self._transfers)
+        self._token = _transfers.set(self._transfers)
         await self._connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", prepare=False)
         return self
 
@@ -118,6 +118,7 @@ class UnitOfWork:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        _transfers.reset(self._token)
         if self._ended:
             return
         metrics.UNITS.labels("rolled_back").inc()

@@ -29,7 +29,7 @@ EXECUTE "main/audit/captures" (100);
 PREPARE "main/audit/chain" AS :sql
 EXECUTE "main/audit/chain" (100);
 
--- Transfers that have not just their two entries: -amount on the payer, +amount on the payee, in one currency.
+-- Transfers that have not just their two entries: -amount on the payer, +amount on the payee, of one currency and time.
 \set sql `cat sql/main/audit/entries_pair_up.sql`
 PREPARE "main/audit/entries_pair_up" AS :sql
 EXECUTE "main/audit/entries_pair_up" (100);

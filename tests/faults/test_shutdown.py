@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+from tests.faults import judge
 from tests.faults.trial import Figures, refused, running
+from tests.proxy import proxy
 from tests.serving.processes import command, until
 
 if TYPE_CHECKING:
@@ -27,6 +29,27 @@ DRAIN = "2"
 WAITING = "SELECT FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))"
 # Under lock_timeout (2 s), and long enough that all who are idle have left by then.
 UNLOCKED_AFTER = 1.0
+
+
+async def test_sigterm_while_the_databases_are_silent(databases: dict[str, str], trial: Trials) -> None:
+    """What is under way cannot end, and keeps nobody: the process ends in time, and nothing acknowledged is lost."""
+    async with proxy(databases["main"]) as main, proxy(databases["catalog"]) as catalog:
+        tried = trial(databases, {"main": main.conninfo, "catalog": catalog.conninfo})
+        load = tried.load
+        async with running(tried.served | {"FOLIO_DRAIN_TIME": DRAIN}) as folio:
+            await load.open(folio.port)
+            async with load:
+                await load.flows(since=0)
+                main.swallowing = catalog.swallowing = True
+                await asyncio.sleep(1)
+                load.leaving = True
+                told = time.monotonic()
+                folio.process.send_signal(signal.SIGTERM)
+                status = await asyncio.to_thread(folio.process.wait, 60)
+                ended = time.monotonic()
+            main.swallowing = catalog.swallowing = False
+    assert (status, ended - told < ENDED_WITHIN) == (0, True), ended - told
+    assert judge.lost_or_doubled(load.answers, await judge.made(tried.settings["FOLIO_MAIN_DATABASE_URL"])) == []
 
 
 @pytest.mark.parametrize("workers", [1, 2])

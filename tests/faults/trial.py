@@ -62,7 +62,7 @@ class Trial:
         self._record = record
         self.settings = settings_of(databases)
         # The service may stand behind something, while the judge looks at the databases themselves.
-        self._served = settings_of({**databases, **behind}) | more
+        self.served = settings_of({**databases, **behind}) | more
         self.load = Load(Market(self.settings, databases))
 
     async def endures(self, name: str, fault: AbstractAsyncContextManager[None], *, lasts: float) -> Figures:
@@ -70,7 +70,7 @@ class Trial:
 
         `fault` makes it happen when it is entered, and is left once the database could serve again.
         """
-        async with running(self._served) as folio:
+        async with running(self.served) as folio:
             await self.load.open(folio.port)
             async with self.load:
                 await self.load.flows(since=0)

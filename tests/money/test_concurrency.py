@@ -101,8 +101,7 @@ async def test_everything_at_once_leaves_a_clean_ledger(client: httpx.AsyncClien
     try:
         await asyncio.gather(*(one() for _ in range(80)))
     finally:
-        for task in sweeps:
-            await workers.stop(task)
+        await workers.stop(sweeps, 60)
     audit = (await client.post("/ops/audit", headers=root.headers)).json()
     assert audit["ok"], audit
     assert await world.value("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()") == 0

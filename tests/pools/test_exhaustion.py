@@ -3,12 +3,14 @@
 import asyncio
 import random
 import time
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
+from repositories.errors import PoolExhausted
 from tests.pools.conftest import look
 from tests.world import Person, World
 
@@ -58,6 +60,23 @@ async def test_a_full_pool_and_a_full_queue_answer_503_within_the_checkout_timeo
     assert (after["timeouts"], after["refusals"]) == (3, 3)
     assert {answer.status_code for answer in await asyncio.gather(*(client.get("/posts") for _ in range(4)))} == {200}
     assert await becomes_whole(client, operator) < WHOLE_WITHIN
+
+
+@pytest.mark.parametrize("timeout", [1])
+async def test_a_pool_that_many_hold_for_a_moment_is_exhausted_and_not_away(app: FastAPI) -> None:
+    """Who waits in vain while others are served hears pool_exhausted, whoever holds a connection just then."""
+    main = app.state.databases["main"]
+    main.options = replace(main.options, max_waiting=500)
+    main._pool.max_waiting = 500
+
+    async def hold_for_a_moment() -> None:
+        async with main.checkout():
+            await asyncio.sleep(0.02)
+
+    outcomes = await asyncio.gather(*(hold_for_a_moment() for _ in range(200)), return_exceptions=True)
+    refused = [outcome for outcome in outcomes if outcome is not None]
+    assert refused, "two connections serve about a hundred in a second"
+    assert {type(outcome) for outcome in refused} == {PoolExhausted}
 
 
 async def hang_up(address: str, request: bytes, moment: float) -> None:

@@ -89,6 +89,18 @@ async def test_the_deadline_answers_while_the_database_is_slow(
     assert (await client.get("/posts")).status_code == 200
 
 
+async def test_readiness_says_which_database_is_wrong_and_why(
+    client: httpx.AsyncClient, catalog: psycopg.AsyncConnection[psycopg.rows.TupleRow]
+) -> None:
+    """An error after the connection was made is one of that database: here, a lock on what is to be read."""
+    async with catalog.transaction():
+        await catalog.execute("LOCK TABLE schema_migrations IN ACCESS EXCLUSIVE MODE")
+        ready = await client.get("/readyz")
+    assert (ready.status_code, ready.json()["code"]) == (503, "not_ready")
+    assert ready.json()["databases"]["main"] == "ready"
+    assert "locked" in ready.json()["databases"]["catalog"]
+
+
 @pytest.mark.parametrize("timeout", [5])
 async def test_a_database_that_is_away_is_said_to_be_away(application: FastAPI, settings: Settings) -> None:
     """503 database_unavailable within the checkout timeout; alive, but not ready."""

@@ -105,8 +105,9 @@ async def test_a_server_that_falls_silent_ends_the_examination(
 
     async def connect_and_swallow(*arguments: object) -> object:
         connection = await connect(*arguments)  # type: ignore[arg-type]
+        assert connection is not None
         between.swallowing = True
-        monkeypatch.setattr(examination, "DEADLINE", 1)
+        connection.patience = 1.0
         return connection
 
     monkeypatch.setattr(Examination, "_connect", connect_and_swallow)

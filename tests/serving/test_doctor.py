@@ -128,9 +128,16 @@ def test_a_password_that_breaks_its_url_is_not_shown(settings: dict[str, str]) -
         "postgresql://u:sesame/x@localhost/d",
         "postgres//u:sesame",
     ):
-        done, lines = doctor(settings | {"FOLIO_MAIN_DATABASE_URL": broken})
-        assert status(lines, "settings") == ("failed", "ok")
+        wrong = settings | {"FOLIO_MAIN_DATABASE_URL": broken}
+        done, lines = doctor(wrong)
+        assert lines["settings"][None]["status"] == "failed"
+        assert lines["settings"][None]["is"].startswith("FOLIO_MAIN_DATABASE_URL: is not well formed")
         assert "sesame" not in done.stdout + done.stderr
+        for words in (["serve"], ["migrate"], ["audit"], ["operator", "add", "root"]):
+            done = command(*words, settings=wrong)
+            assert (done.returncode, done.stdout) == (2, "")
+            assert "FOLIO_MAIN_DATABASE_URL: is not well formed" in done.stderr
+            assert "sesame" not in done.stderr
 
 
 def test_pending_migrations_fail_unless_serve_applies_them(empty: dict[str, str]) -> None:

@@ -112,8 +112,8 @@ def test_what_is_shown_has_the_form_that_prometheus_wants(folio: Service, key: s
 class Prometheus:
     """A server that answers queries."""
 
-    def __init__(self, port: int) -> None:
-        self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE)
+    def __init__(self, http: httpx.Client) -> None:
+        self._http = http
 
     def ready(self) -> bool:
         try:
@@ -154,9 +154,13 @@ def prometheus(rules: Path, target: int) -> Iterator[Prometheus]:
         f"--web.listen-address=127.0.0.1:{port}",
         "--log.level=warn",
     ]
-    with (rules / "log").open("w+") as log, subprocess.Popen(arguments, stdout=log, stderr=log) as process:
+    with (
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as http,
+        (rules / "log").open("w+") as log,
+        subprocess.Popen(arguments, stdout=log, stderr=log) as process,
+    ):
         try:
-            running = Prometheus(port)
+            running = Prometheus(http)
             until(lambda: process.poll() is not None or running.ready())
             assert process.poll() is None, (rules / "log").read_text()
             yield running

@@ -1,15 +1,18 @@
 """What `make plans` measures and how it judges, on databases too small to take minutes."""
 
+import os
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 
+from repositories.statements import ROOT
 from tests import templates
 from tests.plans import document, filling
 from tests.plans.explained import buffers
 from tests.plans.measured import Case, Connection, Measured, cases, measure
 from tests.sql.probes import FILES
+from tests.sql.test_readme import run
 
 LIST = Case("main/posts/list", "", "('9999-12-31', 9223372036854775807, 51)", None)
 
@@ -126,3 +129,19 @@ def test_only_a_fresh_database_is_filled(database: str) -> None:
             connection.execute(rows[database])
         with pytest.raises(psycopg.errors.RaiseException, match="fill a fresh one"):
             filling.fill(conninfos[database], database, lambda: None)
+
+
+def test_the_databases_to_be_filled_are_made_as_the_page_says() -> None:
+    """The first commands of sql/plans/README.md, in the folder sql, with psql alone."""
+    page = (ROOT / "plans" / "README.md").read_text(encoding="utf-8")
+    made = page.partition("```sh\n")[2].partition("```")[0]
+    name = f"{os.environ[templates.PREFIX]}_big"
+    try:
+        done = run(["bash", "-e"], made.replace("big_", f"{name}_"), templates.conninfo("postgres"), folder=ROOT)
+        assert (done.returncode, done.stderr) == (0, "")
+        for database, table in (("main", "entries"), ("catalog", "products")):
+            with psycopg.connect(templates.conninfo(f"{name}_{database}")) as connection:
+                assert connection.execute(f"SELECT count(*) FROM {table}".encode()).fetchone() == (0,)
+    finally:
+        for database in ("main", "catalog"):
+            templates.drop(f"{name}_{database}")

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+from repositories import migrations
 from repositories.embedded import binaries
 from repositories.statements import ROOT
 from tests import templates
@@ -26,15 +27,13 @@ def blocks(language: str) -> list[tuple[str, str | None]]:
     return [(code, printed or None) for code, printed in re.findall(fence, README, re.DOTALL | re.MULTILINE)]
 
 
-def run(program: list[str], code: str, conninfo: str) -> subprocess.CompletedProcess[str]:
+def run(program: list[str], code: str, conninfo: str, folder: Path = ROOT.parent) -> subprocess.CompletedProcess[str]:
     """Feed a block to a program, in the folder that holds sql/, with a database and its server as the default."""
     server = conninfo_to_dict(conninfo)
     names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
     environment = os.environ | {name: str(server[key]) for key, name in names.items() if key in server}
     environment["PATH"] = f"{PROGRAMS}:{Path('.venv/bin').absolute()}:{environment['PATH']}"
-    return subprocess.run(
-        program, input=code, cwd=ROOT.parent, env=environment, capture_output=True, text=True, check=False
-    )
+    return subprocess.run(program, input=code, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize(("code", "printed"), blocks("sql"))
@@ -89,6 +88,18 @@ def test_the_roles_are_set_up_as_the_page_says() -> None:
                 admin.execute(f"DROP ROLE IF EXISTS {prefix}_{login}")
 
 
+@pytest.mark.parametrize("database", ["main", "catalog"])
+async def test_psql_migrates_as_the_page_says(database: str) -> None:
+    """On a new database: Folio finds every migration applied, with the checksum of its file."""
+    script = next(code for code, _ in blocks("sh") if "checksum" in code)
+    with templates.empty() as conninfo:
+        script = script.replace("folio_main", str(conninfo_to_dict(conninfo)["dbname"]))
+        done = run(["bash", "-e"], script.replace("sql/main/", f"sql/{database}/"), conninfo)
+        assert (done.returncode, done.stderr) == (0, "")
+        found = await migrations.history(conninfo, database)
+    assert (found.pending, len(found.applied)) == ([], len(migrations.migrations(database)))
+
+
 async def test_the_audit_by_hand_finds_what_is_broken(databases: dict[str, str], world: World) -> None:
     """Each file's name and nothing else where all is well; a row below the name of what is broken."""
     script = next(code for code, _ in blocks("sh") if "main/audit" in code)
@@ -105,4 +116,5 @@ async def test_the_audit_by_hand_finds_what_is_broken(databases: dict[str, str],
 def test_the_page_needs_nothing_else() -> None:
     """What it refers to stands in the folder."""
     links = set(re.findall(r"\]\(([\w./]+)\)", README))
-    assert {link for link in links if not (ROOT / link).exists()} <= {"examples", "plans"}
+    assert links
+    assert {link for link in links if not (ROOT / link).exists()} == set()

@@ -1,4 +1,4 @@
--- Transfers that have not just their two entries: one of -amount on the payer, one of +amount on the payee, in one currency.
+-- Transfers that have not just their two entries: -amount on the payer, +amount on the payee, of one currency and time.
 --
 -- $1 limit  bigint  rows at the most
 --
@@ -13,6 +13,7 @@ LEFT JOIN accounts ON accounts.id = entries.account_id
 GROUP BY transfers.id
 HAVING count(entries.transfer_id) <> 2
     OR count(DISTINCT accounts.currency) <> 1
+    OR bool_or(entries.created_at <> transfers.created_at)
     OR count(*) FILTER (
         WHERE entries.account_id = transfers.from_account_id AND entries.amount = -transfers.amount
     ) <> 1
