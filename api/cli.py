@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
+import structlog
 import typer
 from pydantic import TypeAdapter, ValidationError
 from rich.table import Table
@@ -30,6 +31,8 @@ from repositories.statements import Connection
 from repositories.users import User, UserRepository
 
 Result = TypeVar("Result")
+
+log = structlog.get_logger()
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 operators = typer.Typer(no_args_is_help=True, help="Operators: who read everything and help others.")
@@ -76,14 +79,16 @@ def serve(
     settings = Settings()
     for database in DATABASES:
         _pool(settings, database)
-    with startup.servers(settings, say):
-        _prepare(settings)
+    logs.configure(settings.log_format)
+    # A collector wants every line in its form, and above all that PostgreSQL ended.
+    announce = say if settings.log_format == "console" else log.info
+    with startup.servers(settings, announce):
+        _prepare(settings, announce)
         _run(settings, partial(startup.check_connections, settings))
-        logs.configure(settings.log_format)
         _run(settings, partial(startup.check_privileges, settings))
         url = f"http://{settings.host}:{settings.port}"
-        say(f"Folio serves {url}; its documentation is {url}/docs")
-        say(f"An operator's key: {sys.argv[0]} operator add NAME")
+        announce(f"Folio serves {url}; its documentation is {url}/docs")
+        announce(f"An operator's key: {sys.argv[0]} operator add NAME")
         server.serve(settings)
 
 
@@ -104,6 +109,8 @@ def migrate(
         }
         if not dry_run:
             found = _migrate(settings, found)
+            if settings.embedded:
+                _run(settings, partial(startup.admit, settings))
     names = {database: [migration.name for migration in todo] for database, todo in found.items()}
     if as_json:
         put(json.dumps({"dry_run": dry_run, "migrations": names}))
@@ -203,9 +210,9 @@ async def _in_main(settings: Settings, work: Callable[[Connection], Awaitable[Re
         await database.close()
 
 
-def _prepare(settings: Settings) -> None:
+def _prepare(settings: Settings, announce: Callable[[str], None] = say) -> None:
     def on_applied(database: str, migration: Migration) -> None:
-        say(f"{database}: applied {migration.name}")
+        announce(f"{database}: applied {migration.name}")
 
     _run(settings, partial(startup.prepare, settings, on_applied))
 

@@ -48,7 +48,7 @@ class Report:
     @property
     def ok(self) -> bool:
         """Whether nothing failed; a warning is no failure."""
-        return all(finding.status in {Status.OK, Status.WARNING} for finding in self.findings)
+        return all(finding.status is not Status.FAILED for finding in self.findings)
 
 
 def doctor(
@@ -81,6 +81,10 @@ def examine(announce: Callable[[str], None]) -> Report:
         ]
         return Report([*lines, *not_looked_at(DATABASES, "the settings")])
     found = [*_of_settings(settings), *(_of_place(settings, database) for database in DATABASES)]
+    if settings.embedded and not home.find(settings.data_dir).cluster.exists():
+        remedy = "The first `folio serve` makes it, and both databases."
+        line = Finding("embedded server", None, Status.WARNING, "not made yet", "made", remedy)
+        return Report([*found, line, *not_looked_at(DATABASES, "the embedded server")])
     try:
         with startup.servers(settings, announce):
             if settings.embedded:

@@ -121,10 +121,16 @@ async def prepare(settings: Settings, on_applied: Callable[[str, Migration], Non
             )
         if todo:
             await migrations.migrate(conninfo, database, lambda migration, name=database: on_applied(name, migration))  # type: ignore[misc]
-        if settings.embedded:
-            await roles.grant(conninfo, database)
     if settings.embedded:
-        await roles.admit(conninfos(settings)["main"])  # a login is the whole server's: one database's lock guards it
+        await admit(settings)
+
+
+async def admit(settings: Settings) -> None:
+    """Let who serves in on the embedded server, with the privileges that this release needs."""
+    found = conninfos(settings)
+    for database, conninfo in found.items():
+        await roles.grant(conninfo, database)
+    await roles.admit(found["main"])  # a login is the whole server's: one database's lock guards it
 
 
 async def check_connections(settings: Settings) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict
 
-from repositories.capacity import Demand
+from repositories.capacity import OUTSIDE, Demand
 from repositories.pool_stats import PoolStats, quantile
 
 LEAST = 2
@@ -90,8 +90,12 @@ def advise(database: str, cores: Cores, demand: Demand, observed: Observed | Non
     else:
         size, reason = _observed(base, present, observed)
         why = f"{why} {reason}"
-    if size > demand.share:
-        size = max(1, demand.share)
+    if demand.share < 1:
+        size = 1
+        most = demand.allowed // (len(demand.pools) * (1 + OUTSIDE))
+        why += f" No size fits: the server allows {demand.allowed}, which is enough for {_number(most, 'worker')}."
+    elif size > demand.share:
+        size = demand.share
         why += (
             f" No more than {size}: the server allows {demand.allowed}, for {workers} with"
             f" {_number(len(demand.pools), 'pool')} each."

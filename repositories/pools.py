@@ -177,7 +177,7 @@ class Database:
         """Say what kept a connection from who began to wait when `served` had been handed out."""
         # Between two who hold one for a moment, nobody does.
         if self._served > served or len(self.holders) >= self.options.max_size:
-            return PoolExhausted(f"The {self.options.max_size} connections to the {self.name} database are in use.")
+            return PoolExhausted(f"No connection to the {self.name} database is free.")
         return DatabaseUnavailable(f"The {self.name} database cannot be reached.")
 
 

@@ -172,6 +172,8 @@ class Saga:
             description=f"Purchase {purchase.id}",
             consented=True,
         )
+        if not reserved:
+            units.count_transfers("out_of_stock")
         refusal = ledger.judge(order, accounts) if reserved else None
         reason = refusal.code if refusal else "out_of_stock"
         purchases = PurchaseRepository(connection)

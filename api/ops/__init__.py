@@ -6,6 +6,7 @@ The page itself needs no key and shows nothing without one.
 from pathlib import Path
 
 from fastapi import APIRouter, Response
+from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 
 router = APIRouter(prefix="/ops", include_in_schema=False)
@@ -31,6 +32,12 @@ HEADERS = {
 async def get_page() -> Response:
     """Show the page."""
     return _file("page.html")
+
+
+@router.get("/")
+async def get_page_elsewhere() -> Response:
+    """Lead to the page, from what people type."""
+    return RedirectResponse("../ops")
 
 
 @router.get("/page/{name}")

@@ -143,7 +143,7 @@ async function runAudit() {
       sayOfAudit("The audit goes on, and is shown here when it ends.");
     } else auditEnded(audit);
   } catch (error) {
-    if (asking === mine) sayOfAudit(`No audit: ${error.message}`);
+    if (asking === mine) sayOfAudit(`Not run: ${error.message}`);
   } finally {
     auditing = false;
     button.removeAttribute("aria-disabled");

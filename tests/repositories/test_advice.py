@@ -36,6 +36,7 @@ LOCKED = {"wait_p95": 0.2, "hold_p50": 0.1}
         (8, demand(maximum=19), None, (5, 3), "allows 16"),
         (8, demand(maximum=19, pools=1), None, (13, 7), "1 pool each"),
         (8, demand(maximum=5), None, (1, 1), "allows 2"),
+        (2, demand(workers=50), None, (1, 1), "enough for 12 workers"),
         # Too little was observed: the same.
         (2, demand(), seen(checkouts=ENOUGH - 1, **LOCKED), (4, 2), "too few"),
         # All is well.
