@@ -23,15 +23,11 @@ class Holder:
 
     work: Work | None
     connection: Connection
+    backend_pid: int  # a connection that was lost does not tell any more
     task: "asyncio.Task[Any] | None"
     since: datetime = field(default_factory=lambda: datetime.now(UTC))
     overdue: bool = False
     _started: float = field(default_factory=time.monotonic)
-
-    @property
-    def backend_pid(self) -> int:
-        """The server's process for it."""
-        return self.connection.info.backend_pid
 
     @property
     def seconds(self) -> float:
@@ -65,7 +61,7 @@ class Holders:
 
     def add(self, work: Work | None, connection: Connection) -> Holder:
         """Note that the current task has a connection from now on."""
-        holder = Holder(work, connection, asyncio.current_task())
+        holder = Holder(work, connection, connection.info.backend_pid, asyncio.current_task())
         self._timers[holder] = asyncio.get_running_loop().call_later(self._soft_limit, self._exceed, holder)
         return holder
 
