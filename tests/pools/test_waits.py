@@ -1,6 +1,7 @@
 """The pools: what a restart left behind is noticed, and deadlines bound every wait."""
 
 import asyncio
+import os
 from contextlib import AsyncExitStack
 
 import httpx
@@ -35,11 +36,11 @@ async def test_connections_that_the_server_ended_are_not_handed_out(
 
 
 async def test_every_budget_is_set_on_every_connection(app: FastAPI) -> None:
-    """What DESIGN says, as the server knows it."""
+    """What DESIGN says, as the server knows it, and which service and worker it is for."""
     async with app.state.databases["main"].checkout() as checkout:
         cursor = await checkout.connection.execute(
             "SELECT name, setting FROM pg_settings WHERE name IN ('statement_timeout', 'lock_timeout',"
-            " 'idle_in_transaction_session_timeout', 'transaction_timeout', 'TimeZone')"
+            " 'idle_in_transaction_session_timeout', 'transaction_timeout', 'TimeZone', 'application_name')"
         )
         found = dict(await cursor.fetchall())
         version = checkout.connection.info.server_version
@@ -48,6 +49,7 @@ async def test_every_budget_is_set_on_every_connection(app: FastAPI) -> None:
         "lock_timeout": "2000",
         "idle_in_transaction_session_timeout": "10000",
         "TimeZone": "GMT",
+        "application_name": f"folio serve {os.getpid()}",
     }
     if version >= 170000:
         expected["transaction_timeout"] = "15000"
