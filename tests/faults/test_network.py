@@ -65,7 +65,7 @@ async def test_a_network_that_stalls(databases: dict[str, str], trial: Trials) -
     found.hold("pool_exhausted", "outcome_unknown", "database_unavailable", "deadline_exceeded", "lock_timeout")
 
 
-@pytest.mark.parametrize("lasts", [7, 12])
+@pytest.mark.parametrize("lasts", [8, 12])
 async def test_a_network_that_is_a_black_hole(databases: dict[str, str], trial: Trials, lasts: float) -> None:
     """Connections are accepted and all bytes disappear: only Folio's own clock speaks."""
     found = await behind(trial, databases, f"network a black hole for {lasts} s", swallowed, lasts=lasts)
