@@ -172,9 +172,11 @@ class Saga:
             description=f"Purchase {purchase.id}",
             consented=True,
         )
-        if not reserved:
+        refusal = None
+        if reserved:
+            refusal = ledger.judge(order, accounts)
+        else:
             units.count_transfers("out_of_stock")
-        refusal = ledger.judge(order, accounts) if reserved else None
         reason = refusal.code if refusal else "out_of_stock"
         purchases = PurchaseRepository(connection)
         await purchases.free(id=purchase.id)

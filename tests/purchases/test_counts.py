@@ -24,6 +24,11 @@ async def test_a_purchase_and_its_refund_are_transfers(shop: Shop, scraper: Scra
         for _ in range(2):
             found(await shop.buy(key="b"), 422)
     assert moved.transfers() == {"insufficient_funds": 1}
+    await shop.world.connection.execute("UPDATE accounts SET minimum = 0 WHERE id = %s", (shop.purse,))
+    await shop.catalog.execute("UPDATE products SET stock = 0")
+    async with scraper.moves() as moved:
+        found(await shop.buy(key="c"), 422)
+    assert moved.transfers() == {"out_of_stock": 1}
 
 
 @pytest.mark.parametrize(("step", "state", "made"), [("_reserve", "pending", 0), ("_confirm", "unconfirmed", 1)])
