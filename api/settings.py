@@ -20,6 +20,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from repositories.pools import PoolOptions
 
 DATABASES = ("main", "catalog")
+MALFORMED = (
+    "is not well formed: postgresql://user:password@host:port/name, where in a password @ is %40, : is %3A and / is %2F"
+)
 
 
 class PoolSettings(BaseSettings):
@@ -65,7 +68,7 @@ class Settings(BaseSettings):
 
     @field_validator("main_database_url", "catalog_database_url")
     @classmethod
-    def _empty_is_unset(cls, url: str | None, _: ValidationInfo) -> str | None:
+    def _well_formed_or_unset(cls, url: str | None, _: ValidationInfo) -> str | None:
         if url:
             place(url)
         return url or None
@@ -102,13 +105,10 @@ def place(url: str) -> str:
     try:
         parts = conninfo_to_dict(url)
     except psycopg.ProgrammingError:
-        parts = {"host": "@"}
+        raise ValueError(MALFORMED) from None
     user, host, port = (str(parts.get(name) or "") for name in ("user", "host", "port"))
     if "@" in host or not (port or "0").replace(",", "").isdecimal():
-        raise ValueError(
-            "is not well formed: postgresql://user:password@host:port/name, "
-            "where in a password @ is %40, : is %3A and / is %2F"
-        ) from None
+        raise ValueError(MALFORMED)
     return f"{user}@{host}:{port or 5432}/{parts.get('dbname') or user}"
 
 

@@ -4,7 +4,7 @@ import { bad, byId, code, element, good, Table } from "./elements.js";
 import { clock, count, milliseconds, seconds } from "./format.js";
 
 const routes = new Table(
-  byId("routes"), "Slowest routes", ["Route", "Requests#", "Mean#", "p95, at most#"], "No request was answered yet.",
+  byId("routes"), "Slowest routes", ["Route", "Requests#", "Mean#", "p95, estimated#"], "No request was answered yet.",
 );
 const purchases = new Table(
   byId("purchases"), "Purchases in flight, the longest waiting first", ["Purchase#", "Status", "Since"],
