@@ -1,7 +1,7 @@
 """The README tells the truth."""
 
-from tests.serving import readme
-from tests.serving.processes import environment, service
+from tests.harness import readme
+from tests.harness.processes import environment, service
 
 
 def test_the_walkthrough_gives_the_answers_that_the_readme_prints(served: dict[str, str]) -> None:

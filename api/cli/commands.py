@@ -14,20 +14,24 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 from rich.table import Table
 
-from api import doctor, logs, server, startup
-from api.audits import Audit
-from api.settings import DATABASES, Settings, complaints
-from api.startup import StartupError
-from api.terminal import AsJson, complain, fail, output, progress, put, say, screen
-from api.types import Email, Username, fold
+from api.cli import doctor, server
+from api.cli.terminal import AsJson, complain, fail, output, progress, put, say, screen
+from api.http.types import Email, Username, fold
+from api.ops.audits import Audit
+from api.process import logs, startup
+from api.process.settings import DATABASES, Settings, complaints
+from api.process.startup import StartupError
 from api.users import register
-from repositories import audits, migrations, units
 from repositories.api_keys import ApiKeyRepository
+from repositories.audit import invariants as audits
+from repositories.audits import Check
 from repositories.embedded import EmbeddedServerError
-from repositories.errors import Fault, Taken
-from repositories.migrations import Migration, MigrationError
-from repositories.pools import Database
-from repositories.statements import Connection
+from repositories.postgres import unit_of_work as units
+from repositories.postgres.errors import Fault, Taken
+from repositories.postgres.pools import Database
+from repositories.postgres.statements import Connection
+from repositories.schema import migrations
+from repositories.schema.migrations import Migration, MigrationError
 from repositories.users import User, UserRepository
 
 Result = TypeVar("Result")
@@ -128,7 +132,7 @@ def audit(*, as_json: AsJson = False) -> None:
         _prepare(settings)
         task = bar.add_task("audit", total=audits.COUNT)
 
-        def on_check(check: audits.Check) -> None:
+        def on_check(check: Check) -> None:
             bar.update(task, advance=1, description=check.name)
 
         checks = _run(settings, partial(audits.audit, startup.serving(settings), on_check))

@@ -15,15 +15,15 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from api import startup
-from api.settings import DATABASES, Settings, complaints, place, strangers
-from api.terminal import AsJson, output, put, say
-from repositories import findings
-from repositories.advice import Advice, Cores, advise
+from api.cli.terminal import AsJson, output, put, say
+from api.process import startup
+from api.process.settings import DATABASES, Settings, complaints, place, strangers
+from repositories.doctor import findings
+from repositories.doctor.advice import Advice, Cores, advise
+from repositories.doctor.examination import Examination, not_looked_at
+from repositories.doctor.findings import Finding, Status
 from repositories.embedded import EmbeddedServerError, home
-from repositories.examination import Examination, not_looked_at
-from repositories.findings import Finding, Status
-from repositories.pools import PoolOptions
+from repositories.postgres.pools import PoolOptions
 
 SPARSE, FULL = 2 << 30, 256 << 20
 """Bytes free: twice what the write-ahead log may grow to (max_wal_size, 1 GB); and next to nothing."""

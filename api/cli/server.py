@@ -11,10 +11,11 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.supervisors import Multiprocess
 
-from api import logs, metrics
 from api.app import create_app
-from api.drain import grace
-from api.settings import Settings
+from api.ops import metrics
+from api.process import logs
+from api.process.drain import grace
+from api.process.settings import Settings
 
 HEADERS_TIMEOUT = 10.0
 """Seconds for a request's headers to arrive: uvicorn would wait for ever."""
@@ -98,7 +99,7 @@ def application() -> FastAPI:
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then let accepted requests finish; SystemExit when it could not start."""
     config = uvicorn.Config(
-        "api.server:application",
+        "api.cli.server:application",
         factory=True,
         host=settings.host,
         port=settings.port,

@@ -12,18 +12,18 @@ from typing import Annotated, TypeVar
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from api.problems import Problem
-from api.settings import Settings
-from api.workers import Background
+from api.http.problems import Problem
+from api.process.jobs import Background
+from api.process.settings import Settings
 from repositories.accounts import AccountRepository
 from repositories.api_keys import ApiKeyRepository, Caller
 from repositories.entries import EntryRepository
 from repositories.holds import HoldRepository
-from repositories.pools import Checkout, Database
+from repositories.postgres.pools import Checkout, Database
+from repositories.postgres.statements import Connection
 from repositories.posts import PostRepository
 from repositories.purchases import PurchaseRepository
 from repositories.request_counts import RequestCountRepository
-from repositories.statements import Connection
 from repositories.transfers import TransferRepository
 from repositories.users import UserRepository
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Header, Response
 
-from api.problems import Problem, invalid
+from api.http.problems import Problem, invalid
 
 _TAGS = re.compile(r'\s*(?:W/)?"[^"]*"\s*(?:,\s*(?:W/)?"[^"]*"\s*)*|\s*\*\s*')
 _TAG = re.compile(r'(W/)?"([^"]*)"')

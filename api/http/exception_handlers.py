@@ -10,10 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
-from api import problems
-from api.problems import Problem, respond, respond_to
-from repositories.errors import Fault, Taken, described, fault
+from api.http import problems
+from api.http.problems import Problem, respond, respond_to
 from repositories.idempotency_keys import KeyReused
+from repositories.postgres.errors import Fault, Taken, described, fault
 
 log = structlog.get_logger()
 

@@ -11,13 +11,13 @@ from typing import Annotated, Any, Generic, Protocol, TypeVar
 from fastapi import Depends, Header, Request, Response
 from pydantic import BaseModel
 
-from api.problems import Problem
-from repositories import units
+from api.http.problems import Problem
 from repositories.api_keys import Caller
 from repositories.idempotency_keys import IdempotencyKeyRepository, Kept, Key
-from repositories.ledger import Refusal
-from repositories.pools import Checkout
-from repositories.statements import Connection
+from repositories.postgres import unit_of_work as units
+from repositories.postgres.pools import Checkout
+from repositories.postgres.statements import Connection
+from repositories.refusals import Refusal
 
 Made = TypeVar("Made")
 Shown = TypeVar("Shown", bound=BaseModel)

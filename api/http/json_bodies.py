@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.problems import Problem
+from api.http.problems import Problem
 
 
 class JsonRequest(Request):

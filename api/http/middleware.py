@@ -14,14 +14,14 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.drain import Drain
-from api.problems import Problem, respond
-from api.settings import Settings
-from api.types import milliseconds
-from repositories import deadlines, metrics, work
-from repositories.deadlines import Deadline
-from repositories.errors import DeadlineExceeded, OutcomeUnknown
-from repositories.work import Work
+from api.http.problems import Problem, respond
+from api.http.types import milliseconds
+from api.process.drain import Drain
+from api.process.settings import Settings
+from repositories.postgres import deadlines, metrics, work
+from repositories.postgres.deadlines import Deadline
+from repositories.postgres.errors import DeadlineExceeded, OutcomeUnknown
+from repositories.postgres.work import Work
 
 log = structlog.get_logger()
 

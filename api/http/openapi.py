@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api.problems import ProblemDetails
+from api.http.problems import ProblemDetails
 
 DESCRIPTION = """\
 For people who publish, sell and pay each other.

@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel
 
-from api.problems import invalid
-from api.types import Digits
-from repositories.keyset import NEWEST, Position
+from api.http.problems import invalid
+from api.http.types import Digits
+from repositories.postgres.keyset import NEWEST, Position
 
 Item = TypeVar("Item", bound=BaseModel)
 Row = TypeVar("Row")

@@ -10,7 +10,7 @@ import iso4217
 from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
 
-from repositories.ledger import MAXIMUM
+from repositories.accounts import MAXIMUM
 
 _DIGITS = re.compile(r"[0-9]{1,16}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)")

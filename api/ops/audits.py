@@ -5,12 +5,13 @@ from typing import Any, Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from api import problems
-from api.dependencies import InBackground, OnCall, OnCallWriter, Operations
-from api.problems import Problem, answers
-from api.types import Representation, Time
-from api.workers import AUDIT_TIMEOUT
-from repositories import audits
+from api.http import problems
+from api.http.dependencies import InBackground, OnCall, OnCallWriter, Operations
+from api.http.problems import Problem, answers
+from api.http.types import Representation, Time
+from api.process.jobs import AUDIT_TIMEOUT
+from repositories.audit import invariants as audits
+from repositories.audits import Audit as AuditRow
 from repositories.audits import AuditRepository
 
 router = APIRouter(prefix="/ops", tags=["operations"])
@@ -66,7 +67,7 @@ async def run_audit(
     if state.auditing.locked():
         raise Problem("audit_running", "This process is running an audit already.")
     await operations.give_back()
-    found: list[audits.Audit | Exception] = []
+    found: list[AuditRow | Exception] = []
 
     async def audit() -> None:
         try:

@@ -8,12 +8,12 @@ from typing import Literal
 import psycopg
 from fastapi import APIRouter, Request
 
-from api.problems import Problem, answers
-from api.settings import DATABASES
-from api.types import Representation
-from repositories import migrations
-from repositories.errors import Fault, fault
-from repositories.migrations import History, MigrationError
+from api.http.problems import Problem, answers
+from api.http.types import Representation
+from api.process.settings import DATABASES
+from repositories.postgres.errors import Fault, fault
+from repositories.schema import migrations
+from repositories.schema.migrations import History, MigrationError
 
 router = APIRouter(tags=["operations"])
 

@@ -14,12 +14,12 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
-from api import problems
-from api.dependencies import OnCall, Operations
-from api.problems import answers
+from api.http import problems
+from api.http.dependencies import OnCall, Operations
+from api.http.problems import answers
 from repositories.audits import AuditRepository
+from repositories.postgres.statements import Connection
 from repositories.purchases import PurchaseRepository
-from repositories.statements import Connection
 
 router = APIRouter(tags=["operations"])
 

@@ -14,7 +14,7 @@ router = APIRouter(prefix="/ops", include_in_schema=False)
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 FILES = {
     path.name: (path.read_bytes(), f"{TYPES[path.suffix]}; charset=utf-8")
-    for path in Path(__file__).parent.iterdir()
+    for path in (Path(__file__).parent / "static").iterdir()
     if path.suffix in TYPES
 }
 HEADERS = {

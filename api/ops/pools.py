@@ -9,18 +9,19 @@ import psycopg
 from fastapi import APIRouter, Request
 from pydantic import Field
 
-from api import problems
-from api.dependencies import AppSettings, Databases, OnCall, Operations
-from api.problems import answers
-from api.types import Representation, Time, milliseconds
-from repositories import activity, capacity
-from repositories.activity import Activity
-from repositories.advice import Cores, Observed, advise
-from repositories.capacity import Demand, Limits
-from repositories.errors import Fault
-from repositories.holders import Holder
-from repositories.pool_stats import PoolStats, quantile
-from repositories.pools import Checkout, Database
+from api.http import problems
+from api.http.dependencies import AppSettings, Databases, OnCall, Operations
+from api.http.problems import answers
+from api.http.types import Representation, Time, milliseconds
+from repositories import server
+from repositories.doctor import capacity
+from repositories.doctor.advice import Cores, Observed, advise
+from repositories.doctor.capacity import Demand, Limits
+from repositories.postgres.errors import Fault
+from repositories.postgres.holders import Holder
+from repositories.postgres.pool_stats import PoolStats, quantile
+from repositories.postgres.pools import Checkout, Database
+from repositories.server import Activity
 
 router = APIRouter(prefix="/ops", tags=["operations"])
 
@@ -134,7 +135,7 @@ async def _look(database: Database, checkout: Checkout | None) -> _Seen:
     if checkout is None:
         return _Seen(holders, {}, None)
     pids = [holder.backend_pid for holder in holders]
-    found = await activity.read(checkout.connection, pids=pids) if pids else {}
+    found = await server.read_activity(checkout.connection, pids=pids) if pids else {}
     return _Seen(holders, found, await capacity.read(checkout.connection))
 
 

@@ -10,13 +10,13 @@ from itertools import pairwise
 from fastapi import APIRouter, Request
 from pydantic import Field
 
-from api import problems
-from api.dependencies import OnCall, Operations
-from api.health import Look, Readiness
-from api.metrics import counted
-from api.problems import answers
-from api.types import Representation, Time, milliseconds
-from repositories.metrics import REQUEST_SECONDS
+from api.http import problems
+from api.http.dependencies import OnCall, Operations
+from api.http.problems import answers
+from api.http.types import Representation, Time, milliseconds
+from api.ops.health import Look, Readiness
+from api.ops.metrics import counted
+from repositories.postgres.metrics import REQUEST_SECONDS
 from repositories.purchases import PurchaseRepository
 
 router = APIRouter(prefix="/ops", tags=["operations"])

@@ -10,11 +10,16 @@ from typing import Any
 import psycopg
 import structlog
 
-from repositories import audits, deadlines, holding, leaving, purchasing, units
-from repositories.errors import DeadlineExceeded, Fault, described, fault
+from repositories.audit import invariants as audits
 from repositories.leases import LeaseRepository
-from repositories.pools import Database
-from repositories.work import Work, doing
+from repositories.ledger import holds as holding
+from repositories.postgres import deadlines
+from repositories.postgres import unit_of_work as units
+from repositories.postgres.errors import DeadlineExceeded, Fault, described, fault
+from repositories.postgres.pools import Database
+from repositories.postgres.work import Work, doing
+from repositories.sagas import leaving
+from repositories.sagas import purchases as purchasing
 
 log = structlog.get_logger()
 

@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from repositories.pools import PoolOptions
+from repositories.postgres.pools import PoolOptions
 
 DATABASES = ("main", "catalog")
 MALFORMED = (

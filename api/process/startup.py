@@ -11,13 +11,15 @@ import psycopg
 import structlog
 from psycopg.conninfo import make_conninfo
 
-from api.settings import DATABASES, Settings
-from repositories import capacity, connections, migrations, roles
-from repositories.capacity import Demand, Limits
+from api.process.settings import DATABASES, Settings
+from repositories.doctor import capacity
+from repositories.doctor.capacity import Demand, Limits
 from repositories.embedded import EmbeddedServer
-from repositories.errors import DatabaseUnavailable, fault
-from repositories.migrations import Migration
-from repositories.statements import statement
+from repositories.postgres import connections
+from repositories.postgres.errors import DatabaseUnavailable, fault
+from repositories.postgres.statements import statement
+from repositories.schema import migrations, roles
+from repositories.schema.migrations import Migration
 
 LIST_DATABASES = statement("both/server/list_databases")
 CREATE = {database: statement(f"{database}/database/create") for database in DATABASES}

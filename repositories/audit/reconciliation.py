@@ -7,10 +7,10 @@ again before it is reported, since either side may have moved between the two re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from repositories import connections
+from repositories.postgres import connections
+from repositories.postgres.statements import Connection
 from repositories.purchases import Compared, PurchaseRepository
 from repositories.reservations import Reservation, ReservationRepository
-from repositories.statements import Connection
 
 PAGE = 1000
 AGE = 60

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict
 
-from repositories.capacity import OUTSIDE, Demand
-from repositories.pool_stats import PoolStats, quantile
+from repositories.doctor.capacity import OUTSIDE, Demand
+from repositories.postgres.pool_stats import PoolStats, quantile
 
 LEAST = 2
 """Connections of a pool at least: one that is held must not stop all others."""

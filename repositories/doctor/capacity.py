@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from repositories.statements import Connection, statement
+from repositories.postgres.statements import Connection, statement
 
 LIMITS = statement("both/server/limits")
 

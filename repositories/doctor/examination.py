@@ -6,12 +6,15 @@ from contextlib import AsyncExitStack
 
 import psycopg
 
-from repositories import capacity, connections, diagnosis, findings, migrations, roles
-from repositories.connections import BoundedConnection
-from repositories.errors import Fault
-from repositories.findings import Finding, Status
-from repositories.migrations import MigrationError
-from repositories.statements import Connection
+from repositories import server as diagnosis
+from repositories.doctor import capacity, findings
+from repositories.doctor.findings import Finding, Status
+from repositories.postgres import connections
+from repositories.postgres.connections import BoundedConnection
+from repositories.postgres.errors import Fault
+from repositories.postgres.statements import Connection
+from repositories.schema import migrations, roles
+from repositories.schema.migrations import MigrationError
 
 DEADLINE = 10.0
 """Seconds for an answer: longer than a statement may take."""

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from repositories.capacity import Demand
-from repositories.diagnosis import Clock, State, Use
-from repositories.migrations import Migration
-from repositories.roles import APPLICATION, Privileges
+from repositories.doctor.capacity import Demand
+from repositories.schema.migrations import Migration
+from repositories.schema.roles import APPLICATION, Privileges
+from repositories.server import Clock, State, Use
 
 OLDEST = 15
 """The oldest major version that the tests run on."""

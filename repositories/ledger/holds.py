@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from repositories import ledger
 from repositories.accounts import AccountRepository
 from repositories.holds import Hold, HoldRepository
-from repositories.ledger import Refusal
-from repositories.statements import Connection
+from repositories.ledger import transfers as ledger
+from repositories.postgres.statements import Connection
+from repositories.refusals import Refusal
 from repositories.transfers import Order
 
 OVERDUE = 1000

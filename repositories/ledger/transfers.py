@@ -6,46 +6,22 @@ made by `judge`.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
-from repositories import units
-from repositories.accounts import Account, AccountRepository
+from repositories.accounts import MAXIMUM, Account, AccountRepository
 from repositories.holds import HoldRepository
 from repositories.idempotency_keys import Key
+from repositories.postgres import unit_of_work as units
+from repositories.postgres.statements import Connection
 from repositories.purchases import PurchaseRepository
-from repositories.statements import Connection
+from repositories.refusals import Refusal
 from repositories.transfers import Order, Receipt, TransferRepository, Written
 
-MAXIMUM = 2**53 - 1
-"""The largest amount and balance, in minor units: the largest integer that every JSON reader keeps exact."""
 OVERDUE_OF_ONE = 10_000
 """Overdue holds of its accounts that a unit of work expires itself at the most, where the sweep is that far behind."""
 
 Accounts = dict[int, Account]
 """Locked accounts by id, as they are now."""
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Why something was refused; `index` is its place in a batch."""
-
-    code: str
-    detail: str
-    available: int | None = None
-    shortfall: int | None = None
-    index: int | None = None
-    request_id: str | None = None
-    """The request for which it was decided, where this is a repeat."""
-
-    @property
-    def decided(self) -> bool:
-        """Whether the key may not be tried again: what is not there, or not theirs to do, was never decided."""
-        return self.code != "not_owner" and not self.code.endswith("_not_found")
-
-    def members(self) -> dict[str, Any]:
-        """Return what there is to say."""
-        return {name: value for name, value in vars(self).items() if value is not None}
 
 
 async def lock(connection: Connection, *, ids: Iterable[int]) -> Accounts:

@@ -23,9 +23,9 @@ from psycopg.abc import PQGen
 from psycopg.rows import TupleRow, tuple_row
 from psycopg.types.numeric import Int8Dumper
 
-from repositories import work
-from repositories.errors import DatabaseUnavailable, fault
-from repositories.statements import Connection, statement
+from repositories.postgres import work
+from repositories.postgres.errors import DatabaseUnavailable, fault
+from repositories.postgres.statements import Connection, statement
 
 REQUEST_BUDGETS = {
     "statement_timeout": "5s",

@@ -10,9 +10,9 @@ from typing import Any
 
 import structlog
 
-from repositories import metrics
-from repositories.statements import Connection
-from repositories.work import Work
+from repositories.postgres import metrics
+from repositories.postgres.statements import Connection
+from repositories.postgres.work import Work
 
 log = structlog.get_logger()
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from repositories import metrics
+from repositories.postgres import metrics
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
-from repositories import connections, metrics, work
-from repositories.deadlines import remaining
-from repositories.errors import DatabaseUnavailable, Fault, PoolExhausted
-from repositories.holders import Holder, Holders
-from repositories.pool_stats import PoolStats
-from repositories.statements import Connection
+from repositories.postgres import connections, metrics, work
+from repositories.postgres.deadlines import remaining
+from repositories.postgres.errors import DatabaseUnavailable, Fault, PoolExhausted
+from repositories.postgres.holders import Holder, Holders
+from repositories.postgres.pool_stats import PoolStats
+from repositories.postgres.statements import Connection
 
 # psycopg doubles its pause between attempts up to this, and then begins anew: its default of 300 s would sleep through
 # a recovery; 1 s, after an attempt that took 3 s to fail, is under 5 s.

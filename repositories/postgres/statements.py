@@ -17,12 +17,12 @@ from typing import Any, TypeVar
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import TupleRow, class_row, dict_row, scalar_row
 
-from repositories.headers import MalformedStatement, parse
+from repositories.postgres.headers import MalformedStatement, parse
 
 Row = TypeVar("Row")
 Connection = AsyncConnection[TupleRow]
 
-ROOT = Path(__file__).resolve().parent.parent / "sql"
+ROOT = Path(__file__).resolve().parents[2] / "sql"
 
 
 class Statement:

@@ -17,19 +17,11 @@ import anyio
 import psycopg
 from psycopg.errors import UniqueViolation
 
-from repositories import deadlines, metrics
-from repositories.connections import hang_up
-from repositories.errors import (
-    RETRIED,
-    DeadlineExceeded,
-    Fault,
-    OutcomeUnknown,
-    RolledBack,
-    fault,
-    taken,
-)
-from repositories.pools import Checkout
-from repositories.statements import Connection
+from repositories.postgres import deadlines, metrics
+from repositories.postgres.connections import hang_up
+from repositories.postgres.errors import RETRIED, DeadlineExceeded, Fault, OutcomeUnknown, RolledBack, fault, taken
+from repositories.postgres.pools import Checkout
+from repositories.postgres.statements import Connection
 
 Result = TypeVar("Result")
 Work = Callable[[Connection], Awaitable[Result]]

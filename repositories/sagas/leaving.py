@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from repositories import units
-from repositories.pools import Database
+from repositories.postgres import unit_of_work as units
+from repositories.postgres.pools import Database
+from repositories.postgres.statements import Connection
 from repositories.products import ProductRepository
-from repositories.statements import Connection
 from repositories.users import UserRepository
 
 AGE = 60

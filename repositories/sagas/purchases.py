@@ -17,15 +17,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
-from repositories import ledger, units
-from repositories.errors import DeadlineExceeded
-from repositories.failpoints import reach
-from repositories.ledger import Refusal
-from repositories.pools import Database
+from repositories.ledger import transfers as ledger
+from repositories.postgres import unit_of_work as units
+from repositories.postgres.errors import DeadlineExceeded
+from repositories.postgres.failpoints import reach
+from repositories.postgres.pools import Database
+from repositories.postgres.statements import Connection
 from repositories.products import Product
 from repositories.purchases import LEASED, Purchase, PurchaseRepository
+from repositories.refusals import Refusal
 from repositories.reservations import ReservationRepository
-from repositories.statements import Connection
 from repositories.transfers import Order
 
 Result = TypeVar("Result")

@@ -9,10 +9,10 @@ from datetime import datetime
 
 import psycopg
 
-from repositories import connections
-from repositories.errors import fault
-from repositories.statements import ROOT, Connection, statement
-from repositories.units import UnitOfWork
+from repositories.postgres import connections
+from repositories.postgres.errors import fault
+from repositories.postgres.statements import ROOT, Connection, statement
+from repositories.postgres.unit_of_work import UnitOfWork
 
 CREATE = statement("both/schema_migrations/create")
 EXISTS = statement("both/schema_migrations/exists")

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from repositories import migrations
-from repositories.statements import ROOT, Connection, statement
+from repositories.postgres.statements import ROOT, Connection, statement
+from repositories.schema import migrations
 
 PRIVILEGES = statement("both/server/privileges")
 

@@ -8,9 +8,11 @@ import pytest
 from psycopg import AsyncCursor
 
 from repositories import transfers
-from tests.api.expect import contents, found, insist, problem
-from tests.money.test_transfers import order
-from tests.world import Person, World
+from tests.api.test_transfers import order
+from tests.harness.expect import contents, found, insist, problem
+from tests.harness.world import Person, World
+
+pytestmark = pytest.mark.full_pool
 
 
 async def send(

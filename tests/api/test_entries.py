@@ -10,9 +10,11 @@ from fastapi import FastAPI
 
 from api import entries
 from repositories.entries import EntryRepository
-from tests.api.expect import found, pages, problem
-from tests.money.test_transfers import order
-from tests.world import World
+from tests.api.test_transfers import order
+from tests.harness.expect import found, pages, problem
+from tests.harness.world import World
+
+pytestmark = pytest.mark.full_pool
 
 
 async def test_the_statement_and_the_balance_agree_at_every_instant(client: httpx.AsyncClient, world: World) -> None:

@@ -6,10 +6,13 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from api.settings import Settings
-from repositories import holding, units
-from tests.api.expect import found, insist, pages, problem
-from tests.world import Person, World
+from api.process.settings import Settings
+from repositories.ledger import holds as holding
+from repositories.postgres import unit_of_work as units
+from tests.harness.expect import found, insist, pages, problem
+from tests.harness.world import Person, World
+
+pytestmark = pytest.mark.full_pool
 
 
 def promise(payer: int, payee: int, amount: int = 100, **more: object) -> dict[str, object]:

@@ -3,10 +3,10 @@
 import httpx
 import pytest
 
-from repositories import leaving
-from tests.api.expect import found, pages, problem
-from tests.purchases.conftest import Shop
-from tests.world import Connection, Person, World, a_product
+from repositories.sagas import leaving
+from tests.harness.expect import found, pages, problem
+from tests.harness.shop import Shop
+from tests.harness.world import Connection, Person, World, a_product
 
 
 def product(account_id: int, **more: object) -> dict[str, object]:

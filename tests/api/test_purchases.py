@@ -9,9 +9,9 @@ import pytest
 from fastapi import FastAPI
 
 from repositories.reservations import ReservationRepository
-from tests.api.expect import contents, found, pages, problem
-from tests.purchases.conftest import FUNDS, PRICE, STOCK, Shop
-from tests.world import Person
+from tests.harness.expect import contents, found, pages, problem
+from tests.harness.shop import FUNDS, PRICE, STOCK, Shop
+from tests.harness.world import Person
 
 
 async def test_a_purchase_is_paid_and_taken_from_the_stock(shop: Shop) -> None:

@@ -3,10 +3,13 @@
 import asyncio
 
 import httpx
+import pytest
 
-from tests.api.expect import found, insist, problem
-from tests.money.test_transfers import order
-from tests.world import World
+from tests.api.test_transfers import order
+from tests.harness.expect import found, insist, problem
+from tests.harness.world import World
+
+pytestmark = pytest.mark.full_pool
 
 
 async def test_the_recipient_takes_back_once(client: httpx.AsyncClient, world: World) -> None:

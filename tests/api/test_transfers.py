@@ -1,9 +1,12 @@
 """Transfers over HTTP: what is moved, what is refused and why, and who sees it."""
 
 import httpx
+import pytest
 
-from tests.api.expect import pages, problem
-from tests.world import World
+from tests.harness.expect import pages, problem
+from tests.harness.world import World
+
+pytestmark = pytest.mark.full_pool
 
 MAXIMUM = 2**53 - 1
 

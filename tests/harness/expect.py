@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from tests.world import Person, World
+from tests.harness.world import Person, World
 
 TABLES = ("users", "api_keys", "posts", "accounts", "transfers", "entries", "holds", "purchases", "idempotency_keys")
 

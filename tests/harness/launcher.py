@@ -86,7 +86,7 @@ def _launcher() -> str:
 
 def main(path: str) -> None:
     """Listen at a path until standard input ends."""
-    from api import cli, server  # noqa: F401, PLC0415 - what every process shares
+    from api.cli import commands as cli  # noqa: F401, PLC0415 - what every process shares
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a nurse
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -120,7 +120,7 @@ def _nurse(client: socket.socket) -> None:
 
 
 def _folio(arguments: list[str], environment: dict[str, str], stdout: int, stderr: int) -> None:
-    from api import cli  # noqa: PLC0415 - imported by main
+    from api.cli import commands as cli  # noqa: PLC0415 - imported by main
 
     os.setsid()
     for source, target in ((os.open(os.devnull, os.O_RDONLY), 0), (stdout, 1), (stderr, 2)):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from tests.serving.processes import command
-from tests.world import World, a_product
+from tests.harness.processes import command
+from tests.harness.world import World, a_product
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.world import Person
+from tests.harness.world import Person
 
 
 def total(text: str, name: str, **labels: str) -> float:

@@ -19,8 +19,8 @@ from psycopg.conninfo import make_conninfo
 from testcontainers.community.postgres import PostgresContainer
 
 from repositories.embedded import EmbeddedServer
-from tests import templates
-from tests.memory import ROOM, memory
+from tests.harness import templates
+from tests.harness.memory import ROOM, memory
 
 # Nothing of a test outlives it: its commits need no disk, its databases no standby, and all of it fits into memory.
 OPTIONS = {

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import httpx
 
-from tests.serving.launcher import PATIENCE, Process
+from tests.harness.launcher import PATIENCE, Process
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
-README = Path(__file__).parents[2] / "README.md"
+from tests.harness import REPOSITORY
+
+README = REPOSITORY / "README.md"
 _BLOCK = re.compile(r"(?<=```console\n).*?(?=```\n)", re.DOTALL)
 _VARYING = re.compile(r'\d{4}-\d\d-\d\dT[\d:.]+Z|"request_id":"\w+"')
 _END = "@@ end of answer @@"

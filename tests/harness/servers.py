@@ -12,9 +12,9 @@ import psutil
 import psycopg
 
 from repositories.embedded import EmbeddedServer
-from tests.memory import memory
-from tests.postgres import KIND, OPTIONS, new_container
-from tests.serving.processes import free_port, until
+from tests.harness.memory import memory
+from tests.harness.postgres import KIND, OPTIONS, new_container
+from tests.harness.processes import free_port, until
 
 
 class Server(Protocol):

@@ -9,12 +9,12 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from api.settings import Settings
-from repositories import purchasing
-from repositories.pools import Database
-from tests.api.expect import found
-from tests.proxy import Proxy, proxy
-from tests.world import Connection, Person, World, a_product
+from api.process.settings import Settings
+from repositories.postgres.pools import Database
+from repositories.sagas import purchases as purchasing
+from tests.harness.expect import found
+from tests.harness.proxy import Proxy, proxy
+from tests.harness.world import Connection, Person, World, a_product
 
 PRICE = 100
 STOCK = 5
@@ -93,12 +93,6 @@ class Shop:
         """Tell whether the audit finds nothing, and nothing is under way."""
         audit = await self.audit()
         return bool(audit["ok"]) and audit["checks"][0]["in_flight"] == []
-
-
-@pytest.fixture(autouse=True)
-def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The machine may be busy; a test about time sets its own."""
-    monkeypatch.setattr(purchasing, "TIMEOUT", 60.0)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@
 --          none when all is well
 -- Index    accounts_pkey, entries_pkey
 -- Locks    accounts, entries AccessShareLock
-SELECT /* main/audit/balance */
+SELECT /* main/invariants/balance */
     accounts.id AS account_id, accounts.balance, coalesce(total.amount, 0) AS entries_total,
     coalesce(last.balance_after, 0) AS last_balance_after, accounts.version, coalesce(total.entries, 0) AS entries
 FROM accounts

@@ -6,7 +6,7 @@
 --          none when all is well
 -- Index    accounts_pkey
 -- Locks    accounts AccessShareLock
-SELECT /* main/audit/below_minimum */ id AS account_id, balance, held, minimum
+SELECT /* main/invariants/below_minimum */ id AS account_id, balance, held, minimum
 FROM accounts
 WHERE balance - held < minimum
     OR held < 0

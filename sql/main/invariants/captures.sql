@@ -6,7 +6,7 @@
 --          none when all is well
 -- Index    holds_pkey, transfers_hold_id_key
 -- Locks    holds, transfers AccessShareLock
-SELECT /* main/audit/captures */
+SELECT /* main/invariants/captures */
     holds.id AS hold_id, holds.status, holds.amount, transfers.id AS transfer_id, transfers.amount AS captured_amount
 FROM holds
 LEFT JOIN transfers ON transfers.hold_id = holds.id

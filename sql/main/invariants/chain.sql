@@ -6,7 +6,7 @@
 --          none when all is well
 -- Index    entries_pkey
 -- Locks    entries AccessShareLock
-SELECT /* main/audit/chain */ account_id, version, balance_before, amount, balance_after
+SELECT /* main/invariants/chain */ account_id, version, balance_before, amount, balance_after
 FROM (
     SELECT
         account_id, version, amount, balance_after, created_at,

@@ -6,7 +6,7 @@
 --          none when all is well
 -- Index    transfers_pkey, entries_transfer_id_key, accounts_pkey
 -- Locks    transfers, entries, accounts AccessShareLock
-SELECT /* main/audit/entries_pair_up */ transfers.id AS transfer_id
+SELECT /* main/invariants/entries_pair_up */ transfers.id AS transfer_id
 FROM transfers
 LEFT JOIN entries ON entries.transfer_id = transfers.id
 LEFT JOIN accounts ON accounts.id = entries.account_id

@@ -6,7 +6,7 @@
 --          none when all is well
 -- Index    accounts_pkey, holds_expires_at_idx
 -- Locks    accounts, holds, purchases AccessShareLock
-SELECT /* main/audit/held */ accounts.id AS account_id, accounts.held, coalesce(promised.amount, 0) AS promised
+SELECT /* main/invariants/held */ accounts.id AS account_id, accounts.held, coalesce(promised.amount, 0) AS promised
 FROM accounts
 LEFT JOIN (
     SELECT promise.account_id, sum(promise.amount) AS amount

@@ -6,7 +6,7 @@
 --          none when all is well
 -- Index    none
 -- Locks    idempotency_keys, transfers AccessShareLock
-SELECT /* main/audit/keys */ idempotency_keys.resource_id AS transfer_id, count(*) AS keys
+SELECT /* main/invariants/keys */ idempotency_keys.resource_id AS transfer_id, count(*) AS keys
 FROM idempotency_keys
 LEFT JOIN transfers
     ON transfers.id = idempotency_keys.resource_id

@@ -6,7 +6,7 @@
 --          none when all is well
 -- Index    purchases_pkey, transfers_pkey, transfers_reverses_id_key
 -- Locks    purchases, transfers AccessShareLock
-SELECT /* main/audit/purchases */
+SELECT /* main/invariants/purchases */
     purchases.id AS purchase_id, purchases.status, purchases.amount, paid.id AS transfer_id,
     paid.amount AS paid_amount, reversal.id AS reversal_id
 FROM purchases

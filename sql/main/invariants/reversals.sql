@@ -6,7 +6,7 @@
 --          none when all is well
 -- Index    transfers_pkey
 -- Locks    transfers AccessShareLock
-SELECT /* main/audit/reversals */ reversal.id AS transfer_id, reversal.reverses_id
+SELECT /* main/invariants/reversals */ reversal.id AS transfer_id, reversal.reverses_id
 FROM transfers AS reversal
 JOIN transfers AS original ON original.id = reversal.reverses_id
 WHERE reversal.from_account_id <> original.to_account_id

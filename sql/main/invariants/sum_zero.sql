@@ -6,7 +6,7 @@
 --          none when all is well
 -- Index    none
 -- Locks    entries, accounts AccessShareLock
-SELECT /* main/audit/sum_zero */ accounts.currency, sum(entries.amount) AS total
+SELECT /* main/invariants/sum_zero */ accounts.currency, sum(entries.amount) AS total
 FROM entries
 JOIN accounts ON accounts.id = entries.account_id
 GROUP BY accounts.currency

@@ -11,9 +11,9 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from repositories.examination import CHECKS, STATE
-from tests import templates
-from tests.serving.processes import Done, command, service
+from repositories.doctor.examination import CHECKS, STATE
+from tests.harness import templates
+from tests.harness.processes import Done, command, service
 
 Lines = dict[str, dict[str | None, dict[str, Any]]]
 

@@ -12,11 +12,11 @@ import psutil
 import psycopg
 import pytest
 
-from api import startup
-from api.settings import Settings
+from api.process import startup
+from api.process.settings import Settings
 from repositories.embedded import binaries
-from repositories.statements import ROOT
-from tests.serving.processes import command, printed, service, until
+from repositories.postgres.statements import ROOT
+from tests.harness.processes import command, printed, service, until
 
 
 @pytest.fixture

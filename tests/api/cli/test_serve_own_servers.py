@@ -11,12 +11,12 @@ import httpx
 import psycopg
 import pytest
 
-from api import startup
-from api.settings import Settings
-from repositories.errors import DatabaseUnavailable
-from tests import templates
-from tests.proxy import proxy
-from tests.serving.processes import Service, command, printed, service, until
+from api.process import startup
+from api.process.settings import Settings
+from repositories.postgres.errors import DatabaseUnavailable
+from tests.harness import templates
+from tests.harness.processes import Service, command, printed, service, until
+from tests.harness.proxy import proxy
 
 
 @pytest.fixture

@@ -7,11 +7,12 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from api import entries, server
-from api.settings import Settings
-from tests.api.expect import found, problem
-from tests.money.test_transfers import order
-from tests.world import World
+from api import entries
+from api.cli import server
+from api.process.settings import Settings
+from tests.api.test_transfers import order
+from tests.harness.expect import found, problem
+from tests.harness.world import World
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from api.settings import Settings
+from api.process.settings import Settings
 from repositories.accounts import AccountRepository
 from repositories.posts import PostRepository
-from tests.api.expect import contents, found, operations, problem
-from tests.world import World
+from tests.harness.expect import contents, found, operations, problem
+from tests.harness.world import World
 
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 

@@ -5,9 +5,11 @@ import asyncio
 import httpx
 import pytest
 
-from tests.api.expect import insist
-from tests.money.test_transfers import order
-from tests.world import World
+from tests.api.test_transfers import order
+from tests.harness.expect import insist
+from tests.harness.world import World
+
+pytestmark = pytest.mark.full_pool
 
 
 async def test_50_identical_transfers_at_once_are_one_transfer_and_50_identical_answers(

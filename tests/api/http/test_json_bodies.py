@@ -7,8 +7,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from tests.api.expect import Operation, contents, operations, problem
-from tests.world import Person, World
+from tests.harness.expect import Operation, contents, operations, problem
+from tests.harness.world import Person, World
 
 MIB = 1024 * 1024
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"

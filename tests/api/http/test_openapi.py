@@ -6,9 +6,9 @@ import httpx
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from api.problems import CODES
-from tests.api.expect import Operation, found, operations
-from tests.world import Connection, World, a_product
+from api.http.problems import CODES
+from tests.harness.expect import Operation, found, operations
+from tests.harness.world import Connection, World, a_product
 
 PROBLEM = "application/problem+json"
 PUBLIC = {"register_user", "list_users", "list_posts", "get_post", "list_products", "get_livez", "get_readyz"}

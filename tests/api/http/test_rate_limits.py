@@ -4,9 +4,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from api.settings import Settings
-from tests.api.expect import contents, found, problem
-from tests.world import World
+from api.process.settings import Settings
+from tests.harness.expect import contents, found, problem
+from tests.harness.world import World
 
 WRONG = {"Authorization": "Bearer folio_wrong"}
 

@@ -11,11 +11,12 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from api import handlers, logs
+from api.http import exception_handlers as handlers
+from api.process import logs
 from repositories.posts import PostRepository
-from tests.api.expect import problem
-from tests.money.test_transfers import order
-from tests.world import Person, World
+from tests.api.test_transfers import order
+from tests.harness.expect import problem
+from tests.harness.world import Person, World
 
 SECRET = "s3cret"
 """Part of every value that must not be seen."""

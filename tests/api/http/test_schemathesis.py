@@ -15,8 +15,8 @@ from schemathesis.generation import GenerationMode
 from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi.checks import content_type_conformance, status_code_conformance
 
-from tests.serving.launcher import PATIENCE
-from tests.world import Connection, Person, World, a_product
+from tests.harness.launcher import PATIENCE
+from tests.harness.world import Connection, Person, World, a_product
 
 EXAMPLES = 3
 """For each operation, right and wrong: a minute's work."""

@@ -2,19 +2,19 @@
 
 import asyncio
 import re
-from pathlib import Path
 
 import httpx
 from fastapi import FastAPI
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
 
-from repositories import metrics
-from tests.api.expect import found, problem
-from tests.metrics import Scraper
-from tests.world import World
+from repositories.postgres import metrics
+from tests.harness import REPOSITORY
+from tests.harness.expect import found, problem
+from tests.harness.metrics import Scraper
+from tests.harness.world import World
 
-OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
+OPERATIONS = REPOSITORY / "docs" / "operations.md"
 
 
 async def come_about(app: FastAPI, **stats: int) -> None:

@@ -10,9 +10,9 @@ import httpx
 import psycopg
 import pytest
 
-from tests.metrics import total
-from tests.serving.launcher import PATIENCE
-from tests.serving.processes import Service, command, printed, service, until
+from tests.harness.launcher import PATIENCE
+from tests.harness.metrics import total
+from tests.harness.processes import Service, command, printed, service, until
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from api.health import Readiness
-from api.ops import FILES
-from api.status import quantile, slowest_routes
-from tests.api.expect import found, problem
-from tests.world import Connection, World, a_product
+from api.ops.health import Readiness
+from api.ops.page import FILES
+from api.ops.status import quantile, slowest_routes
+from tests.harness.expect import found, problem
+from tests.harness.world import Connection, World, a_product
 
 
 async def test_the_page_and_its_files_are_served_without_a_key_and_bound_to_themselves(

@@ -8,10 +8,10 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 
-from api.settings import Settings
-from repositories import advice
-from repositories.pools import Database
-from tests.world import World
+from api.process.settings import Settings
+from repositories.doctor import advice
+from repositories.postgres.pools import Database
+from tests.harness.world import World
 
 
 @pytest.fixture

@@ -15,9 +15,10 @@ import psycopg
 import pytest
 import yaml
 
-from tests.purchases.market import PRICE, Market
-from tests.serving.launcher import PATIENCE
-from tests.serving.processes import Service, command, free_port, printed, service, until
+from tests.harness import REPOSITORY
+from tests.harness.launcher import PATIENCE
+from tests.harness.market import PRICE, Market
+from tests.harness.processes import Service, command, free_port, printed, service, until
 
 pytestmark = [
     pytest.mark.prometheus,
@@ -27,7 +28,7 @@ pytestmark = [
     ),
 ]
 
-RULES = Path(__file__).parents[2] / "docs" / "prometheus"
+RULES = REPOSITORY / "docs" / "prometheus"
 
 
 def promtool(*arguments: str | Path, stdin: str | None = None) -> subprocess.CompletedProcess[str]:

@@ -2,8 +2,8 @@
 
 import httpx
 
-from tests.serving.processes import service
-from tests.world import World
+from tests.harness.processes import service
+from tests.harness.world import World
 
 
 async def test_the_slowest_routes_are_those_of_all_workers(served: dict[str, str], world: World) -> None:

@@ -9,8 +9,8 @@ import httpx
 import psycopg
 import pytest
 
-from tests.serving.processes import Service, service, until
-from tests.world import World
+from tests.harness.processes import Service, service, until
+from tests.harness.world import World
 
 GONE_WITHIN = 10.0
 """Seconds from SIGTERM."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.serving.processes import Service, until
+from tests.harness.processes import Service, until
 
 SECRET = "s3cret"
 

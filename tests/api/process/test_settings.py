@@ -1,11 +1,11 @@
 """The settings and what the README says of them."""
 
 import re
-from pathlib import Path
 
-from api.settings import PoolSettings, Settings
+from api.process.settings import PoolSettings, Settings
+from tests.harness import REPOSITORY
 
-README = Path(__file__).parents[2] / "README.md"
+README = REPOSITORY / "README.md"
 _ROW = re.compile(r"^\| ((?:`[A-Z_]+`(?:, )?)+) \| ([^|]*)\|", re.MULTILINE)
 
 

@@ -6,11 +6,13 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from api.settings import Settings
-from repositories import audits
-from tests.api.expect import found
-from tests.money.test_transfers import order
-from tests.world import Connection, World, a_product
+from api.process.settings import Settings
+from repositories.audit import invariants as audits
+from tests.api.test_transfers import order
+from tests.harness.expect import found
+from tests.harness.world import Connection, World, a_product
+
+pytestmark = pytest.mark.full_pool
 
 BREAKS = {
     "main/purchases": "UPDATE purchases SET transfer_id = 1",

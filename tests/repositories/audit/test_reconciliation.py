@@ -2,9 +2,9 @@
 
 import pytest
 
-from repositories import reconciliation
-from tests.api.expect import found, problem
-from tests.purchases.conftest import STOCK, Shop
+from repositories.audit import reconciliation
+from tests.harness.expect import found, problem
+from tests.harness.shop import STOCK, Shop
 
 BREAKS = {
     "DELETE FROM reservations WHERE purchase_id = 1": (1, "completed", None),

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from repositories import advice
-from repositories.advice import ENOUGH, Cores, Observed, advise
-from repositories.capacity import Demand, Limits
+from repositories.doctor import advice
+from repositories.doctor.advice import ENOUGH, Cores, Observed, advise
+from repositories.doctor.capacity import Demand, Limits
 
 
 def demand(*, workers: int = 1, size: int = 4, maximum: int = 100, pools: int = 2) -> Demand:

@@ -6,14 +6,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from repositories import capacity, connections, diagnosis, examination, findings
-from repositories.capacity import Limits
-from repositories.diagnosis import Clock, State, Use
-from repositories.examination import CHECKS, STATE, Examination
-from repositories.findings import Status
-from repositories.roles import Privileges
-from tests.proxy import proxy
-from tests.serving.launcher import PATIENCE
+from repositories import server as diagnosis
+from repositories.doctor import capacity, examination, findings
+from repositories.doctor.capacity import Limits
+from repositories.doctor.examination import CHECKS, STATE, Examination
+from repositories.doctor.findings import Status
+from repositories.postgres import connections
+from repositories.schema.roles import Privileges
+from repositories.server import Clock, State, Use
+from tests.harness.launcher import PATIENCE
+from tests.harness.proxy import proxy
 
 SOUND = State(
     version="18.6",

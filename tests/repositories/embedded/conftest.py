@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from repositories.embedded import EmbeddedServer
-from tests.embedded.probes import eventually, postgres_below
-from tests.memory import memory
+from tests.harness.memory import memory
+from tests.repositories.embedded.probes import eventually, postgres_below
 
 
 @pytest.fixture

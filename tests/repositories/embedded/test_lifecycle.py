@@ -9,7 +9,7 @@ import pytest
 
 from repositories.embedded import EmbeddedServer, EmbeddedServerError, home
 from repositories.embedded.supervisor import Supervisor
-from tests.embedded.probes import answer, answers, ended, eventually, keep, kept, running_postmaster
+from tests.repositories.embedded.probes import answer, answers, ended, eventually, keep, kept, running_postmaster
 
 
 def test_data_persists_from_run_to_run(folder: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from repositories.embedded import EmbeddedServer, EmbeddedServerError
-from tests.embedded.probes import answer, answers, holder, keep, kept
+from tests.repositories.embedded.probes import answer, answers, holder, keep, kept
 
 
 @pytest.fixture

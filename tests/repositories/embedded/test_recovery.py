@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from repositories.embedded import EmbeddedServer, EmbeddedServerError, account, predecessor, processes
-from tests.embedded.probes import (
+from tests.repositories.embedded.probes import (
     Holder,
     answers,
     ended,

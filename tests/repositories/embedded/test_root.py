@@ -10,7 +10,7 @@ import pytest
 
 from repositories.embedded import EmbeddedServer, EmbeddedServerError, account, binaries, home
 from repositories.embedded.binaries import Binaries
-from tests.embedded.probes import answers, ended, holder, keep, kept, running_postmaster
+from tests.repositories.embedded.probes import answers, ended, holder, keep, kept, running_postmaster
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run as somebody else, or has to")
 

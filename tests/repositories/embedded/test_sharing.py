@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from repositories.embedded import EmbeddedServer
-from tests.embedded.probes import Holder, answers, ended, eventually, holder, running_postmaster, successor
+from tests.repositories.embedded.probes import Holder, answers, ended, eventually, holder, running_postmaster, successor
 
 
 @pytest.mark.parametrize("end", [Holder.leave, Holder.kill])

@@ -9,16 +9,23 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from repositories import accounts, holding, holds, units
+from repositories import accounts, holds
 from repositories.accounts import Account, AccountRepository
 from repositories.idempotency_keys import Key
-from repositories.pools import Checkout
-from repositories.statements import Connection, Statement
+from repositories.ledger import holds as holding
+from repositories.postgres import unit_of_work as units
+from repositories.postgres.pools import Checkout
+from repositories.postgres.statements import Connection, Statement
+from repositories.postgres.unit_of_work import Work
 from repositories.transfers import Order, TransferRepository, Written
-from repositories.units import Work
-from tests.money import test_commits, test_concurrency, test_holds, test_idempotency
-from tests.money.test_transfers import order
-from tests.world import World
+from tests.api import test_holds
+from tests.api.http import test_idempotency
+from tests.api.test_transfers import order
+from tests.harness.world import World
+from tests.repositories.ledger import test_concurrency
+from tests.repositories.postgres import test_unit_of_work as test_commits
+
+pytestmark = pytest.mark.full_pool
 
 
 def without(monkeypatch: pytest.MonkeyPatch, statement: Statement, words: str) -> None:

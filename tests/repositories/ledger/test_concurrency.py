@@ -8,10 +8,12 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 
-from api import workers
-from tests.api.expect import insist
-from tests.money.test_transfers import order
-from tests.world import Person, World
+from api.process import jobs as workers
+from tests.api.test_transfers import order
+from tests.harness.expect import insist
+from tests.harness.world import Person, World
+
+pytestmark = pytest.mark.full_pool
 
 Accounts = list[tuple[Person, int]]
 

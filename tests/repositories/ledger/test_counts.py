@@ -8,15 +8,17 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 
-from api.settings import Settings
-from repositories import units
-from repositories.errors import DeadlineExceeded, RolledBack, Taken
-from repositories.statements import Connection
-from tests.api.expect import found
-from tests.metrics import Scraper
-from tests.money.test_transfers import order
-from tests.proxy import Proxy, Trouble, proxy
-from tests.world import Person, World
+from api.process.settings import Settings
+from repositories.postgres import unit_of_work as units
+from repositories.postgres.errors import DeadlineExceeded, RolledBack, Taken
+from repositories.postgres.statements import Connection
+from tests.api.test_transfers import order
+from tests.harness.expect import found
+from tests.harness.metrics import Scraper
+from tests.harness.proxy import Proxy, Trouble, proxy
+from tests.harness.world import Person, World
+
+pytestmark = pytest.mark.full_pool
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import httpx
 import psycopg
+import pytest
 import uvloop
 from fastapi import FastAPI
 from hypothesis import HealthCheck, settings
@@ -20,8 +21,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from repositories import holding, units
-from tests.world import Person, World
+from repositories.ledger import holds as holding
+from repositories.postgres import unit_of_work as units
+from tests.harness.world import Person, World
+
+pytestmark = pytest.mark.full_pool
 
 T = TypeVar("T")
 EXAMPLES = 12

@@ -12,15 +12,20 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from api.settings import Settings
-from repositories import connections, ledger, units
-from repositories.errors import Fault
+from api.process.settings import Settings
 from repositories.idempotency_keys import Key
-from repositories.statements import Connection
+from repositories.ledger import transfers as ledger
+from repositories.postgres import connections
+from repositories.postgres import unit_of_work as units
+from repositories.postgres.errors import Fault
+from repositories.postgres.statements import Connection
+from repositories.refusals import Refusal
 from repositories.transfers import Order, Receipt
-from tests.money.test_transfers import order
-from tests.proxy import Proxy, Trouble, proxy
-from tests.world import Person, World
+from tests.api.test_transfers import order
+from tests.harness.proxy import Proxy, Trouble, proxy
+from tests.harness.world import Person, World
+
+pytestmark = pytest.mark.full_pool
 
 
 @pytest.fixture
@@ -137,7 +142,7 @@ async def test_a_commit_that_turns_into_a_rollback_never_answers_2xx(
 
     async def careless(
         connection: Connection, accounts: ledger.Accounts, *, order: Order, key: Key
-    ) -> Receipt | ledger.Refusal:
+    ) -> Receipt | Refusal:
         answer = await whole(connection, accounts, order=order, key=key)
         with contextlib.suppress(psycopg.Error):
             await connection.execute("SELECT 1 / 0")

@@ -7,17 +7,18 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from api import workers
-from api.settings import Settings
-from repositories import purchasing, units
-from repositories.errors import DatabaseUnavailable, DeadlineExceeded
-from repositories.pools import Database
+from api.process import jobs as workers
+from api.process.settings import Settings
+from repositories.postgres import unit_of_work as units
+from repositories.postgres.errors import DatabaseUnavailable, DeadlineExceeded
+from repositories.postgres.pools import Database
+from repositories.postgres.statements import Connection
 from repositories.purchases import PurchaseRepository
 from repositories.reservations import ReservationRepository
-from repositories.statements import Connection
-from tests.api.expect import contents, found, problem
-from tests.proxy import Trouble
-from tests.purchases.conftest import FUNDS, PRICE, STOCK, Network, Shop
+from repositories.sagas import purchases as purchasing
+from tests.harness.expect import contents, found, problem
+from tests.harness.proxy import Trouble
+from tests.harness.shop import FUNDS, PRICE, STOCK, Network, Shop
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@
 
 import pytest
 
-from repositories import purchasing
-from repositories.errors import DatabaseUnavailable
-from tests.api.expect import found
-from tests.metrics import Scraper, total
-from tests.purchases.conftest import Shop
+from repositories.postgres.errors import DatabaseUnavailable
+from repositories.sagas import purchases as purchasing
+from tests.harness.expect import found
+from tests.harness.metrics import Scraper, total
+from tests.harness.shop import Shop
 
 
 async def test_a_purchase_and_its_refund_are_transfers(shop: Shop, scraper: Scraper) -> None:

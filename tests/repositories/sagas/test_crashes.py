@@ -8,9 +8,9 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from tests.purchases.market import DECIDED_WITHIN, Market
-from tests.serving.launcher import PATIENCE
-from tests.serving.processes import Service, service, until
+from tests.harness.launcher import PATIENCE
+from tests.harness.market import DECIDED_WITHIN, Market
+from tests.harness.processes import Service, service, until
 
 POINTS = [f"{when} {step}" for step in ("hold", "reserve", "decide", "confirm") for when in ("before", "after")]
 

@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from repositories import products, units
+from repositories import products
+from repositories.postgres import unit_of_work as units
+from repositories.postgres.statements import Connection
 from repositories.purchases import Purchase, PurchaseRepository
-from repositories.purchasing import Saga
 from repositories.reservations import ReservationRepository
-from repositories.statements import Connection
-from tests.api.expect import found
-from tests.money.test_broken_variants import without
-from tests.purchases.conftest import FUNDS, PRICE, STOCK, Shop
+from repositories.sagas.purchases import Saga
+from tests.harness.expect import found
+from tests.harness.shop import FUNDS, PRICE, STOCK, Shop
+from tests.repositories.ledger.test_broken_variants import without
 
 
 @dataclass

@@ -8,10 +8,10 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from tests.purchases.market import DECIDED_WITHIN, Market
-from tests.purchases.servers import Server, new_server
-from tests.serving.launcher import PATIENCE
-from tests.serving.processes import Service, service
+from tests.harness.launcher import PATIENCE
+from tests.harness.market import DECIDED_WITHIN, Market
+from tests.harness.processes import Service, service
+from tests.harness.servers import Server, new_server
 
 SHOPPERS = 4
 

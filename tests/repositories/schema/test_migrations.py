@@ -8,10 +8,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from repositories import migrations
-from repositories.migrations import MigrationError
-from repositories.statements import ROOT
-from tests import templates
+from repositories.postgres.statements import ROOT
+from repositories.schema import migrations
+from repositories.schema.migrations import MigrationError
+from tests.harness import templates
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@
 
 import sys
 
-from repositories.statements import ROOT
-from tests import postgres, templates
-from tests.schema import diagram, snapshot
+from repositories.postgres.statements import ROOT
+from tests.harness import postgres, templates
+from tests.sql.schema import diagram, snapshot
 
 
 def main(wanted: str) -> None:

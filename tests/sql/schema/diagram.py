@@ -12,7 +12,7 @@ from html import escape
 import psycopg
 from psycopg.rows import TupleRow
 
-from repositories.statements import ROOT
+from repositories.postgres.statements import ROOT
 
 PICTURE = ROOT / "schema.svg"
 ACROSS = re.compile(r"(?P<table>\w+)\.(?P<column>\w+) in the (?P<database>main|catalog)")

@@ -4,7 +4,7 @@ import re
 import subprocess
 
 from repositories.embedded import binaries
-from repositories.statements import ROOT
+from repositories.postgres.statements import ROOT
 
 HEADER = """\
 -- The {database} database after every migration: tables, views, functions, indexes, constraints and comments.

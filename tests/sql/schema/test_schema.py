@@ -6,9 +6,9 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from tests import templates
-from tests.schema import diagram
-from tests.schema.snapshot import committed, dump, snapshot
+from tests.harness import templates
+from tests.sql.schema import diagram
+from tests.sql.schema.snapshot import committed, dump, snapshot
 
 PLAIN = {"id", "name", "title", "content", "description", "quantity", "created_at", "updated_at"}
 """Columns that mean what their names say, in every table; so do foreign keys named for what they refer to."""

@@ -10,8 +10,8 @@ from typing import Any
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
 
-from tests.serving.launcher import PATIENCE
-from tests.serving.processes import until
+from tests.harness.launcher import PATIENCE
+from tests.harness.processes import until
 
 CHROMIUM = shutil.which("chromium")
 DRIVER = shutil.which("chromedriver")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from selenium.webdriver import Chrome
 
-from tests.page.browser import CHROMIUM, DRIVER, Page, chromium
+from tests.api.ops.page.browser import CHROMIUM, DRIVER, Page, chromium
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Takes the README's pictures of the operators' page: `python -m tests.page.screenshot`, in about two minutes.
+"""Takes the README's pictures of the operators' page: `python -m tests.api.ops.page.screenshot`, in about two minutes.
 
 A service with an embedded PostgreSQL of its own, under a little load that keeps one account locked now and then.
 """
@@ -16,10 +16,11 @@ import httpx
 import psycopg
 
 from repositories.embedded import EmbeddedServer
-from tests.page.browser import Page, chromium
-from tests.serving.processes import Service, command, printed, service
+from tests.api.ops.page.browser import Page, chromium
+from tests.harness import REPOSITORY
+from tests.harness.processes import Service, command, printed, service
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = REPOSITORY / "docs"
 SECONDS = 75.0
 """Of load: what the plot shows."""
 CLIENTS = 6

@@ -14,12 +14,12 @@ from fastapi import FastAPI
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
-from api.settings import Settings
-from repositories import audits
-from tests.page.browser import Page
-from tests.serving.launcher import PATIENCE
-from tests.serving.processes import until
-from tests.world import Connection, Person, World
+from api.process.settings import Settings
+from repositories.audit import invariants as audits
+from tests.api.ops.page.browser import Page
+from tests.harness.launcher import PATIENCE
+from tests.harness.processes import until
+from tests.harness.world import Connection, Person, World
 
 HOSTILE = "<img src=x onerror=\"document.title = 'taken over'\">"
 ASKED = "return performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('/ops/pools')).length"

@@ -5,8 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.settings import Settings
-from tests.world import Person, World
+from api.process.settings import Settings
+from tests.harness.world import Person, World
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from api.settings import Settings
-from repositories.pools import Database
-from tests.api.expect import problem
-from tests.metrics import Scraper
-from tests.proxy import Proxy, proxy
-from tests.world import World
+from api.process.settings import Settings
+from repositories.postgres.pools import Database
+from tests.harness.expect import problem
+from tests.harness.metrics import Scraper
+from tests.harness.proxy import Proxy, proxy
+from tests.harness.world import World
 
 
 @pytest.fixture

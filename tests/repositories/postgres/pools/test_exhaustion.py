@@ -10,9 +10,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from repositories.errors import PoolExhausted
-from tests.pools.conftest import look
-from tests.world import Person, World
+from repositories.postgres.errors import PoolExhausted
+from tests.harness.world import Person, World
+from tests.repositories.postgres.pools.conftest import look
 
 CLIENTS = 1000
 WHOLE_WITHIN = 5.0

@@ -8,11 +8,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from repositories.holders import stack
-from repositories.work import Work, doing
-from tests.money.test_transfers import order
-from tests.pools.conftest import look
-from tests.world import Person, World
+from repositories.postgres.holders import stack
+from repositories.postgres.work import Work, doing
+from tests.api.test_transfers import order
+from tests.harness.world import Person, World
+from tests.repositories.postgres.pools.conftest import look
 
 PATIENCE = 60
 

@@ -9,11 +9,11 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 
-from api.settings import Settings
-from repositories import connections, pools
-from repositories.pools import Database
-from tests.proxy import proxy
-from tests.world import World
+from api.process.settings import Settings
+from repositories.postgres import connections, pools
+from repositories.postgres.pools import Database
+from tests.harness.proxy import proxy
+from tests.harness.world import World
 
 
 async def test_connections_that_the_server_ended_are_not_handed_out(

@@ -1,0 +1,9 @@
+"""Operators' routes.
+
+- `pools`    `/ops/pools`: connections, the requests that hold them, the backends that block them
+- `audits`   `/ops/audit`: run an audit, read the last
+- `status`   `/ops/status`: releases, migrations, slow routes, unfinished purchases
+- `metrics`  `/metrics`, for Prometheus
+- `health`   `/livez` and `/readyz`
+- `page`     `/ops`, the page in `static/`
+"""
