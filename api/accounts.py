@@ -7,7 +7,8 @@ from fastapi import APIRouter, Response
 from pydantic import Field
 
 from api.http import idempotency, problems
-from api.http.dependencies import Accounts, Main, Member, Writer, unauthorized
+from api.http.authentication import Member, Writer, unauthorized
+from api.http.dependencies import Accounts, Main
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time
 from api.http.problems import Problem, answers

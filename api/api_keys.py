@@ -8,7 +8,8 @@ from fastapi import APIRouter, Response
 from pydantic import AfterValidator
 
 from api.http import problems
-from api.http.dependencies import ApiKeys, Main, Member, OperatorWriter, Users, Writer
+from api.http.authentication import Member, OperatorWriter, Writer
+from api.http.dependencies import ApiKeys, Main, Users
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time
 from api.http.problems import Problem, answers

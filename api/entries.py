@@ -9,12 +9,13 @@ from functools import partial
 from typing import Annotated, Any
 
 import psycopg
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 
 from api.accounts import visible
 from api.http import problems
-from api.http.dependencies import Accounts, AppSettings, Entries, Main, Member
+from api.http.authentication import Member
+from api.http.dependencies import Accounts, CurrentService, Entries, Main
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf
 from api.http.problems import answers, invalid
@@ -23,10 +24,10 @@ from repositories.accounts import AccountRepository
 from repositories.entries import NEWEST, EntryRepository
 from repositories.entries import BalanceAt as BalanceAtRow
 from repositories.entries import Entry as EntryRow
-from repositories.postgres import deadlines
 from repositories.postgres import unit_of_work as units
 from repositories.postgres.errors import Fault
-from repositories.postgres.pools import Database
+from repositories.postgres.operation import Operation, current
+from repositories.postgres.pools import Pool
 from repositories.postgres.statements import Connection
 
 router = APIRouter(tags=["accounts"], route_class=JsonRoute)
@@ -77,9 +78,8 @@ async def list_entries(
     accounts: Accounts,
     entries: Entries,
     page: PageOf,
-    request: Request,
     response: Response,
-    settings: AppSettings,
+    service: CurrentService,
     since: Annotated[Time | None, Query(alias="from", description="the first instant")] = None,
     until: Annotated[Time | None, Query(alias="to", description="the first instant no more")] = None,
     accept: Annotated[str, Header(description="`text/csv` for all of it in one file")] = "*/*",
@@ -91,8 +91,8 @@ async def list_entries(
     if _prefers_csv(accept):
         first = await statement(before=NEWEST, limit=CSV_ROWS)
         pages = _pages(
-            request.app.state.databases["main"],
-            settings.request_timeout,
+            service.pools["main"],
+            service.settings.request_timeout,
             first,
             account_id=id,
             since=since,
@@ -144,7 +144,7 @@ def _prefers_csv(accept: str) -> bool:
 
 
 async def _pages(
-    main: Database,
+    main: Pool,
     seconds: float,
     rows: list[EntryRow],
     *,
@@ -152,7 +152,8 @@ async def _pages(
     since: datetime | None,
     until: datetime | None,
 ) -> AsyncIterator[list[EntryRow]]:
-    """Yield a statement from its first page on, each page read within `seconds`; none holds a connection meanwhile."""
+    """Yield a statement from its first page on. Each page is read within `seconds`; no connection is kept between."""
+    operation = current() or Operation("statement")
     while rows:
         yield rows
         if len(rows) < CSV_ROWS:
@@ -160,7 +161,7 @@ async def _pages(
         before = rows[-1].version
         for left in reversed(range(CSV_TRIES)):
             try:
-                with deadlines.within(seconds):
+                with operation.within(seconds):
                     async with main.checkout() as checkout:
                         rows = await EntryRepository(checkout.connection).list(
                             account_id=account_id, since=since, until=until, before=before, limit=CSV_ROWS

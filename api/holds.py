@@ -7,7 +7,8 @@ from fastapi import APIRouter, Response
 from pydantic import Field
 
 from api.http import idempotency, problems
-from api.http.dependencies import Holds, Main, Member, Writer
+from api.http.authentication import Member, Writer
+from api.http.dependencies import Holds, Main
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time
 from api.http.problems import Problem, answers, invalid

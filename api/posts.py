@@ -6,7 +6,8 @@ from fastapi import APIRouter, Response
 from pydantic import Field
 
 from api.http import idempotency, problems
-from api.http.dependencies import Main, Posts, Writer, unauthorized
+from api.http.authentication import Writer, unauthorized
+from api.http.dependencies import Main, Posts
 from api.http.etags import UNCHANGED, Match, NoneMatch, etag
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from api.http import idempotency, problems
-from api.http.dependencies import AnyoneApart, Databases, Main, Writer
+from api.http.authentication import AnyoneBeforeCatalog, Writer
+from api.http.dependencies import CurrentService, Main
 from api.http.etags import UNCHANGED, Match, NoneMatch, etag
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time
@@ -108,7 +109,7 @@ class Claim(BaseModel):
     responses=answers("idempotency_key_reused", *ACCOUNT, *problems.BODY, *problems.WRITES),
 )
 async def create_product(
-    new: NewProduct, caller: Writer, main: Main, databases: Databases, response: Response, key: idempotency.Optional
+    new: NewProduct, caller: Writer, main: Main, service: CurrentService, response: Response, key: idempotency.Optional
 ) -> Product:
     """Put a product up for sale, its proceeds for an account of yours."""
     claimed = key.key(caller, new)
@@ -127,8 +128,8 @@ async def create_product(
         products = ProductRepository(connection)
         return await products.insert(seller_id=caller.user_id, key=name, **new.model_dump())
 
-    async with databases["catalog"].checkout() as catalog:
-        row, made = await units.run(catalog, work, keyed=claimed is not None)
+    async with service.pools["catalog"].checkout() as catalog:
+        row, made = await units.run(catalog, work, repeatable=claimed is not None)
     idempotency.mark(response, replayed=not made)
     # As it was first answered, whatever became of it since.
     product = Product.model_validate(
@@ -141,13 +142,13 @@ async def create_product(
 
 @router.get("/products", summary="List products", responses=answers(*problems.READS))
 async def list_products(
-    databases: Databases,
+    service: CurrentService,
     page: PageOf,
     seller_id: OfUser = None,
     q: Words = None,
 ) -> Page[Product]:
     """List what is for sale, newest first: all, of one seller, or with the words of a query."""
-    async with databases["catalog"].checkout() as catalog:
+    async with service.pools["catalog"].checkout() as catalog:
         products = ProductRepository(catalog.connection)
         rows = await products.list(seller_id=seller_id, query=q, before=page.position(), limit=page.rows)
     return page.answer(rows, Product.model_validate, by_time)
@@ -161,11 +162,11 @@ async def list_products(
     response_model=Product,
 )
 async def get_product(
-    id: PathId, caller: AnyoneApart, databases: Databases, response: Response, have: NoneMatch
+    id: PathId, caller: AnyoneBeforeCatalog, service: CurrentService, response: Response, have: NoneMatch
 ) -> Product | Response:
     """Read a product; one that is off sale is shown to its seller, to those who bought it and to operators."""
-    row = _found(await read(databases, id), id)
-    if row.archived_at is not None and not await _may_still_read(databases, row, caller):
+    row = _found(await read(service, id), id)
+    if row.archived_at is not None and not await _may_still_read(service, row, caller):
         raise not_found(id)
     response.headers["ETag"] = etag(row.version)
     return have.unchanged(row.version, response) or Product.model_validate(row)
@@ -190,14 +191,14 @@ async def update_product(
     change: ProductChange,
     caller: Writer,
     main: Main,
-    databases: Databases,
+    service: CurrentService,
     response: Response,
     match: Match,
 ) -> Product:
     """Change a product of yours. Purchases that are under way keep the price at which they began."""
     asked = change.asked()
     await main.give_back()
-    row = _own(await read(databases, id), id, caller)
+    row = _own(await read(service, id), id, caller)
     if "account_id" in asked:
         await main.renew()
         refusal = await _receives(main.connection, account_id=change.account_id, currency=row.currency, caller=caller)
@@ -217,7 +218,7 @@ async def update_product(
         members = {name: getattr(changed, name) for name in ProductChange.model_fields}
         return await products.update(id=id, **members)
 
-    async with databases["catalog"].checkout() as catalog:
+    async with service.pools["catalog"].checkout() as catalog:
         product = Product.model_validate(await units.run(catalog, work))
     response.headers["ETag"] = etag(product.version)
     return product
@@ -231,7 +232,7 @@ async def update_product(
         "product_not_found", "not_owner", "precondition_required", "precondition_failed", *problems.WRITES
     ),
 )
-async def delete_product(id: PathId, caller: Writer, main: Main, databases: Databases, match: Match) -> None:
+async def delete_product(id: PathId, caller: Writer, main: Main, service: CurrentService, match: Match) -> None:
     """Take a product of yours off sale, for good; those who bought it can still read it."""
     await main.give_back()
 
@@ -240,13 +241,13 @@ async def delete_product(id: PathId, caller: Writer, main: Main, databases: Data
         match.check(_own(await products.lock(id=id), id, caller).version)
         await products.archive(id=id)
 
-    async with databases["catalog"].checkout() as catalog:
+    async with service.pools["catalog"].checkout() as catalog:
         await units.run(catalog, work)
 
 
-async def read(databases: Databases, id: int) -> ProductRow | None:
+async def read(service: CurrentService, id: int) -> ProductRow | None:
     """Read a product on a connection that is back before anything else is waited for."""
-    async with databases["catalog"].checkout() as catalog:
+    async with service.pools["catalog"].checkout() as catalog:
         return await ProductRepository(catalog.connection).get(id=id)
 
 
@@ -267,12 +268,12 @@ async def _receives(connection: Connection, *, account_id: int, currency: str, c
     return None
 
 
-async def _may_still_read(databases: Databases, row: ProductRow, caller: Caller | None) -> bool:
+async def _may_still_read(service: CurrentService, row: ProductRow, caller: Caller | None) -> bool:
     if caller is None:
         return False
     if caller.operator or caller.user_id == row.seller_id:
         return True
-    async with databases["main"].checkout() as main:
+    async with service.pools["main"].checkout() as main:
         return await PurchaseRepository(main.connection).bought(buyer_id=caller.user_id, product_id=row.id)
 
 

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from api import products
 from api.http import idempotency, problems
-from api.http.dependencies import Databases, InBackground, Main, Member, Purchases, Writer
+from api.http.authentication import Member, Writer
+from api.http.dependencies import CurrentService, Main, Purchases
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time
 from api.http.problems import Problem, answers, invalid
@@ -106,8 +107,7 @@ async def create_purchase(
     new: NewPurchase,
     caller: Writer,
     main: Main,
-    databases: Databases,
-    background: InBackground,
+    service: CurrentService,
     response: Response,
     key: idempotency.Required,
 ) -> Purchase:
@@ -119,7 +119,7 @@ async def create_purchase(
     purchase = await idempotency.repeated(main, response, key=named, memory=MEMORY)
     if purchase is None:
         await main.give_back()
-        wanted = await _wanted(databases, new, caller)
+        wanted = await _wanted(service, new, caller)
         await main.renew()
 
         async def make(connection: Connection, accounts: ledger.Accounts) -> PurchaseRow | Refusal:
@@ -129,7 +129,7 @@ async def create_purchase(
         purchase = await idempotency.once(main, response, key=named, memory=MEMORY, lock=lock, make=make)
         reach("after hold")
     await main.give_back()
-    return await _finish(purchase, databases, background, response)
+    return await _finish(purchase, service, response)
 
 
 @router.get("", summary="List purchases", responses=answers(*problems.OWN))
@@ -166,8 +166,7 @@ async def refund_purchase(
     id: PathId,
     caller: Writer,
     main: Main,
-    databases: Databases,
-    background: InBackground,
+    service: CurrentService,
     response: Response,
     key: idempotency.Required,
 ) -> Purchase:
@@ -182,12 +181,12 @@ async def refund_purchase(
 
     purchase = await idempotency.once(main, response, key=key.required(caller), memory=MEMORY, lock=lock, make=make)
     await main.give_back()
-    return await _finish(purchase, databases, background, response)
+    return await _finish(purchase, service, response)
 
 
-async def _wanted(databases: Databases, new: NewPurchase, caller: Caller) -> Wanted:
+async def _wanted(service: CurrentService, new: NewPurchase, caller: Caller) -> Wanted:
     """Read what is to be bought; with the catalog away nothing has happened yet."""
-    product = await products.read(databases, new.product_id)
+    product = await products.read(service, new.product_id)
     if product is None or product.archived_at is not None:
         raise products.not_found(new.product_id)
     if new.quantity * product.price > MAXIMUM:
@@ -195,16 +194,14 @@ async def _wanted(databases: Databases, new: NewPurchase, caller: Caller) -> Wan
     return Wanted(caller.user_id, product, new.quantity, new.account_id, new.price)
 
 
-async def _finish(
-    purchase: PurchaseRow, databases: Databases, background: InBackground, response: Response
-) -> Purchase:
+async def _finish(purchase: PurchaseRow, service: CurrentService, response: Response) -> Purchase:
     """Finish a purchase as far as time allows, and answer how it stands then; the Problem of a rejection.
 
     A repeat only looks: whoever began is at work on it, or a worker will be.
     """
     if not idempotency.is_replay(response):
-        saga = Saga(databases, purchase)
-        await background.run("purchase", saga.finish())
+        saga = Saga(service.pools, purchase)
+        await service.background.run("purchase", saga.finish())
         purchase = saga.purchase
     response.headers["Location"] = f"/purchases/{purchase.id}"
     if purchase.status == "rejected":

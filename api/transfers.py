@@ -9,7 +9,8 @@ from pydantic import Field
 
 from api.accounts import visible
 from api.http import idempotency, problems
-from api.http.dependencies import Accounts, Main, Member, Transfers, Writer
+from api.http.authentication import Member, Writer
+from api.http.dependencies import Accounts, Main, Transfers
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time
 from api.http.problems import Problem, ProblemDetails, answers, details

@@ -7,11 +7,13 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from api.http import problems
-from api.http.dependencies import Anyone, AppSettings, Databases, InBackground, Main, Member, Users, Writer, limit
+from api.http.authentication import Anyone, Member, Writer
+from api.http.dependencies import CurrentService, Main, Users
 from api.http.etags import UNCHANGED, Match, NoneMatch, etag
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time
 from api.http.problems import Problem, answers
+from api.http.rate_limits import limit
 from api.http.types import Body, Change, Email, Id, PathId, Representation, Time, Username, fold
 from repositories.accounts import AccountRepository
 from repositories.api_keys import ApiKeyRepository
@@ -70,10 +72,10 @@ class Registered(User):
     responses=answers("username_taken", "email_taken", "too_many_requests", *problems.BODY, *problems.READS),
 )
 async def register_user(
-    new: NewUser, request: Request, response: Response, main: Main, settings: AppSettings
+    new: NewUser, request: Request, response: Response, main: Main, service: CurrentService
 ) -> Registered:
     """Register a user and issue their first API key. It cannot be had again; an operator can issue another."""
-    await limit(request, main, kind="registration", most=settings.registrations_per_minute)
+    await limit(request, main, kind="registration", most=service.settings.registrations_per_minute)
 
     async def work(connection: Connection) -> Registered:
         user = await register(connection, username=new.username, email=new.email)
@@ -170,7 +172,7 @@ async def update_me(change: UserChange, caller: Writer, main: Main, response: Re
         "purchases_pending", "balance_not_zero", "precondition_required", "precondition_failed", *problems.WRITES
     ),
 )
-async def delete_me(caller: Writer, main: Main, databases: Databases, background: InBackground, match: Match) -> None:
+async def delete_me(caller: Writer, main: Main, service: CurrentService, match: Match) -> None:
     """Leave: keys revoked, accounts closed, posts removed, e-mail erased, the username retired; the ledger stays."""
 
     async def work(connection: Connection) -> None:
@@ -190,7 +192,7 @@ async def delete_me(caller: Writer, main: Main, databases: Databases, background
     await units.run(main, work)
     await main.give_back()
     # At once where that can be; a worker sees to it once more.
-    await background.run("take_off_sale", leaving.take_off_sale(databases, seller_ids=[caller.user_id]))
+    await service.background.run("take_off_sale", leaving.take_off_sale(service.pools, seller_ids=[caller.user_id]))
 
 
 def _found(user: UserRow | None) -> UserRow:

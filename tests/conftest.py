@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.cli.server import BoundedProtocol
 from api.process import logs
+from api.process.service import service_of
 from api.process.settings import Settings
 from repositories.postgres import connections
 from repositories.postgres import unit_of_work as units
@@ -116,7 +117,7 @@ def _built() -> FastAPI:
 def application(settings: Settings) -> FastAPI:
     """The application, not started."""
     application = _built()
-    application.state.settings = settings
+    service_of(application).settings = settings
     return application
 
 
@@ -125,7 +126,7 @@ async def app(request: pytest.FixtureRequest, application: FastAPI) -> AsyncIter
     """The application, with its pools open."""
     async with application.router.lifespan_context(application):
         if _full_pool(request):
-            await application.state.databases["main"]._pool.wait(timeout=60)
+            await service_of(application).pools["main"]._pool.wait(timeout=60)
         yield application
 
 

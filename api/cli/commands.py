@@ -28,7 +28,7 @@ from repositories.audits import Check
 from repositories.embedded import EmbeddedServerError
 from repositories.postgres import unit_of_work as units
 from repositories.postgres.errors import Fault, Taken
-from repositories.postgres.pools import Database
+from repositories.postgres.pools import Pool
 from repositories.postgres.statements import Connection
 from repositories.schema import migrations
 from repositories.schema.migrations import Migration, MigrationError
@@ -203,13 +203,13 @@ def _with_main(work: Callable[[Connection], Awaitable[Result]]) -> Result:
 async def _in_main(settings: Settings, work: Callable[[Connection], Awaitable[Result]]) -> Result:
     timeout = settings.start_timeout
     options = replace(settings.pool("main"), min_size=1, max_size=1, timeout=timeout)
-    database = Database("main", startup.serving(settings)["main"], options, purpose="command")
+    database = Pool("main", startup.serving(settings)["main"], options, purpose="command")
     await database.open()
     try:
         async with database.checkout() as checkout:
             # Run again after a COMMIT that was not confirmed, each of these ends as one that was run once: what was
             # kept or issued the first time is not seen by anybody.
-            return await units.run(checkout, work, keyed=True)
+            return await units.run(checkout, work, repeatable=True)
     finally:
         await database.close()
 

@@ -1,8 +1,11 @@
 """What is answered to each exception: the only place where the errors of `repositories` meet HTTP."""
 
+from collections.abc import Sequence
+from functools import partial
+
 import psycopg
 import structlog
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
@@ -28,16 +31,16 @@ async def _problem(request: Request, error: Exception) -> Response:
     return respond_to(request, error)
 
 
-async def _framework(request: Request, error: Exception) -> Response:
+async def _framework(request: Request, error: Exception, routers: Sequence[APIRouter]) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
     code = problems.BY_STATUS.get(error.status_code, "bad_request")
-    headers = {"Allow": _allowed(request)} if code == "method_not_allowed" else error.headers
+    headers = {"Allow": _allowed(request, routers)} if code == "method_not_allowed" else error.headers
     return respond(request.scope, code, str(error.detail), headers=headers)
 
 
-def _allowed(request: Request) -> str:
+def _allowed(request: Request, routers: Sequence[APIRouter]) -> str:
     """Return every method of the path: Starlette names only those of the first route that has it."""
-    routes = [route for router in request.app.state.routers for route in router.routes if isinstance(route, APIRoute)]
+    routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
     return ", ".join(sorted({method for route in matching for method in route.methods or ()}))
 
@@ -71,10 +74,10 @@ async def _key_reused(request: Request, _: Exception) -> Response:
     return respond(request.scope, "idempotency_key_reused", detail)
 
 
-def register(app: FastAPI) -> None:
+def register(app: FastAPI, routers: Sequence[APIRouter]) -> None:
     """Give an application its answers; what is not here is a mistake of ours, and RequestMiddleware answers it."""
     app.add_exception_handler(Problem, _problem)
-    app.add_exception_handler(HTTPException, _framework)
+    app.add_exception_handler(HTTPException, partial(_framework, routers=routers))
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(Fault, _fault)
     app.add_exception_handler(psycopg.Error, _fault)

@@ -119,7 +119,7 @@ async def once(
     `make` gets what `lock` returned. The key is looked for between the two. Not `final`: the answer waits for more.
     """
     run = _Once(key, memory, make, lock)
-    outcome = await units.run(main, run.work, keyed=key is not None, final=final)
+    outcome = await units.run(main, run.work, repeatable=key is not None, final=final)
     return _answer(outcome, response, replayed=run.replayed)
 
 

@@ -17,11 +17,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.http.problems import Problem, respond
 from api.http.types import milliseconds
 from api.process.drain import Drain
+from api.process.service import service_of
 from api.process.settings import Settings
-from repositories.postgres import deadlines, metrics, work
-from repositories.postgres.deadlines import Deadline
+from repositories.postgres import metrics, operation
 from repositories.postgres.errors import DeadlineExceeded, OutcomeUnknown
-from repositories.postgres.work import Work
+from repositories.postgres.operation import CommitState, Operation
 
 log = structlog.get_logger()
 
@@ -55,45 +55,45 @@ class RequestMiddleware:
         scope.setdefault("state", {})["request_id"] = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         self._serving += 1
         started = time.perf_counter()
-        settings: Settings = scope["app"].state.settings
-        exchange = _Exchange(scope, receive, send, settings.max_body_size)
-        serving = Serving(scope)
-        with work.doing(serving):
+        service = service_of(scope["app"])
+        settings = service.settings
+        exchange = _Exchange(scope, receive, send, settings.max_body_size, service.drain)
+        serving = RequestOperation(scope, service.drain.within(settings.request_timeout))
+        with operation.running(serving):
             try:
-                await self._serve(exchange, settings)
+                await self._serve(exchange, serving, settings)
             finally:
                 self._serving -= 1
                 _account(serving, scope, exchange.status, time.perf_counter() - started)
 
-    async def _serve(self, exchange: "_Exchange", settings: Settings) -> None:
+    async def _serve(self, exchange: "_Exchange", serving: Operation, settings: Settings) -> None:
         if self._serving > settings.max_requests and exchange.scope["path"] not in HEALTH:
             await exchange.answer("overloaded", "Folio serves as many requests as it can.", {"Retry-After": "1"})
             return
-        timeout = exchange.drain.within(settings.request_timeout)
-        with deadlines.within(timeout) as deadline:
-            expire = partial(exchange.expire, deadline, asyncio.current_task())
-            timer = asyncio.get_running_loop().call_later(timeout, expire)
-            try:
-                with exchange.drain.serving(expire):
-                    await self._app(exchange.scope, exchange.receive, exchange.send)
-            except asyncio.CancelledError:
-                # Ours, and answered: the connection is whole. Anybody else's goes on.
-                if exchange.expiring is None or (task := asyncio.current_task()) is None or task.uncancel() > 0:
-                    raise
-            except Exception:
-                log.exception("mistake", path=exchange.scope["path"], request_id=exchange.scope["state"]["request_id"])
-                await exchange.answer("internal_error", "Folio made a mistake; the log has the details.")
-            finally:
-                timer.cancel()
-                if exchange.expiring is not None:
-                    await exchange.expiring
+        expire = partial(exchange.expire, serving, asyncio.current_task())
+        timer = asyncio.get_running_loop().call_later(serving.remaining(), expire)
+        try:
+            with exchange.drain.serving(expire):
+                await self._app(exchange.scope, exchange.receive, exchange.send)
+        except asyncio.CancelledError:
+            # If it is the cancellation of `expire`, the answer was sent and the connection is intact.
+            if exchange.expiring is None or (task := asyncio.current_task()) is None or task.uncancel() > 0:
+                raise
+        except Exception:
+            path = exchange.scope["path"]
+            log.exception("internal error", path=path, request_id=serving.id)
+            await exchange.answer("internal_error", "An internal error; the log has the details.")
+        finally:
+            timer.cancel()
+            if exchange.expiring is not None:
+                await exchange.expiring
 
 
-class Serving(Work):
-    """A request, by its method and route, which is known later than the rest; the path would name a resource."""
+class RequestOperation(Operation):
+    """A request, named by its method and route; the route is known once the router has matched it."""
 
-    def __init__(self, scope: Scope) -> None:
-        super().__init__("", scope["state"]["request_id"])
+    def __init__(self, scope: Scope, seconds: float) -> None:
+        super().__init__("", scope["state"]["request_id"], seconds)
         self._scope = scope
 
     @property
@@ -110,11 +110,11 @@ class Serving(Work):
 class _Exchange:
     """One request and its one answer."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, max_body_size: int) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, max_body_size: int, drain: Drain) -> None:
         self.scope = scope
         self.status: int | None = None
         self.expiring: asyncio.Task[None] | None = None
-        self.drain: Drain = scope["app"].state.drain
+        self.drain = drain
         self._receive = receive
         self._send = send
         self._max_body_size = max_body_size
@@ -145,19 +145,19 @@ class _Exchange:
         if self.status is None:
             await respond(self.scope, code, detail, headers=headers)(self.scope, self._receive, self._forward)
 
-    def expire(self, deadline: Deadline, task: "asyncio.Task[Any] | None") -> None:
+    def expire(self, serving: Operation, task: "asyncio.Task[Any] | None") -> None:
         """Answer that the time is up, now, and end the work in its own time: it may take seconds to clean up."""
-        if self.status is not None or self.expiring is not None or deadline.committed:
+        if self.status is not None or self.expiring is not None or serving.commit is CommitState.COMMITTED:
             return
-        self.expiring = asyncio.create_task(self._expired(deadline))
+        self.expiring = asyncio.create_task(self._expired(serving))
         if task is not None:
             task.cancel()
 
-    async def _expired(self, deadline: Deadline) -> None:
+    async def _expired(self, serving: Operation) -> None:
         if not self._received and _has_body(self.scope):
             await self.answer("request_timeout", "The body did not arrive in time.", _CLOSE)
             return
-        fault = OutcomeUnknown() if deadline.outcome_unknown else DeadlineExceeded()
+        fault = OutcomeUnknown() if serving.commit is CommitState.UNKNOWN else DeadlineExceeded()
         await self.answer(fault.code, str(fault), {"Retry-After": str(fault.retry_after)})
 
     async def _forward(self, message: Message) -> None:
@@ -179,7 +179,7 @@ def _has_body(scope: Scope) -> bool:
     return "content-length" in headers or "transfer-encoding" in headers
 
 
-def _account(serving: Serving, scope: Scope, status: int | None, seconds: float) -> None:
+def _account(serving: RequestOperation, scope: Scope, status: int | None, seconds: float) -> None:
     """Count a request and write its log line; no status: it was cancelled before an answer began."""
     method = scope["method"]
     counted = method if method in METHODS else "other"

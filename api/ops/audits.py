@@ -2,11 +2,12 @@
 
 from typing import Any, Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from pydantic import Field
 
 from api.http import problems
-from api.http.dependencies import InBackground, OnCall, OnCallWriter, Operations
+from api.http.authentication import OnCall, OnCallWriter
+from api.http.dependencies import CurrentService, OperatorMain
 from api.http.problems import Problem, answers
 from api.http.types import Representation, Time
 from api.process.jobs import AUDIT_TIMEOUT
@@ -57,28 +58,27 @@ UNDER_WAY: dict[int | str, dict[str, Any]] = {
     response_model=Audit | Running,
 )
 async def run_audit(
-    _: OnCallWriter, request: Request, operations: Operations, background: InBackground, response: Response
+    _: OnCallWriter, main: OperatorMain, service: CurrentService, response: Response
 ) -> Audit | Running:
-    """Check every invariant of both databases, in one snapshot each, and show what was found.
+    """Check every invariant of both service.pools, in one snapshot each, and show what was found.
 
     202 where that takes longer than a request may: it goes on, and GET shows what it found.
     """
-    state = request.app.state
-    if state.auditing.locked():
+    if service.auditing.locked():
         raise Problem("audit_running", "This process is running an audit already.")
-    await operations.give_back()
+    await main.give_back()
     found: list[AuditRow | Exception] = []
 
     async def audit() -> None:
         try:
-            async with state.auditing:
-                found.append(await audits.run(state.conninfos, state.operations["main"]))
+            async with service.auditing:
+                found.append(await audits.run(service.conninfos, service.operator_pools["main"]))
         except Exception as error:
             found.append(error)
             if response.status_code == UNFINISHED:  # nobody is told any more but by the log
                 raise
 
-    await background.run("audit", audit(), AUDIT_TIMEOUT)
+    await service.background.run("audit", audit(), AUDIT_TIMEOUT)
     if not found:
         response.status_code = UNFINISHED
         response.headers["Location"] = "/ops/audit"
@@ -91,9 +91,9 @@ async def run_audit(
 @router.get(
     "/audit", summary="Read the last audit", responses=answers("operator_required", "audit_not_found", *problems.OWN)
 )
-async def get_audit(_: OnCall, operations: Operations) -> Audit:
+async def get_audit(_: OnCall, main: OperatorMain) -> Audit:
     """Show what the last audit found, whoever ran it."""
-    found = await AuditRepository(operations.connection).get_last()
+    found = await AuditRepository(main.connection).get_last()
     if found is None:
         raise Problem("audit_not_found", "No audit has run yet: POST /ops/audit, or `folio audit`.")
     return Audit.model_validate(found)

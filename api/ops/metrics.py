@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -15,7 +15,8 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from prometheus_client.registry import Collector
 
 from api.http import problems
-from api.http.dependencies import OnCall, Operations
+from api.http.authentication import OnCall
+from api.http.dependencies import CurrentService, OperatorMain
 from api.http.problems import answers
 from repositories.audits import AuditRepository
 from repositories.postgres.statements import Connection
@@ -41,11 +42,11 @@ def of_workers() -> Iterator[None]:
     response_class=PlainTextResponse,
     responses=answers("operator_required", *problems.OWN),
 )
-async def get_metrics(_: OnCall, request: Request, operations: Operations) -> Response:
+async def get_metrics(_: OnCall, service: CurrentService, main: OperatorMain) -> Response:
     """Show what a scraper keeps: requests, pools, units of work and transfers of all workers; purchases; the audit."""
-    for database in (*request.app.state.databases.values(), *request.app.state.operations.values()):
-        database.report()
-    stored = await _stored(operations.connection, request.app.state.settings.audit_interval)
+    for pool in service.all_pools:
+        pool.report()
+    stored = await _stored(main.connection, service.settings.audit_interval)
     return Response(generate_latest(counted()) + stored, media_type=CONTENT_TYPE_LATEST)
 
 

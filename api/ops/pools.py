@@ -6,21 +6,23 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import psycopg
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from pydantic import Field
 
 from api.http import problems
-from api.http.dependencies import AppSettings, Databases, OnCall, Operations
+from api.http.authentication import OnCall
+from api.http.dependencies import CurrentService, OperatorMain
 from api.http.problems import answers
 from api.http.types import Representation, Time, milliseconds
 from repositories import server
 from repositories.doctor import capacity
 from repositories.doctor.advice import Cores, Observed, advise
 from repositories.doctor.capacity import Demand, Limits
+from repositories.postgres import pools
 from repositories.postgres.errors import Fault
 from repositories.postgres.holders import Holder
 from repositories.postgres.pool_stats import PoolStats, quantile
-from repositories.postgres.pools import Checkout, Database
+from repositories.postgres.pools import Checkout
 from repositories.server import Activity
 
 router = APIRouter(prefix="/ops", tags=["operations"])
@@ -111,27 +113,25 @@ class _Seen:
 
 
 @router.get("/pools", summary="Look at the pools", responses=answers("operator_required", *problems.OWN))
-async def get_pools(
-    _: OnCall, request: Request, settings: AppSettings, databases: Databases, operations: Operations
-) -> Pools:
+async def get_pools(_: OnCall, service: CurrentService, main: OperatorMain) -> Pools:
     """Show the answering worker's pools and who holds their connections, asking the servers outside the pools."""
-    seen = {"main": await _look(databases["main"], operations)}
-    await operations.give_back()
+    seen = {"main": await _look(service.pools["main"], main)}
+    await main.give_back()
     try:
-        async with request.app.state.operations["catalog"].checkout() as checkout:
-            seen["catalog"] = await _look(databases["catalog"], checkout)
+        async with service.operator_pools["catalog"].checkout() as checkout:
+            seen["catalog"] = await _look(service.pools["catalog"], checkout)
     except (Fault, psycopg.Error):
-        seen["catalog"] = await _look(databases["catalog"], None)
-    sizes = {name: database.options.max_size for name, database in databases.items()}
+        seen["catalog"] = await _look(service.pools["catalog"], None)
+    sizes = {name: pool.options.max_size for name, pool in service.pools.items()}
     limits = {name: found.limits for name, found in seen.items() if found.limits is not None}
     # Which pools share a server is known once both have answered.
-    demands = capacity.demands(settings.workers, sizes, limits) if limits.keys() == sizes.keys() else {}
-    pools = [_show(databases[name], found, demands.get(name)) for name, found in seen.items()]
+    demands = capacity.demands(service.settings.workers, sizes, limits) if limits.keys() == sizes.keys() else {}
+    pools = [_show(service.pools[name], found, demands.get(name)) for name, found in seen.items()]
     return Pools(worker_pid=os.getpid(), at=datetime.now(UTC), pools=pools)
 
 
-async def _look(database: Database, checkout: Checkout | None) -> _Seen:
-    holders = sorted(database.holders, key=lambda holder: holder.since)
+async def _look(pool: pools.Pool, checkout: Checkout | None) -> _Seen:
+    holders = sorted(pool.holders, key=lambda holder: holder.since)
     if checkout is None:
         return _Seen(holders, {}, None)
     pids = [holder.backend_pid for holder in holders]
@@ -139,26 +139,26 @@ async def _look(database: Database, checkout: Checkout | None) -> _Seen:
     return _Seen(holders, found, await capacity.read(checkout.connection))
 
 
-def _show(database: Database, seen: _Seen, demand: Demand | None) -> Pool:
-    options, stats = database.options, database.stats()
+def _show(pool: pools.Pool, seen: _Seen, demand: Demand | None) -> Pool:
+    options, stats = pool.options, pool.stats()
     return Pool(
-        database=database.name,
+        database=pool.name,
         min_size=options.min_size,
         max_waiting=options.max_waiting,
         timeout_ms=milliseconds(options.timeout),
         soft_limit_ms=milliseconds(options.soft_limit),
-        wait_ms=Quantiles.of(database.waits),
-        hold_ms=Quantiles.of(database.holds),
+        wait_ms=Quantiles.of(pool.waits),
+        hold_ms=Quantiles.of(pool.holds),
         holders=[_held(holder, seen.activity.get(holder.backend_pid)) for holder in seen.holders],
-        advice=demand and _advise(database, stats, demand),
+        advice=demand and _advise(pool, stats, demand),
         **vars(stats),
     )
 
 
-def _advise(database: Database, stats: PoolStats, demand: Demand) -> PoolAdvice:
-    observed = Observed.of(stats, database.waits, database.holds)
-    cores = Cores.beside(database.conninfo)
-    return PoolAdvice.model_validate(advise(database.name, cores, demand, observed))
+def _advise(pool: pools.Pool, stats: PoolStats, demand: Demand) -> PoolAdvice:
+    observed = Observed.of(stats, pool.waits, pool.holds)
+    cores = Cores.beside(pool.conninfo)
+    return PoolAdvice.model_validate(advise(pool.name, cores, demand, observed))
 
 
 def _held(holder: Holder, found: Activity | None) -> Held:

@@ -4,18 +4,18 @@ import math
 import os
 import platform
 from collections import defaultdict
-from datetime import datetime
 from itertools import pairwise
 
 from fastapi import APIRouter, Request
 from pydantic import Field
 
 from api.http import problems
-from api.http.dependencies import OnCall, Operations
+from api.http.authentication import OnCall
+from api.http.dependencies import CurrentService, OperatorMain
 from api.http.problems import answers
 from api.http.types import Representation, Time, milliseconds
-from api.ops.health import Look, Readiness
 from api.ops.metrics import counted
+from api.process.readiness import Look
 from repositories.postgres.metrics import REQUEST_SECONDS
 from repositories.purchases import PurchaseRepository
 
@@ -94,20 +94,18 @@ class Status(Representation):
 
 
 @router.get("/status", summary="Look at the service", responses=answers("operator_required", *problems.OWN))
-async def get_status(_: OnCall, request: Request, operations: Operations) -> Status:
+async def get_status(_: OnCall, request: Request, service: CurrentService, main: OperatorMain) -> Status:
     """Show releases, migrations, slow routes and unfinished purchases, outside the pools; the catalog may be away."""
-    purchases = PurchaseRepository(operations.connection)
+    purchases = PurchaseRepository(main.connection)
     unfinished = await purchases.count_unfinished()
     oldest = await purchases.list_unfinished(limit=MOST)
-    await operations.give_back()
-    readiness: Readiness = request.app.state.readiness
-    started_at: datetime = request.app.state.started_at
+    await main.give_back()
     return Status(
         version=request.app.version,
         python=platform.python_version(),
         worker_pid=os.getpid(),
-        started_at=started_at,
-        databases=[DatabaseStatus.of(name, look) for name, look in (await readiness.databases()).items()],
+        started_at=service.started_at,
+        databases=[DatabaseStatus.of(name, look) for name, look in (await service.readiness.databases()).items()],
         slowest_routes=slowest_routes()[:MOST],
         purchases=PurchasesInFlight(
             **vars(unfinished), oldest=[InFlight.model_validate(purchase) for purchase in oldest]

@@ -1,138 +1,92 @@
-"""Work that no request asks for: it runs beside the requests of every process, and any number may do it at once."""
+"""Jobs: periodic coroutines of every process. Several processes may run a round at once, or take turns by a lease."""
 
 import asyncio
 import math
 import random
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from functools import partial
-from typing import Any
 
-import psycopg
-import structlog
-
-from repositories.audit import invariants as audits
+from api.process.background import TIMEOUT, logged
+from api.process.service import Service
+from repositories.audit import invariants
 from repositories.leases import LeaseRepository
-from repositories.ledger import holds as holding
-from repositories.postgres import deadlines
-from repositories.postgres import unit_of_work as units
-from repositories.postgres.errors import DeadlineExceeded, Fault, described, fault
-from repositories.postgres.pools import Database
-from repositories.postgres.work import Work, doing
-from repositories.sagas import leaving
-from repositories.sagas import purchases as purchasing
+from repositories.ledger import holds
+from repositories.postgres import unit_of_work
+from repositories.postgres.pools import Pool
+from repositories.sagas import leaving, purchases
 
-log = structlog.get_logger()
-
-ANSWERING = 0.5
-"""Seconds before its deadline at which a request answers, however far its work is."""
 REPORT_INTERVAL = 1.0
-"""Seconds between two looks at the pools: another worker shows what was seen last."""
-AUDIT_LOOK = 60.0
-"""Seconds between two looks whether an audit is due, at the most."""
+"""Seconds between two reports of the pools to the metrics."""
+AUDIT_LOOK_INTERVAL = 60.0
+"""Longest time in seconds between two attempts to take the lease of the scheduled audit."""
 AUDIT_TIMEOUT = 900.0
-"""Seconds for an audit: whole tables are read."""
-TIMEOUT = 120.0
-"""Seconds for a piece of work: against a database that swallows everything only the client's own clock helps."""
+"""Seconds for an audit: it reads whole tables."""
 
 
-async def sweep(main: Database, interval: float) -> None:
-    """Expire overdue holds, for ever: what a payment finds overdue on its accounts it expires itself."""
+def jobs(service: Service) -> list[Coroutine[None, None, None]]:
+    """Return every job of a process."""
+    settings = service.settings
+    return [
+        sweep(service.pools["main"], settings.sweep_interval),
+        finish_purchases(service.pools, settings.sweep_interval),
+        finish_leaving(service.pools, settings.sweep_interval),
+        report(service.all_pools),
+        audit(service.operator_pools["main"], service.conninfos, settings.audit_interval, service.auditing),
+    ]
+
+
+async def sweep(main: Pool, interval: float) -> None:
+    """Expire overdue holds. A payment does not wait for it: it expires the holds of its own accounts."""
 
     async def expire() -> int:
         async with main.checkout() as checkout:
-            return await units.run(checkout, holding.sweep)
+            return await unit_of_work.run(checkout, holds.sweep)
 
     await _repeat("sweep", expire, interval)
 
 
-async def finish_purchases(databases: Mapping[str, Database], interval: float) -> None:
-    """Finish purchases that nobody is at work on, for ever, whoever began them."""
-    await _repeat("finish_purchases", partial(purchasing.finish_abandoned, databases), interval)
+async def finish_purchases(pools: Mapping[str, Pool], interval: float) -> None:
+    """Finish purchases whose lease has run out, in whatever process they began."""
+    await _repeat("finish_purchases", partial(purchases.finish_abandoned, pools), interval)
 
 
-async def finish_leaving(databases: Mapping[str, Database], interval: float) -> None:
-    """Take off sale what users were selling who left, for ever."""
-    await _repeat("finish_leaving", partial(leaving.finish_leaving, databases), interval)
+async def finish_leaving(pools: Mapping[str, Pool], interval: float) -> None:
+    """Take the products of users who left off sale."""
+    await _repeat("finish_leaving", partial(leaving.finish_leaving, pools), interval)
 
 
-async def report(databases: Iterable[Database]) -> None:
-    """Tell the metrics how the pools stand, for ever."""
+async def report(pools: Iterable[Pool]) -> None:
+    """Report the state of the pools to the metrics, for other workers to show."""
     while True:
-        for database in databases:
-            database.report()
+        for pool in pools:
+            pool.report()
         await asyncio.sleep(REPORT_INTERVAL)
 
 
-async def audit(main: Database, conninfos: Mapping[str, str], interval: float, auditing: asyncio.Lock) -> None:
-    """Run an audit every `interval` seconds, for ever, in one of all processes; 0: never. One at a time in this one."""
+async def audit(main: Pool, conninfos: Mapping[str, str], interval: float, auditing: asyncio.Lock) -> None:
+    """Run an audit every `interval` seconds in one process of all, never two at once in this one; 0: no audits."""
     if interval == 0:
         return
 
     async def audit_in_turn() -> int:
         async with auditing:
             async with main.checkout() as checkout:
-                taken = await LeaseRepository(checkout.connection).take(name="audit", seconds=math.ceil(interval))
-            if taken:
-                await audits.run(conninfos, main)
+                leased = await LeaseRepository(checkout.connection).take(name="audit", seconds=math.ceil(interval))
+            if leased:
+                await invariants.run(conninfos, main)
         return 0
 
-    await _repeat("audit", audit_in_turn, min(interval, AUDIT_LOOK), AUDIT_TIMEOUT)
-
-
-async def stop(tasks: Collection[asyncio.Task[None]], seconds: float) -> None:
-    """End workers, after the statement or COMMIT that each is waiting for, and leave those that wait for longer."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks, timeout=seconds)
-
-
-class Background:
-    """What requests leave behind, where a database keeps them waiting for longer than they have time."""
-
-    def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def run(self, name: str, work: Coroutine[Any, Any, None], seconds: float = TIMEOUT) -> None:
-        """Wait for work as long as the request has time; after that it goes on alone. What goes wrong is logged.
-
-        It is a task of its own, because a database that swallows everything keeps whoever waits for it, cancelled or
-        not, for seconds.
-        """
-        task = asyncio.create_task(_logged(name, work, seconds))
-        self._tasks.add(task)  # the loop itself keeps no task alive
-        task.add_done_callback(self._tasks.discard)
-        await asyncio.wait({task}, timeout=max(0.0, deadlines.remaining(math.inf) - ANSWERING))
-
-    async def stop(self, seconds: float) -> None:
-        """Let what is under way end by itself for half of that, and then end it in the other half."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=seconds / 2)
-        if self._tasks:
-            await stop(self._tasks, seconds / 2)
+    await _repeat("audit", audit_in_turn, min(interval, AUDIT_LOOK_INTERVAL), AUDIT_TIMEOUT)
 
 
 async def _repeat(name: str, work: Callable[[], Awaitable[int]], interval: float, seconds: float = TIMEOUT) -> None:
-    """Do what there is to do, about every `interval` seconds; a round that found something is followed by another."""
+    """Run a round about every `interval` seconds; a round that found something to do is followed by another at once."""
     while True:
-        # Processes that were started together need not look together.
+        # Jitter: processes that started together do not look together.
         await asyncio.sleep(interval * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
-        await _logged(name, _all(work), seconds)
+        await logged(name, _until_idle(work), seconds)
 
 
-async def _all(work: Callable[[], Awaitable[int]]) -> None:
+async def _until_idle(work: Callable[[], Awaitable[int]]) -> None:
     while await work():
         pass
-
-
-async def _logged(name: str, work: Awaitable[None], seconds: float = TIMEOUT) -> None:
-    try:
-        with doing(Work(name)), deadlines.within(seconds):
-            async with asyncio.timeout(seconds):
-                await work
-    except TimeoutError:
-        log.warning(name, code=DeadlineExceeded.code, error="A database kept it waiting.")
-    except (Fault, psycopg.Error) as error:
-        known = fault(error) if isinstance(error, psycopg.Error) else error
-        log.warning(name, code=known.code, error=described(error))
-    except Exception:
-        log.exception("mistake", worker=name)

@@ -10,7 +10,7 @@ from repositories.audits import Audit, AuditRepository, Check
 from repositories.postgres import connections
 from repositories.postgres import unit_of_work as units
 from repositories.postgres.errors import fault
-from repositories.postgres.pools import Database
+from repositories.postgres.pools import Pool
 from repositories.postgres.statements import Connection, statements
 
 CHECKS = statements("main/invariants")
@@ -51,7 +51,7 @@ async def audit(conninfos: Mapping[str, str], on_check: Callable[[Check], None] 
     return checks
 
 
-async def run(conninfos: Mapping[str, str], main: Database) -> Audit:
+async def run(conninfos: Mapping[str, str], main: Pool) -> Audit:
     """Run every check, keep what was found, on a connection of `main` that is not held meanwhile, and return that."""
     checks = await audit(conninfos)
     async with main.checkout() as checkout:

@@ -8,20 +8,28 @@ made by `judge`.
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from prometheus_client import Counter
+
 from repositories.accounts import MAXIMUM, Account, AccountRepository
 from repositories.holds import HoldRepository
 from repositories.idempotency_keys import Key
-from repositories.postgres import unit_of_work as units
+from repositories.postgres import operation
 from repositories.postgres.statements import Connection
 from repositories.purchases import PurchaseRepository
 from repositories.refusals import Refusal
 from repositories.transfers import Order, Receipt, TransferRepository, Written
 
+TRANSFERS = Counter("folio_transfers", "Transfers made, and refused by code, once that was committed", ["outcome"])
 OVERDUE_OF_ONE = 10_000
 """Overdue holds of its accounts that a unit of work expires itself at the most, where the sweep is that far behind."""
 
 Accounts = dict[int, Account]
 """Locked accounts by id, as they are now."""
+
+
+def count(outcome: str, number: int = 1) -> None:
+    """Count transfers by outcome, "made" or the code of a refusal, once the unit of work is committed."""
+    operation.count(TRANSFERS.labels(outcome), number)
 
 
 async def lock(connection: Connection, *, ids: Iterable[int]) -> Accounts:
@@ -102,7 +110,7 @@ def judge(order: Order, accounts: Accounts, conflict: Refusal | None = None) -> 
     """
     refusal = _refusal(order, accounts, conflict)
     if refusal is not None:
-        units.count_transfers(refusal.code)
+        count(refusal.code)
     return refusal
 
 
@@ -142,7 +150,7 @@ def judge_promise(order: Order, accounts: Accounts, conflict: Refusal | None = N
     refusal = judge(order, accounts, conflict)
     if refusal is None and accounts[order.from_account_id].held + order.amount > MAXIMUM:
         refusal = Refusal("balance_out_of_range", "What is held would leave the range that Folio keeps exact.")
-        units.count_transfers(refusal.code)
+        count(refusal.code)
     return refusal
 
 
@@ -180,7 +188,7 @@ async def write(
 ) -> list[Receipt]:
     """Write orders that passed over locked accounts, with the key of the only one if it has one of its own."""
     written = await TransferRepository(connection).insert(orders=orders, key=key) if orders else []
-    units.count_transfers("made", len(written))
+    count("made", len(written))
     return [_receipt(order, row, accounts) for order, row in zip(orders, written, strict=True)]
 
 

@@ -23,7 +23,7 @@ from psycopg.abc import PQGen
 from psycopg.rows import TupleRow, tuple_row
 from psycopg.types.numeric import Int8Dumper
 
-from repositories.postgres import work
+from repositories.postgres import operation
 from repositories.postgres.errors import DatabaseUnavailable, fault
 from repositories.postgres.statements import Connection, statement
 
@@ -54,7 +54,7 @@ class Setting:
 
 
 class Cursor(AsyncRawCursor[TupleRow]):
-    """A cursor of PostgreSQL's own parameters, $1, $2, …, that adds its time to the work that is being done."""
+    """A cursor of PostgreSQL's own parameters, $1, $2, …, that adds its time to the operation in progress."""
 
     async def execute(self, *arguments: Any, **options: Any) -> Self:
         """Send a statement and wait for its answer."""
@@ -62,8 +62,8 @@ class Cursor(AsyncRawCursor[TupleRow]):
         try:
             return await super().execute(*arguments, **options)
         finally:
-            if (doing := work.current()) is not None:
-                doing.sql_seconds += time.perf_counter() - started
+            if (current := operation.current()) is not None:
+                current.sql_seconds += time.perf_counter() - started
 
 
 def parameters(purpose: str) -> dict[str, Any]:

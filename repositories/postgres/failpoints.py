@@ -1,13 +1,13 @@
-"""Failpoints: places where a test may have this process killed, to see that nothing is lost with it."""
+"""Failpoints: the process kills itself before or after a named unit of work commits, so that tests see what is lost."""
 
 import os
 import signal
 
 armed: str | None = None
-"""The place, such as "after reserve". FOLIO_FAILPOINT sets it, which only tests do."""
+"""The armed place, such as "after reserve"; FOLIO_FAILPOINT sets it in tests."""
 
 
 def reach(place: str) -> None:
-    """Kill this process, as the kernel would, where a test armed this place."""
+    """Kill this process with SIGKILL if `place` is armed."""
     if armed == place:
         os.kill(os.getpid(), signal.SIGKILL)

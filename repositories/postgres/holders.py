@@ -11,17 +11,17 @@ from typing import Any
 import structlog
 
 from repositories.postgres import metrics
+from repositories.postgres.operation import Operation
 from repositories.postgres.statements import Connection
-from repositories.postgres.work import Work
 
 log = structlog.get_logger()
 
 
 @dataclass(eq=False)
 class Holder:
-    """One connection in somebody's hands; `work` is None where nobody said what for."""
+    """One connection in somebody's hands; `operation` is None outside any."""
 
-    work: Work | None
+    operation: Operation | None
     connection: Connection
     backend_pid: int  # a connection that was lost does not tell any more
     task: "asyncio.Task[Any] | None"
@@ -37,8 +37,8 @@ class Holder:
     def members(self) -> dict[str, Any]:
         """Return what a log line says of it."""
         return {
-            "work": self.work and self.work.name,
-            "request_id": self.work and self.work.id,
+            "work": self.operation and self.operation.name,
+            "request_id": self.operation and self.operation.id,
             "backend_pid": self.backend_pid,
             "held_ms": round(self.seconds * 1000, 1),
         }
@@ -59,9 +59,9 @@ class Holders:
     def __iter__(self) -> Iterator[Holder]:
         return iter(list(self._timers))
 
-    def add(self, work: Work | None, connection: Connection) -> Holder:
+    def add(self, operation: Operation | None, connection: Connection) -> Holder:
         """Note that the current task has a connection from now on."""
-        holder = Holder(work, connection, connection.info.backend_pid, asyncio.current_task())
+        holder = Holder(operation, connection, connection.info.backend_pid, asyncio.current_task())
         self._timers[holder] = asyncio.get_running_loop().call_later(self._soft_limit, self._exceed, holder)
         return holder
 

@@ -16,7 +16,6 @@ REQUESTS = Counter("folio_requests", "Requests, by the status of their answer", 
 REQUEST_SECONDS = Histogram(
     "folio_request_seconds", "From the request's headers to the end of its answer", ["method", "route"], buckets=FAST
 )
-TRANSFERS = Counter("folio_transfers", "Transfers made, and refused by code, once that was committed", ["outcome"])
 UNITS = Counter(
     "folio_units_of_work",
     "Units of work: committed, rolled_back, retried (run again), unknown (COMMIT not confirmed)",

@@ -1,4 +1,4 @@
-"""The pools: one for each database, and the one connection of it that a request holds."""
+"""The pools: one for each database, from which each request checks one connection out."""
 
 import asyncio
 import time
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
-from repositories.postgres import connections, metrics, work
-from repositories.postgres.deadlines import remaining
+from repositories.postgres import connections, metrics, operation
 from repositories.postgres.errors import DatabaseUnavailable, Fault, PoolExhausted
 from repositories.postgres.holders import Holder, Holders
+from repositories.postgres.operation import remaining
 from repositories.postgres.pool_stats import PoolStats
 from repositories.postgres.statements import Connection
 
@@ -38,8 +38,8 @@ class PoolOptions:
     soft_limit: float
 
 
-class Database:
-    """One database and its pool. Open it before use, close it after."""
+class Pool:
+    """The pool of one database. Open it before use, close it after."""
 
     def __init__(self, name: str, conninfo: str, options: PoolOptions, *, purpose: str = "serve") -> None:
         self.name = name
@@ -157,7 +157,7 @@ class Database:
         finally:
             self._waiting -= 1
             self._waited(time.monotonic() - started)
-        held.callback(self._given_back, self.holders.add(work.current(), connection))
+        held.callback(self._given_back, self.holders.add(operation.current(), connection))
         self._peak = max(self._peak, len(self.holders))
         self._served += 1
         return connection
@@ -165,8 +165,8 @@ class Database:
     def _waited(self, seconds: float) -> None:
         self.waits.append(seconds)
         metrics.POOL_WAIT_SECONDS.labels(self.name).observe(seconds)
-        if (doing := work.current()) is not None:
-            doing.pool_seconds += seconds
+        if (current := operation.current()) is not None:
+            current.pool_seconds += seconds
 
     def _given_back(self, holder: Holder) -> None:
         self.holders.remove(holder)
@@ -184,8 +184,8 @@ class Database:
 class Checkout:
     """One connection of one database, held for one request; replaced when it is lost, given back once."""
 
-    def __init__(self, database: Database, held: AsyncExitStack, connection: Connection) -> None:
-        self._database = database
+    def __init__(self, pool: Pool, held: AsyncExitStack, connection: Connection) -> None:
+        self._pool = pool
         self._held = held
         self.connection = connection
 
@@ -196,4 +196,4 @@ class Checkout:
     async def renew(self) -> None:
         """Give the connection back and take another: never two at once, which could deadlock the pool."""
         await self.give_back()
-        self.connection = await self._database.take(self._held)
+        self.connection = await self._pool.take(self._held)

@@ -1,15 +1,17 @@
-"""Units of work: BEGIN, the statements, COMMIT with its tag checked; ROLLBACK on everything else.
+"""Units of work: BEGIN, the statements, COMMIT with its tag checked; ROLLBACK in every other case.
 
-Rollback is the default and commit is explicit. A COMMIT under way is outlasted by cancellation, deadlines and
-shutdown, up to a deadline of its own; one that is never confirmed is resolved by running the unit again under its
-Idempotency-Key on a new connection, where the key tells what happened (TRAPS 1 to 5).
+Rollback is the default and commit is explicit, for three reasons. The exit code of a FastAPI dependency runs after the
+answer was sent, so a COMMIT there could fail after a 201. PostgreSQL answers COMMIT of an aborted transaction with
+ROLLBACK and no error, so the command tag is checked. psycopg's own transaction block ends without an error if the
+connection is already lost.
+
+A COMMIT in flight outlasts cancellation, deadlines and shutdown, up to a deadline of its own. If it is never confirmed,
+the unit runs again under its Idempotency-Key on a new connection: the stored key tells whether it was committed.
 """
 
 import asyncio
 import random
-from collections import Counter
 from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -17,36 +19,37 @@ import anyio
 import psycopg
 from psycopg.errors import UniqueViolation
 
-from repositories.postgres import deadlines, metrics
+from repositories.postgres import failpoints, metrics, operation
 from repositories.postgres.connections import hang_up
-from repositories.postgres.errors import RETRIED, DeadlineExceeded, Fault, OutcomeUnknown, RolledBack, fault, taken
+from repositories.postgres.errors import (
+    RETRIED,
+    DeadlineExceeded,
+    Fault,
+    OutcomeUnknown,
+    RolledBack,
+    fault,
+    taken,
+)
+from repositories.postgres.operation import CommitState
 from repositories.postgres.pools import Checkout
 from repositories.postgres.statements import Connection
 
 Result = TypeVar("Result")
 Work = Callable[[Connection], Awaitable[Result]]
+CommitTask = asyncio.Task[psycopg.AsyncCursor[psycopg.rows.TupleRow]]
 
 COMMIT_TIMEOUT = 3.0
-"""Seconds for COMMIT to be confirmed: under statement_timeout, which fakes success while a standby is awaited."""
-COMMIT_MINIMUM = 0.2
-"""Seconds that must be left of a request for COMMIT to be sent at all."""
+"""Seconds for COMMIT to be confirmed: shorter than statement_timeout, which reports success for a COMMIT that still
+waits for a synchronous standby."""
+MIN_COMMIT_SECONDS = 0.2
+"""Seconds that must remain of the deadline for COMMIT to be sent."""
 ROLLBACK_TIMEOUT = 1.0
-RETRIES = 3
+MAX_RETRIES = 3
 RETRY_PAUSE = 0.05
-"""Seconds, at the most, before the first retry; twice as many before each further one."""
+"""Longest pause in seconds before the first retry; it doubles with each further one."""
 KEY_CONSTRAINT = "idempotency_keys_pkey"
 
-_under_way: set[asyncio.Task[psycopg.AsyncCursor[psycopg.rows.TupleRow]]] = set()
-
-
-_transfers: ContextVar[Counter[str]] = ContextVar("transfers")
-"""What the present unit of work decided of transfers: how many were made, and how many refused, by code."""
-
-
-def count_transfers(outcome: str, number: int = 1) -> None:
-    """Count transfers by outcome, once the present unit of work is committed."""
-    if (counted := _transfers.get(None)) is not None:
-        counted[outcome] += number
+_commits_in_flight: set[CommitTask] = set()
 
 
 class CommitLost(Exception):
@@ -54,65 +57,53 @@ class CommitLost(Exception):
 
 
 class UnitOfWork:
-    """One transaction on one connection: commit it, or leaving the context rolls it back."""
+    """One transaction on one connection. Leaving the context without `commit` rolls it back.
+
+    `final` is True if the answer of the operation follows from this unit: once it is committed, no deadline takes the
+    answer back.
+    """
 
     def __init__(self, connection: Connection, *, final: bool = True) -> None:
         self._connection = connection
         self._final = final
         self._ended = False
-        self._transfers: Counter[str] = Counter()
+        self._operation = operation.current()
 
     async def __aenter__(self) -> Self:
-        self._token = _transfers.set(self._transfers)
+        if self._operation is not None:
+            self._operation.set_commit(CommitState.IDLE)
+            self._operation.counts.clear()
         await self._connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", prepare=False)
         return self
 
     async def commit(self) -> None:
         """Send COMMIT and return when it is confirmed.
 
-        RolledBack where the server answered ROLLBACK, CommitLost where it never answered, DeadlineExceeded where too
-        little was left of the request to send it. A cancellation meanwhile is raised after the outcome is known.
+        Raises RolledBack if the server answers ROLLBACK, CommitLost if it never answers, DeadlineExceeded if too little
+        time is left to send COMMIT. A cancellation during COMMIT is raised after the outcome is known.
         """
-        limit = deadlines.remaining(COMMIT_TIMEOUT)
-        if limit < COMMIT_MINIMUM:
+        limit = operation.remaining(COMMIT_TIMEOUT)
+        if limit < MIN_COMMIT_SECONDS:
             raise DeadlineExceeded
         self._ended = True
+        self._set(CommitState.COMMITTING)
         task = asyncio.create_task(self._connection.execute("COMMIT", prepare=False))
-        _under_way.add(task)
-        task.add_done_callback(_under_way.discard)
+        _commits_in_flight.add(task)
+        task.add_done_callback(_commits_in_flight.discard)
         cancelled = await _outlast(task, limit)
         if not task.done():
             hang_up(self._connection)
             cancelled = await _outlast(task, COMMIT_TIMEOUT) or cancelled
-        self._judge(task)
+        self._conclude(task)
         if cancelled is not None:
             raise cancelled
-
-    def _judge(self, task: "asyncio.Task[psycopg.AsyncCursor[psycopg.rows.TupleRow]]") -> None:
-        deadline = deadlines.current()
-        if not task.done() or (task.exception() is not None and self._connection.closed):
-            if deadline is not None:
-                deadline.outcome_unknown = True
-            metrics.UNITS.labels("unknown").inc()
-            raise CommitLost from (task.exception() if task.done() else None)
-        if task.exception() is not None:
-            metrics.UNITS.labels("rolled_back").inc()
-        tag = task.result().statusmessage
-        if tag != "COMMIT":
-            metrics.UNITS.labels("rolled_back").inc()
-            raise RolledBack(f"The database answered COMMIT with {tag}; nothing was written.")
-        metrics.UNITS.labels("committed").inc()
-        for outcome, number in self._transfers.items():
-            metrics.TRANSFERS.labels(outcome).inc(number)
-        if deadline is not None and self._final:
-            deadline.committed = True
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        _transfers.reset(self._token)
         if self._ended:
             return
+        self._set(CommitState.ROLLED_BACK)
         metrics.UNITS.labels("rolled_back").inc()
         if self._connection.closed:
             return
@@ -120,65 +111,91 @@ class UnitOfWork:
             async with asyncio.timeout(ROLLBACK_TIMEOUT):
                 await self._connection.execute("ROLLBACK", prepare=False)
         except (psycopg.Error, TimeoutError):
-            # The server ends the transaction of a connection that is gone.
+            # The server ends the transaction of a lost connection.
             hang_up(self._connection)
 
+    def _conclude(self, task: CommitTask) -> None:
+        """Record the outcome of COMMIT; raise unless the server confirmed it."""
+        if not task.done() or (task.exception() is not None and self._connection.closed):
+            self._set(CommitState.UNKNOWN)
+            metrics.UNITS.labels("unknown").inc()
+            raise CommitLost from (task.exception() if task.done() else None)
+        tag = None if task.exception() is not None else task.result().statusmessage
+        if tag != "COMMIT":
+            self._set(CommitState.ROLLED_BACK)
+            metrics.UNITS.labels("rolled_back").inc()
+            task.result()  # raises the error of COMMIT itself, if there is one
+            raise RolledBack(f"The database answered COMMIT with {tag}; nothing was written.")
+        self._set(CommitState.COMMITTED if self._final else CommitState.IDLE)
+        metrics.UNITS.labels("committed").inc()
+        if self._operation is not None:
+            for metric, number in self._operation.counts.items():
+                metric.inc(number)
 
-async def run(checkout: Checkout, work: Work[Result], *, keyed: bool = False, final: bool = True) -> Result:
-    """Run `work` as one unit of work on the connection of `checkout` and return its result once that is committed.
+    def _set(self, state: CommitState) -> None:
+        if self._operation is not None:
+            self._operation.set_commit(state)
 
-    `keyed` says that `work` finds what an unconfirmed COMMIT did, by an Idempotency-Key for instance, so that it may be
-    run again. `final` says that the request's answer follows from it: no deadline takes that back. Raises Fault
-    (OutcomeUnknown among them), Taken, and whatever `work` raises; after any of these but OutcomeUnknown nothing was
-    written.
+
+async def run(
+    checkout: Checkout, work: Work[Result], *, step: str = "", repeatable: bool = False, final: bool = True
+) -> Result:
+    """Run `work` as one unit of work on the connection of `checkout`; return its result once that is committed.
+
+    `step` names the unit for failpoints. `repeatable` is True if `work` finds the effect of an earlier run whose COMMIT
+    was not confirmed, for instance by an Idempotency-Key: then a lost COMMIT is resolved by running `work` again on a
+    new connection. `final` is that of UnitOfWork.
+
+    Raises Fault (OutcomeUnknown is one), Taken, and any exception of `work`. Nothing was written after any of these
+    except OutcomeUnknown.
     """
     try:
-        return await _retrying(checkout.connection, work, final)
+        return await _retrying(checkout.connection, work, step=step, final=final)
     except CommitLost as lost:
-        if not keyed:
+        if not repeatable:
             raise OutcomeUnknown from lost
     try:
         await checkout.renew()
         metrics.UNITS.labels("retried").inc()
-        return await _retrying(checkout.connection, work, final)
+        return await _retrying(checkout.connection, work, step=step, final=final)
     except (Fault, CommitLost) as error:
         raise OutcomeUnknown from error
 
 
 async def settle(seconds: float) -> None:
-    """Wait for every COMMIT under way in this process; the lifespan does so before it closes the pools."""
-    if _under_way:
-        await asyncio.wait(_under_way, timeout=seconds)
+    """Wait until no COMMIT of this process is in flight; the lifespan does so before it closes the pools."""
+    if _commits_in_flight:
+        await asyncio.wait(_commits_in_flight, timeout=seconds)
 
 
-async def _retrying(connection: Connection, work: Work[Result], final: bool) -> Result:  # noqa: FBT001 - as given to run
+async def _retrying(connection: Connection, work: Work[Result], *, step: str, final: bool) -> Result:
     retries = 0
     key_taken = False
     while True:
         try:
             async with UnitOfWork(connection, final=final) as unit:
                 result = await work(connection)
+                failpoints.reach(f"before {step}")
                 await unit.commit()
         except UniqueViolation as error:
-            # Another request under this key committed after this one had looked: look again, once.
+            # Another request under this key committed after this one had looked for it: run the unit again, once.
             if error.diag.constraint_name != KEY_CONSTRAINT or key_taken:
                 raise taken(error) from error
             key_taken = True
             metrics.UNITS.labels("retried").inc()
         except psycopg.Error as error:
-            if error.sqlstate not in RETRIED or retries == RETRIES:
+            if error.sqlstate not in RETRIED or retries == MAX_RETRIES:
                 raise fault(error) from error
             await asyncio.sleep(random.uniform(0, RETRY_PAUSE * 2**retries))  # noqa: S311 - jitter, not a secret
             retries += 1
             metrics.UNITS.labels("retried").inc()
         else:
+            failpoints.reach(f"after {step}")
             return result
 
 
-async def _outlast(
-    task: "asyncio.Task[psycopg.AsyncCursor[psycopg.rows.TupleRow]]", seconds: float
-) -> asyncio.CancelledError | None:
-    """Wait for a task through every cancellation, native or anyio's, and return the last of them."""
+async def _outlast(task: CommitTask, seconds: float) -> asyncio.CancelledError | None:
+    """Wait for a task through every cancellation, native or anyio's; return the last cancellation, if any."""
     clock = asyncio.get_running_loop().time
     end = clock() + seconds
     cancelled = None
@@ -189,6 +206,3 @@ async def _outlast(
             except asyncio.CancelledError as error:
                 cancelled = error
     return cancelled
-
-
-__all__ = ["CommitLost", "UnitOfWork", "run", "settle"]

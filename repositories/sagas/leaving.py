@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from repositories.postgres import unit_of_work as units
-from repositories.postgres.pools import Database
+from repositories.postgres.pools import Pool
 from repositories.postgres.statements import Connection
 from repositories.products import ProductRepository
 from repositories.users import UserRepository
@@ -14,17 +14,17 @@ LEAVERS = 100
 """Users who left that a worker sees to at a time."""
 
 
-async def take_off_sale(databases: Mapping[str, Database], *, seller_ids: Sequence[int]) -> None:
+async def take_off_sale(databases: Mapping[str, Pool], *, seller_ids: Sequence[int]) -> None:
     """Archive what these users sell; any number of times."""
 
     async def archive(connection: Connection) -> None:
         await ProductRepository(connection).archive_by_seller(seller_ids=seller_ids)
 
     async with databases["catalog"].checkout() as checkout:
-        await units.run(checkout, archive, keyed=True)
+        await units.run(checkout, archive, repeatable=True)
 
 
-async def finish_leaving(databases: Mapping[str, Database]) -> int:
+async def finish_leaving(databases: Mapping[str, Pool]) -> int:
     """Take off sale, for good, what users sold who left a while ago; return of how many. Any process may do it."""
     async with databases["main"].checkout() as checkout:
         left = await UserRepository(checkout.connection).list_left(age=AGE, limit=LEAVERS)
@@ -36,5 +36,5 @@ async def finish_leaving(databases: Mapping[str, Database]) -> int:
         await UserRepository(connection).set_off_sale(ids=left)
 
     async with databases["main"].checkout() as checkout:
-        await units.run(checkout, note, keyed=True)
+        await units.run(checkout, note, repeatable=True)
     return len(left)

@@ -21,7 +21,7 @@ from repositories.ledger import transfers as ledger
 from repositories.postgres import unit_of_work as units
 from repositories.postgres.errors import DeadlineExceeded
 from repositories.postgres.failpoints import reach
-from repositories.postgres.pools import Database
+from repositories.postgres.pools import Pool
 from repositories.postgres.statements import Connection
 from repositories.products import Product
 from repositories.purchases import LEASED, Purchase, PurchaseRepository
@@ -120,7 +120,7 @@ async def refund(connection: Connection, locked: Locked, *, ordered_by: int, ope
 class Saga:
     """One purchase on its way; `purchase` is how it stands, as far as was confirmed."""
 
-    def __init__(self, databases: Mapping[str, Database], purchase: Purchase) -> None:
+    def __init__(self, databases: Mapping[str, Pool], purchase: Purchase) -> None:
         self._databases = databases
         self.purchase = purchase
 
@@ -149,7 +149,7 @@ class Saga:
 
         async with self._databases[database].checkout() as checkout:
             # Run again after a COMMIT that was not confirmed, each step finds what it did.
-            result = await units.run(checkout, step, keyed=True)
+            result = await units.run(checkout, step, repeatable=True)
         reach(f"after {name}")
         return result
 
@@ -177,7 +177,7 @@ class Saga:
         if reserved:
             refusal = ledger.judge(order, accounts)
         else:
-            units.count_transfers("out_of_stock")
+            ledger.count("out_of_stock")
         reason = refusal.code if refusal else "out_of_stock"
         purchases = PurchaseRepository(connection)
         await purchases.free(id=purchase.id)
@@ -201,7 +201,7 @@ class Saga:
         await PurchaseRepository(connection).finish(id=self.purchase.id, status=self.purchase.status)
 
 
-async def finish_abandoned(databases: Mapping[str, Database]) -> int:
+async def finish_abandoned(databases: Mapping[str, Pool]) -> int:
     """Lease purchases that nobody is at work on, whoever began them, and finish them; return how many.
 
     One that cannot be finished keeps no other waiting: the first error is raised after all were tried.

@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from api import entries
+from api.process.service import service_of
 from repositories.entries import EntryRepository
 from tests.api.test_transfers import order
 from tests.harness.expect import found, pages, problem
@@ -84,7 +85,7 @@ async def test_a_slow_reader_of_a_statement_holds_no_connection(
     payer, payee = await world.account(ada, minimum=None), await world.account(ada)
     for _ in range(6):
         found(await client.post("/transfers", json=order(payer, payee), headers=ada.paying()), 201)
-    main = app.state.databases["main"]
+    main = service_of(app).pools["main"]
     async with main.checkout() as checkout:
         page = partial(EntryRepository(checkout.connection).list, account_id=payer, since=None, until=None)
         first = await page(before=2**63 - 1, limit=2)

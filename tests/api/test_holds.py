@@ -6,6 +6,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from api.process.service import service_of
 from api.process.settings import Settings
 from repositories.ledger import holds as holding
 from repositories.postgres import unit_of_work as units
@@ -142,7 +143,7 @@ async def test_a_hold_is_over_at_its_time_swept_or_not(made: Promise, client: ht
     assert await made.money() == (50, 0, 450)
     found(await client.post("/holds", json=promise(made.payer, made.payee, 50), headers=made.ada.paying()), 201)
     await made.overdue()
-    async with app.state.databases["main"].checkout() as checkout:
+    async with service_of(app).pools["main"].checkout() as checkout:
         assert await units.run(checkout, holding.sweep) == 1
         assert await units.run(checkout, holding.sweep) == 0
     assert await made.money() == (50, 0, 450)
@@ -151,7 +152,7 @@ async def test_a_hold_is_over_at_its_time_swept_or_not(made: Promise, client: ht
 async def test_a_sweep_skips_what_somebody_has_locked_and_any_number_may_sweep(made: Promise, app: FastAPI) -> None:
     """It waits for nobody; five at once expire each hold once."""
     await made.overdue()
-    main = app.state.databases["main"]
+    main = service_of(app).pools["main"]
 
     async def sweep() -> int:
         async with main.checkout() as checkout:
@@ -169,7 +170,7 @@ async def test_the_service_sweeps_by_itself(
 ) -> None:
     """Within moments of its end, nothing is held, though nobody touched the account."""
     made = await Promise(client, world).make()
-    application.state.settings = settings.model_copy(update={"sweep_interval": 0.1})
+    service_of(application).settings = settings.model_copy(update={"sweep_interval": 0.1})
     async with application.router.lifespan_context(application):
         await made.overdue()
         async with asyncio.timeout(30):
@@ -214,7 +215,7 @@ async def test_capture_release_and_expiry_race_to_one_winner(
     async def run(how: str) -> int:
         if how == "expire":
             await made.overdue()
-            async with app.state.databases["main"].checkout() as checkout:
+            async with service_of(app).pools["main"].checkout() as checkout:
                 await units.run(checkout, holding.sweep)
             return 0
         return (await made.end(how, made.bob)).status_code

@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from api.process.service import service_of
 from repositories.sagas import leaving
 from tests.harness.expect import found, pages, problem
 from tests.harness.shop import Shop
@@ -161,7 +162,7 @@ async def test_what_somebody_sold_goes_off_sale_when_they_leave(shop: Shop) -> N
     problem(await shop.buy(), 404, "product_not_found")
     shop.product = await a_product(shop.catalog, shop.ada, shop.till)
     problem(await shop.buy(), 409, "account_closed")
-    databases = shop.app.state.databases
+    databases = service_of(shop.app).pools
     assert await leaving.finish_leaving(databases) == 0
     await shop.world.connection.execute("UPDATE users SET deleted_at = deleted_at - interval '1 minute'")
     assert [await leaving.finish_leaving(databases) for _ in range(2)] == [1, 0]

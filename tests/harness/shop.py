@@ -9,8 +9,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from api.process.service import service_of
 from api.process.settings import Settings
-from repositories.postgres.pools import Database
+from repositories.postgres.pools import Pool
 from repositories.sagas import purchases as purchasing
 from tests.harness.expect import found
 from tests.harness.proxy import Proxy, proxy
@@ -77,7 +78,7 @@ class Shop:
     async def work(self) -> int:
         """Let a worker of this service take up what nobody is at work on, once every lease is over."""
         await self.world.connection.execute("UPDATE purchases SET leased_until = '-infinity' WHERE NOT finished")
-        return await purchasing.finish_abandoned(self.app.state.databases)
+        return await purchasing.finish_abandoned(service_of(self.app).pools)
 
     async def age(self) -> None:
         """Let everything have been decided longer ago than what an audit still counts as under way."""
@@ -106,12 +107,12 @@ class Network:
     def __init__(self, between: Proxy) -> None:
         self.between = between
 
-    async def cut(self, database: Database) -> None:
+    async def cut(self, database: Pool) -> None:
         """Let the database be away, and requests that wait for it give up soon."""
         await self.between.stop()
         database.options = replace(database.options, timeout=1)
 
-    async def mend(self, database: Database) -> None:
+    async def mend(self, database: Pool) -> None:
         """Let it be back, and wait until the service has noticed."""
         await self.between.start()
         database.options = replace(database.options, timeout=60)

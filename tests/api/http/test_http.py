@@ -8,6 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from api.process.service import service_of
 from api.process.settings import Settings
 from repositories.accounts import AccountRepository
 from repositories.posts import PostRepository
@@ -190,7 +191,7 @@ async def test_a_mistake_of_folios_own_is_a_problem_that_tells_nothing(
 
 async def test_a_busy_process_is_alive(app: FastAPI, client: httpx.AsyncClient, settings: Settings) -> None:
     """As many requests as it takes are 503 overloaded to others, and no reason to kill it."""
-    app.state.settings = settings.model_copy(update={"max_requests": 0})
+    service_of(app).settings = settings.model_copy(update={"max_requests": 0})
     refused = await client.get("/posts")
     problem(refused, 503, "overloaded")
     assert int(refused.headers["Retry-After"]) >= 1

@@ -4,6 +4,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from api.process.service import service_of
 from api.process.settings import Settings
 from tests.harness.expect import contents, found, problem
 from tests.harness.world import World
@@ -76,7 +77,7 @@ async def test_an_address_tries_so_many_wrong_keys_a_minute(app: FastAPI, world:
 
 async def test_zero_turns_a_limit_off(app: FastAPI, settings: Settings) -> None:
     """A service behind a limiter of its own counts nothing."""
-    app.state.settings = settings.model_copy(update={"registrations_per_minute": 0, "wrong_keys_per_minute": 0})
+    service_of(app).settings = settings.model_copy(update={"registrations_per_minute": 0, "wrong_keys_per_minute": 0})
     async with at(app, "203.0.113.1") as one:
         for name in "abc":
             found(await one.post("/users", json=new(name)), 201)

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from api.http import exception_handlers as handlers
 from api.process import logs
+from api.process.service import service_of
 from repositories.posts import PostRepository
 from tests.api.test_transfers import order
 from tests.harness.expect import problem
@@ -159,7 +160,7 @@ async def test_the_wait_for_a_connection_is_told(
     app: FastAPI, client: httpx.AsyncClient, ada: Person, log: Callable[[], str]
 ) -> None:
     """pool_ms is at least what a request had to wait while all connections were held, and no more than ms."""
-    main = app.state.databases["main"]
+    main = service_of(app).pools["main"]
     leave = asyncio.Event()
 
     async def hold() -> None:

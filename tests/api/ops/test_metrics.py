@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
 
+from api.process.service import service_of
 from repositories.postgres import metrics
 from tests.harness import REPOSITORY
 from tests.harness.expect import found, problem
@@ -20,7 +21,7 @@ OPERATIONS = REPOSITORY / "docs" / "operations.md"
 async def come_about(app: FastAPI, **stats: int) -> None:
     """Wait until the main pool stands so."""
     async with asyncio.timeout(60):
-        while not stats.items() <= vars(app.state.databases["main"].stats()).items():  # noqa: ASYNC110 - the pool tells nobody
+        while not stats.items() <= vars(service_of(app).pools["main"].stats()).items():  # noqa: ASYNC110 - the pool tells nobody
             await asyncio.sleep(0.01)
 
 
@@ -69,7 +70,7 @@ async def test_a_request_that_was_never_answered_has_no_status(
     app: FastAPI, client: httpx.AsyncClient, scraper: Scraper
 ) -> None:
     """A shutdown ends what is still under way."""
-    main = app.state.databases["main"]
+    main = service_of(app).pools["main"]
     async with scraper.moves() as moved, asyncio.TaskGroup() as holding:
         leave = asyncio.Event()
 
@@ -90,7 +91,7 @@ async def test_a_request_that_was_never_answered_has_no_status(
 
 async def test_pools_are_shown_as_they_stand(app: FastAPI, client: httpx.AsyncClient, scraper: Scraper) -> None:
     """Who holds, who waits, who was refused or gave up, how long that took; each database apart, operations too."""
-    main = app.state.databases["main"]
+    main = service_of(app).pools["main"]
     async with scraper.moves() as moved:
         async with main.checkout():
             now = await scraper.read()

@@ -7,9 +7,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from api.ops.health import Readiness
 from api.ops.page import FILES
 from api.ops.status import quantile, slowest_routes
+from api.process.readiness import Readiness
+from api.process.service import service_of
 from tests.harness.expect import found, problem
 from tests.harness.world import Connection, World, a_product
 
@@ -96,8 +97,8 @@ async def test_the_status_is_shown_with_the_catalog_away_and_the_pool_exhausted(
     """What is wrong with a database is told as text; nobody waits for a connection of the pools."""
     root = await world.person("root", role="operator")
     away = served | {"catalog": "host=127.0.0.1 port=1 dbname=away"}
-    monkeypatch.setattr(app.state, "readiness", Readiness(away))
-    main = app.state.databases["main"]
+    monkeypatch.setattr(service_of(app), "readiness", Readiness(away))
+    main = service_of(app).pools["main"]
     monkeypatch.setattr(main, "take", None)  # whoever asked the pool would fail
     status = found(await client.get("/ops/status", headers=root.headers))
     states = {database["database"]: database for database in status["databases"]}

@@ -8,9 +8,10 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 
+from api.process.service import service_of
 from api.process.settings import Settings
 from repositories.doctor import advice
-from repositories.postgres.pools import Database
+from repositories.postgres.pools import Pool
 from tests.harness.world import World
 
 
@@ -29,7 +30,7 @@ async def look(client: httpx.AsyncClient, world: World) -> dict[str, dict[str, A
     return {pool["database"]: pool for pool in answer.json()["pools"]}
 
 
-async def hold_both_while_a_third_waits(database: Database) -> None:
+async def hold_both_while_a_third_waits(database: Pool) -> None:
     """Let somebody wait for longer than clients bear, for connections that are held longer than work takes."""
 
     async def hold() -> None:
@@ -58,7 +59,7 @@ async def test_what_a_pool_has_seen_changes_its_advice(
     """Long waits for connections that are held long: one step more, for that pool alone."""
     monkeypatch.setattr(advice, "ENOUGH", 12)
     for _ in range(4):  # more often than the workers look by the way
-        await hold_both_while_a_third_waits(app.state.databases["main"])
+        await hold_both_while_a_third_waits(service_of(app).pools["main"])
     pools = await look(client, world)
     assert "one step more" in pools["main"]["advice"]["why"]
     assert pools["main"]["advice"]["max_size"] > pools["main"]["max_size"]
@@ -67,7 +68,7 @@ async def test_what_a_pool_has_seen_changes_its_advice(
 
 async def test_the_peak_stays_when_connections_are_back(app: FastAPI, client: httpx.AsyncClient, world: World) -> None:
     """How many were in use at once, since the worker started."""
-    catalog = app.state.databases["catalog"]
+    catalog = service_of(app).pools["catalog"]
     async with catalog.checkout(), catalog.checkout():
         pass
     async with catalog.checkout():
@@ -82,7 +83,7 @@ async def test_without_a_server_there_is_no_advice(
     """Whether the two share one is not known then; the pools are shown all the same."""
     monkeypatch.setenv("FOLIO_CATALOG_POOL_TIMEOUT", "1")
     nowhere = psycopg.conninfo.make_conninfo(settings.catalog_database_url or "", host="127.0.0.1", port=1)
-    application.state.settings = settings.model_copy(update={"catalog_database_url": nowhere})
+    service_of(application).settings = settings.model_copy(update={"catalog_database_url": nowhere})
     async with application.router.lifespan_context(application):
         transport = httpx.ASGITransport(application, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://folio", timeout=30) as client:

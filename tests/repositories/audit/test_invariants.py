@@ -6,6 +6,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from api.process.service import service_of
 from api.process.settings import Settings
 from repositories.audit import invariants as audits
 from tests.api.test_transfers import order
@@ -94,11 +95,11 @@ async def test_an_audit_that_takes_longer_than_a_request_goes_on(
     root = await world.person("root", role="operator")
     async with world.connection.transaction():
         await world.connection.execute("LOCK TABLE entries IN ACCESS EXCLUSIVE MODE")
-        app.state.settings = settings.model_copy(update={"request_timeout": 3})
+        service_of(app).settings = settings.model_copy(update={"request_timeout": 3})
         answer = await client.post("/ops/audit", headers=root.headers)
         assert (answer.status_code, answer.headers["Location"]) == (202, "/ops/audit")
         assert answer.json() == {"status": "running"}
-        app.state.settings = settings
+        service_of(app).settings = settings
         again = await client.post("/ops/audit", headers=root.headers)
         assert (again.status_code, again.json()["code"]) == (409, "audit_running")
     async with asyncio.timeout(60):

@@ -92,8 +92,8 @@ async def test_with_the_key_in_a_transaction_of_its_own(
         unkept.append((key, written[0].id))
         return written
 
-    async def keep_later(checkout: Checkout, work: Work[Any], *, keyed: bool = False, final: bool = True) -> Any:
-        result = await run(checkout, work, keyed=keyed, final=final)
+    async def keep_later(checkout: Checkout, work: Work[Any], **options: Any) -> Any:
+        result = await run(checkout, work, **options)
         await meeting.attend()
         while unkept:
             key, transfer_id = unkept.pop()
@@ -117,7 +117,7 @@ async def test_with_the_commit_after_the_answer(
 ) -> None:
     """As in the exit of a dependency: 201 for what was never written."""
 
-    async def commit_at_exit(checkout: Checkout, work: Work[Any], *, keyed: bool = False, final: bool = True) -> Any:
+    async def commit_at_exit(checkout: Checkout, work: Work[Any], **options: Any) -> Any:
         connection = checkout.connection
         await connection.execute("BEGIN")
         result = await work(connection)

@@ -8,7 +8,9 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 
+from api.process import background
 from api.process import jobs as workers
+from api.process.service import service_of
 from tests.api.test_transfers import order
 from tests.harness.expect import insist
 from tests.harness.world import Person, World
@@ -99,11 +101,11 @@ async def test_everything_at_once_leaves_a_clean_ledger(client: httpx.AsyncClien
         async with room:
             await one_of_everything(client, chance, accounts, root)
 
-    sweeps = [asyncio.create_task(workers.sweep(app.state.databases["main"], 0.05)) for _ in range(2)]
+    sweeps = [asyncio.create_task(workers.sweep(service_of(app).pools["main"], 0.05)) for _ in range(2)]
     try:
         await asyncio.gather(*(one() for _ in range(80)))
     finally:
-        await workers.stop(sweeps, 60)
+        await background.stop(sweeps, 60)
     audit = (await client.post("/ops/audit", headers=root.headers)).json()
     assert audit["ok"], audit
     assert await world.value("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()") == 0

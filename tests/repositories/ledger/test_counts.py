@@ -8,9 +8,12 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 
+from api.process.service import service_of
 from api.process.settings import Settings
+from repositories.ledger import transfers
 from repositories.postgres import unit_of_work as units
 from repositories.postgres.errors import DeadlineExceeded, RolledBack, Taken
+from repositories.postgres.operation import Operation, running
 from repositories.postgres.statements import Connection
 from tests.api.test_transfers import order
 from tests.harness.expect import found
@@ -108,7 +111,7 @@ async def test_a_unit_is_counted_by_how_it_ended(app: FastAPI, scraper: Scraper)
     """Committed; rolled back by an exception, by a failed COMMIT or by one that was answered ROLLBACK."""
 
     async def write(connection: Connection) -> None:
-        units.count_transfers("made")
+        transfers.count("made")
         await connection.execute("INSERT INTO audits (ok, checks) VALUES (TRUE, '[]')")
 
     async def fail(connection: Connection) -> None:
@@ -127,14 +130,15 @@ async def test_a_unit_is_counted_by_how_it_ended(app: FastAPI, scraper: Scraper)
         with contextlib.suppress(psycopg.Error):
             await connection.execute("SELECT 1 / 0")
 
-    async with app.state.databases["main"].checkout() as checkout:
+    async with service_of(app).pools["main"].checkout() as checkout:
         async with scraper.moves() as moved:
-            await units.run(checkout, write)
+            with running(Operation("test")):
+                await units.run(checkout, write)
         assert [moved.units(outcome) for outcome in ("committed", "rolled_back")] == [1, 0]
         assert moved.transfers() == {"made": 1}
         for work, error in ((fail, DeadlineExceeded), (fail_late, Taken), (fail_unseen, RolledBack)):
             async with scraper.moves() as moved:
-                with pytest.raises(error):
+                with pytest.raises(error), running(Operation("test")):
                     await units.run(checkout, work)
             assert [moved.units(outcome) for outcome in ("committed", "rolled_back")] == [0, 1], work
             assert moved.transfers() == {}, "what was rolled back was not made"
@@ -147,12 +151,13 @@ async def test_a_unit_that_is_run_again_is_counted_as_retried(app: FastAPI, scra
     async def work(connection: Connection) -> None:
         nonlocal runs
         runs += 1
-        units.count_transfers("made")
+        transfers.count("made")
         if runs < 3:
             await connection.execute("DO $$ BEGIN RAISE EXCEPTION 'again' USING ERRCODE = '40001'; END $$")
 
-    async with app.state.databases["main"].checkout() as checkout, scraper.moves() as moved:
-        await units.run(checkout, work)
+    async with service_of(app).pools["main"].checkout() as checkout, scraper.moves() as moved:
+        with running(Operation("test")):
+            await units.run(checkout, work)
     assert [moved.units(outcome) for outcome in ("committed", "rolled_back", "retried")] == [1, 2, 2]
     assert moved.transfers() == {"made": 1}
 

@@ -21,6 +21,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from api.process.service import service_of
 from repositories.ledger import holds as holding
 from repositories.postgres import unit_of_work as units
 from tests.harness.world import Person, World
@@ -235,7 +236,7 @@ def machine(folio: Running) -> type[RuleBasedStateMachine]:  # noqa: C901 - one 
         @rule()
         def sweep(self) -> None:
             async def swept() -> None:
-                async with folio.app.state.databases["main"].checkout() as checkout:
+                async with service_of(folio.app).pools["main"].checkout() as checkout:
                     await units.run(checkout, holding.sweep)
 
             folio.run(swept())
@@ -288,7 +289,7 @@ def machine(folio: Running) -> type[RuleBasedStateMachine]:  # noqa: C901 - one 
 def test_the_ledger_and_its_model_agree(application: FastAPI, databases: dict[str, str]) -> None:
     """Transfers, holds, captures, releases, expiry, reversals, batches and freezing; the audit is clean afterwards."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        application.state.settings = application.state.settings.model_copy(update={"sweep_interval": 3600})
+        service_of(application).settings = service_of(application).settings.model_copy(update={"sweep_interval": 3600})
         lifespan = application.router.lifespan_context(application)
         runner.run(lifespan.__aenter__())
         client = httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://folio", timeout=60)

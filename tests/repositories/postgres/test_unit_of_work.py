@@ -12,6 +12,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from api.process.service import service_of
 from api.process.settings import Settings
 from repositories.idempotency_keys import Key
 from repositories.ledger import transfers as ledger
@@ -164,7 +165,7 @@ async def test_a_cancelled_request_outlasts_its_commit(app: FastAPI, network: Pr
     async def work(connection: Connection) -> None:
         await connection.execute("INSERT INTO audits (ok, checks) VALUES (TRUE, '[]')")
 
-    async with app.state.databases["main"].checkout() as checkout:
+    async with service_of(app).pools["main"].checkout() as checkout:
 
         async def write() -> None:
             with scope:
@@ -213,7 +214,7 @@ async def test_a_client_that_hangs_up_during_commit_leaves_the_transfer_whole(
 
 async def test_a_unit_that_is_not_committed_is_rolled_back(app: FastAPI, world: World) -> None:
     """Rollback is the default, commit is explicit."""
-    async with app.state.databases["main"].checkout() as checkout:
+    async with service_of(app).pools["main"].checkout() as checkout:
         async with units.UnitOfWork(checkout.connection):
             await checkout.connection.execute("INSERT INTO audits (ok, checks) VALUES (TRUE, '[]')")
         assert await world.value("SELECT count(*) FROM audits") == 0
@@ -235,7 +236,7 @@ async def test_what_postgresql_asks_to_repeat_is_repeated_three_times(app: FastA
             await connection.execute(f"DO $$ BEGIN RAISE EXCEPTION 'again' USING ERRCODE = '{state}'; END $$")
         return runs
 
-    async with app.state.databases["main"].checkout() as checkout:
+    async with service_of(app).pools["main"].checkout() as checkout:
         failures = 3
         assert await units.run(checkout, work) == 4
         runs, failures = 0, 4

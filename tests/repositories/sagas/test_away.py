@@ -8,10 +8,11 @@ import pytest
 from fastapi import FastAPI
 
 from api.process import jobs as workers
+from api.process.service import service_of
 from api.process.settings import Settings
 from repositories.postgres import unit_of_work as units
 from repositories.postgres.errors import DatabaseUnavailable, DeadlineExceeded
-from repositories.postgres.pools import Database
+from repositories.postgres.pools import Pool
 from repositories.postgres.statements import Connection
 from repositories.purchases import PurchaseRepository
 from repositories.reservations import ReservationRepository
@@ -28,7 +29,7 @@ def settings(networked: Settings) -> Settings:
 
 @pytest.fixture
 def databases_of(app: FastAPI) -> Any:
-    return app.state.databases
+    return service_of(app).pools
 
 
 Cutting = Callable[[], Awaitable[None]]
@@ -251,16 +252,16 @@ async def test_no_connection_is_held_while_the_other_database_is_waited_for(
     shop: Shop, databases_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a purchase, a refund, a worker's round, and whatever is done to products."""
-    take = Database.take
+    take = Pool.take
     taken: list[str] = []
 
-    async def watching(self: Database, held: AsyncExitStack) -> Connection:
+    async def watching(self: Pool, held: AsyncExitStack) -> Connection:
         [other] = [database for database in databases_of.values() if database is not self]
         assert len(other.holders) == 0, f"{self.name} is waited for with {other.name} in hand"
         taken.append(self.name)
         return await take(self, held)
 
-    monkeypatch.setattr(Database, "take", watching)
+    monkeypatch.setattr(Pool, "take", watching)
     made = found(await shop.buy(), 201)
     found(await shop.refund(made), 201)
     body = {"name": "n", "price": 1, "currency": "EUR", "stock": 1, "account_id": shop.till}

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from api.process.service import service_of
 from repositories import products
 from repositories.postgres import unit_of_work as units
 from repositories.postgres.statements import Connection
@@ -31,7 +32,7 @@ class Begun:
         async def work(connection: Connection) -> Any:
             return await step(ReservationRepository(connection))
 
-        async with self.shop.app.state.databases["catalog"].checkout() as checkout:
+        async with service_of(self.shop.app).pools["catalog"].checkout() as checkout:
             return await units.run(checkout, work)
 
     async def reserve(self) -> Any:
@@ -55,7 +56,7 @@ async def begun(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Begun:
 
     monkeypatch.setattr(Saga, "finish", stuck)
     pending = found(await shop.buy(2), 202)
-    async with shop.app.state.databases["main"].checkout() as main:
+    async with service_of(shop.app).pools["main"].checkout() as main:
         purchase = await PurchaseRepository(main.connection).get(id=pending["id"])
     assert purchase is not None
     return Begun(shop, purchase)
@@ -111,12 +112,12 @@ async def test_who_was_stuck_finds_the_purchase_decided(begun: Begun) -> None:
     assert await shop.work() == 1
     assert await shop.money() == (FUNDS - 2 * PRICE, 0, 2 * PRICE)
     for _ in range(2):
-        late = Saga(shop.app.state.databases, begun.purchase)
+        late = Saga(service_of(shop.app).pools, begun.purchase)
         await late.finish()
         assert late.purchase.status == "completed"
     found(await shop.refund({"id": begun.purchase.id}), 201)
     for stale in (begun.purchase, replace(late.purchase, finished=False)):
-        await Saga(shop.app.state.databases, stale).finish()
+        await Saga(service_of(shop.app).pools, stale).finish()
     assert (await shop.money(), await shop.stock(), await shop.reserved()) == ((FUNDS, 0, 0), STOCK, ["released"])
     assert await shop.clean()
 
@@ -124,7 +125,7 @@ async def test_who_was_stuck_finds_the_purchase_decided(begun: Begun) -> None:
 async def test_10_that_finish_it_at_once_finish_it_once(begun: Begun) -> None:
     """One payment, one reservation, whoever is at work on it."""
     shop = begun.shop
-    await asyncio.gather(*(Saga(shop.app.state.databases, begun.purchase).finish() for _ in range(10)))
+    await asyncio.gather(*(Saga(service_of(shop.app).pools, begun.purchase).finish() for _ in range(10)))
     assert (await shop.money(), await shop.stock()) == ((FUNDS - 200, 0, 200), STOCK - 2)
     assert await shop.world.value("SELECT count(*) FROM transfers WHERE description = 'Purchase 1'") == 1
     assert await shop.clean()
@@ -135,7 +136,7 @@ async def test_a_leased_purchase_is_left_alone(begun: Begun) -> None:
     shop = begun.shop
 
     async def lease(limit: int) -> list[int]:
-        async with shop.app.state.databases["main"].checkout() as main:
+        async with service_of(shop.app).pools["main"].checkout() as main:
             return [leased.id for leased in await PurchaseRepository(main.connection).lease(limit=limit)]
 
     assert await lease(10) == []
@@ -154,7 +155,7 @@ async def test_a_worker_waits_for_nobody(begun: Begun) -> None:
     await shop.world.connection.execute("UPDATE purchases SET finished = FALSE WHERE id = 2")
     async with shop.world.connection.transaction():
         await shop.world.connection.execute("SELECT FROM purchases WHERE id = 1 FOR NO KEY UPDATE")
-        async with shop.app.state.databases["main"].checkout() as main:
+        async with service_of(shop.app).pools["main"].checkout() as main:
             leased = await PurchaseRepository(main.connection).lease(limit=10)
     assert [purchase.id for purchase in leased] == [2]
 

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
+from api.process.service import service_of
 from api.process.settings import Settings
 from repositories.audit import invariants as audits
 from tests.api.ops.page.browser import Page
@@ -166,7 +167,7 @@ async def test_an_audit_that_runs_already_is_told(
     await sql.execute("LOCK TABLE entries")
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(httpx.post, f"{address}/ops/audit", headers=root.headers, timeout=PATIENCE)
-        until(application.state.auditing.locked)
+        until(service_of(application).auditing.locked)
         board.run("document.getElementById('run-audit').click()")
         board.see("#audit-found", "Not run: This process is running an audit already.")
         await sql.execute("COMMIT")
@@ -180,10 +181,10 @@ async def test_an_audit_that_takes_longer_than_a_request_is_told(
     monkeypatch.setitem(audits.BUDGETS, "lock_timeout", "60s")
     await sql.execute("BEGIN")
     await sql.execute("LOCK TABLE entries")
-    application.state.settings = settings.model_copy(update={"request_timeout": 3})
+    service_of(application).settings = settings.model_copy(update={"request_timeout": 3})
     board.run("document.getElementById('run-audit').click()")
     board.see("#audit-found", "The audit goes on, and is shown here when it ends.")
-    application.state.settings = settings
+    service_of(application).settings = settings
     await sql.execute("COMMIT")
     board.see("#audit-found", "11 checks", "all ok")
 

@@ -8,8 +8,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from api.process.service import service_of
 from api.process.settings import Settings
-from repositories.postgres.pools import Database
+from repositories.postgres.pools import Pool
 from tests.harness.expect import problem
 from tests.harness.metrics import Scraper
 from tests.harness.proxy import Proxy, proxy
@@ -32,8 +33,8 @@ def settings(settings: Settings, network: Proxy, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.fixture
-def main(app: FastAPI) -> Database:
-    database: Database = app.state.databases["main"]
+def main(app: FastAPI) -> Pool:
+    database: Pool = service_of(app).pools["main"]
     return database
 
 
@@ -44,7 +45,7 @@ async def come_about(condition: Callable[[], bool]) -> None:
 
 
 async def test_refusals_and_waits_without_end_are_counted(
-    main: Database, client: httpx.AsyncClient, scraper: Scraper
+    main: Pool, client: httpx.AsyncClient, scraper: Scraper
 ) -> None:
     """One of two waits and gives up, the other is refused; the metrics are answered meanwhile."""
     async with main.checkout(), scraper.moves() as moved:
@@ -61,7 +62,7 @@ async def test_refusals_and_waits_without_end_are_counted(
     assert moved.by("folio_requests_total", route="/posts", status="503") == 2
 
 
-async def test_a_connection_that_is_held_for_too_long_is_counted_once(main: Database, scraper: Scraper) -> None:
+async def test_a_connection_that_is_held_for_too_long_is_counted_once(main: Pool, scraper: Scraper) -> None:
     """While it is still held; one that is given back in time is not."""
     async with scraper.moves() as moved, main.checkout():
         await come_about(lambda: any(holder.overdue for holder in main.holders))
@@ -74,7 +75,7 @@ async def test_a_connection_that_is_held_for_too_long_is_counted_once(main: Data
 
 
 async def test_a_connection_that_was_lost_is_counted_and_so_is_its_successor(
-    main: Database, client: httpx.AsyncClient, scraper: Scraper, world: World
+    main: Pool, client: httpx.AsyncClient, scraper: Scraper, world: World
 ) -> None:
     """The server ends it while somebody holds it."""
     async with scraper.moves() as moved:
@@ -91,7 +92,7 @@ async def test_attempts_to_connect_that_fail_are_counted(
     app: FastAPI, client: httpx.AsyncClient, scraper: Scraper, network: Proxy
 ) -> None:
     """For the database that is away, and no other; they end when it is back."""
-    catalog = app.state.databases["catalog"]
+    catalog = service_of(app).pools["catalog"]
     assert (await client.get("/products")).status_code == 200
     async with scraper.moves() as moved:
         await network.stop()

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from api.process.service import service_of
 from repositories.postgres.errors import PoolExhausted
 from tests.harness.world import Person, World
 from tests.repositories.postgres.pools.conftest import look
@@ -39,7 +40,7 @@ async def test_a_full_pool_and_a_full_queue_answer_503_within_the_checkout_timeo
     client: httpx.AsyncClient, app: FastAPI, operator: Person
 ) -> None:
     """pool_exhausted with Retry-After; /livez, /readyz and what is for operators answer; afterwards it is whole."""
-    main = app.state.databases["main"]
+    main = service_of(app).pools["main"]
     assert (await client.get("/readyz")).status_code == 200
     async with main.checkout(), main.checkout():
         started = time.monotonic()
@@ -65,7 +66,7 @@ async def test_a_full_pool_and_a_full_queue_answer_503_within_the_checkout_timeo
 @pytest.mark.parametrize("timeout", [1])
 async def test_a_pool_that_many_hold_for_a_moment_is_exhausted_and_not_away(app: FastAPI) -> None:
     """Who waits in vain while others are served hears pool_exhausted, whoever holds a connection just then."""
-    main = app.state.databases["main"]
+    main = service_of(app).pools["main"]
     main.options = replace(main.options, max_waiting=500)
     main._pool.max_waiting = 500
 
@@ -111,7 +112,7 @@ async def test_1000_clients_that_hang_up_leave_the_pools_whole(
             leaving = (hang_up(address, request(number), chance.uniform(0, 0.3)) for number in range(wave, wave + 100))
             await asyncio.gather(*leaving)
         assert await becomes_whole(client, operator) < WHOLE_WITHIN
-        main = application.state.databases["main"].stats()
+        main = service_of(application).pools["main"].stats()
         assert (main.size, main.in_use) <= (2, 0)
         assert {r.status_code for r in await asyncio.gather(*(client.get("/posts") for _ in range(2)))} == {200}
         audit = await client.post("/ops/audit", headers=operator.headers)

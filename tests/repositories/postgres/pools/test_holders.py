@@ -8,8 +8,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from api.process.service import service_of
 from repositories.postgres.holders import stack
-from repositories.postgres.work import Work, doing
+from repositories.postgres.operation import Operation, running
 from tests.api.test_transfers import order
 from tests.harness.world import Person, World
 from tests.repositories.postgres.pools.conftest import look
@@ -56,8 +57,8 @@ async def test_a_leak_is_found_and_named(
     enough = asyncio.Event()
 
     async def keep_a_connection() -> None:
-        with doing(Work("leak", "of-a-test")):
-            async with app.state.databases["main"].checkout():
+        with running(Operation("leak", "of-a-test")):
+            async with service_of(app).pools["main"].checkout():
                 await enough.wait()
 
     keeping = asyncio.create_task(keep_a_connection())
@@ -89,7 +90,7 @@ async def test_who_gives_back_in_time_is_not_logged(
         assert (await client.get("/posts")).status_code == 200
     await asyncio.sleep(1)
     assert not lines(caplog, "overdue connection")
-    assert len(app.state.databases["main"].holders) == 0
+    assert len(service_of(app).pools["main"].holders) == 0
 
 
 @pytest.mark.parametrize("soft_limit", [0.5])
@@ -101,7 +102,7 @@ async def test_a_connection_whose_task_has_ended_is_named_as_never_given_back(
 
     async def take() -> None:
         with doing(Work("forgetful")):
-            await kept.enter_async_context(app.state.databases["main"].checkout())
+            await kept.enter_async_context(service_of(app).pools["main"].checkout())
 
     await asyncio.create_task(take())
     async with asyncio.timeout(PATIENCE):

@@ -9,9 +9,10 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 
+from api.process.service import service_of
 from api.process.settings import Settings
 from repositories.postgres import connections, pools
-from repositories.postgres.pools import Database
+from repositories.postgres.pools import Pool
 from tests.harness.proxy import proxy
 from tests.harness.world import World
 
@@ -27,7 +28,7 @@ async def test_connections_that_the_server_ended_are_not_handed_out(
     )
     ended = {pid for pid, _ in await cursor.fetchall()}
     assert ended
-    pooled = app.state.databases["main"]._pool._pool
+    pooled = service_of(app).pools["main"]._pool._pool
     async with asyncio.timeout(60):
         # A goodbye is on its way; what the pool opened since then gets none.
         while not all(connections.hung_up(one) or one.info.backend_pid not in ended for one in pooled):  # noqa: ASYNC110 - as said
@@ -37,12 +38,12 @@ async def test_connections_that_the_server_ended_are_not_handed_out(
 
 async def test_every_budget_is_set_on_every_connection(app: FastAPI) -> None:
     """What DESIGN says, as the server knows it, and which service and worker it is for."""
-    async with app.state.databases["main"].checkout() as checkout:
+    async with service_of(app).pools["main"].checkout() as checkout:
         cursor = await checkout.connection.execute(
             "SELECT name, setting FROM pg_settings WHERE name IN ('statement_timeout', 'lock_timeout',"
             " 'idle_in_transaction_session_timeout', 'transaction_timeout', 'TimeZone', 'application_name')"
         )
-        found = dict(await cursor.fetchall())
+        found: dict[str, str] = dict(await cursor.fetchall())
         version = checkout.connection.info.server_version
     expected = {
         "statement_timeout": "5000",
@@ -76,18 +77,18 @@ async def test_the_deadline_answers_while_the_database_is_slow(
     payer, payee = await world.account(ada, minimum=None), await world.account(ada)
     body = {"from_account_id": payer, "to_account_id": payee, "amount": 1}
     # A connection is there before time is short, and only the deadline can end its wait.
-    async with app.state.databases["main"].checkout() as checkout:
+    async with service_of(app).pools["main"].checkout() as checkout:
         await checkout.connection.execute(
             "SELECT set_config(name, '60s', false) FROM pg_settings"
             " WHERE name IN ('lock_timeout', 'statement_timeout', 'transaction_timeout')"
         )
-    app.state.settings = settings.model_copy(update={"request_timeout": 1})
+    service_of(app).settings = settings.model_copy(update={"request_timeout": 1})
     async with world.connection.transaction():
         await world.connection.execute("SELECT FROM accounts FOR UPDATE")
         answer = await client.post("/transfers", json=body, headers=ada.paying("k"))
     assert (answer.status_code, answer.json()["code"]) == (503, "deadline_exceeded")
     assert await world.value("SELECT count(*) FROM transfers") == 0
-    app.state.settings = settings
+    service_of(app).settings = settings
     assert (await client.get("/posts")).status_code == 200
 
 
@@ -107,7 +108,7 @@ async def test_readiness_says_which_database_is_wrong_and_why(
 async def test_a_database_that_is_away_is_said_to_be_away(application: FastAPI, settings: Settings) -> None:
     """503 database_unavailable within the checkout timeout; alive, but not ready."""
     nowhere = psycopg.conninfo.make_conninfo(settings.main_database_url or "", host="127.0.0.1", port=1)
-    application.state.settings = settings.model_copy(update={"main_database_url": nowhere})
+    service_of(application).settings = settings.model_copy(update={"main_database_url": nowhere})
     async with application.router.lifespan_context(application):
         transport = httpx.ASGITransport(application, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://folio", timeout=30) as client:
@@ -125,7 +126,7 @@ async def test_a_server_that_says_nothing_is_hung_up_on(
     """Where bytes are acknowledged and lost nothing else ends the wait; another connection takes its place."""
     monkeypatch.setattr(connections, "ANSWER_TIMEOUT", 3.0)
     async with proxy(databases["main"]) as between, AsyncExitStack() as stack:
-        database = Database("main", between.conninfo, settings.pool("main"))
+        database = Pool("main", between.conninfo, settings.pool("main"))
         await database.open()
         stack.push_async_callback(database.close)
         async with database.checkout() as checkout:
@@ -145,7 +146,7 @@ async def test_who_waits_for_a_connection_gets_it_when_the_server_is_back(
     monkeypatch.setattr(pools, "RECONNECT_TIMEOUT", 0.1)
     async with proxy(databases["main"]) as between, AsyncExitStack() as stack:
         await between.stop()
-        database = Database("main", between.conninfo, settings.pool("main"))
+        database = Pool("main", between.conninfo, settings.pool("main"))
         await database.open()
         stack.push_async_callback(database.close)
         waiting = asyncio.create_task(stack.enter_async_context(database.checkout()))

@@ -1,0 +1,36 @@
+"""Limits by address and minute, counted in the database for all processes together."""
+
+import ipaddress
+
+from fastapi import Request
+
+from api.http.problems import Problem
+from repositories.postgres.pools import Checkout
+from repositories.request_counts import RequestCountRepository
+
+
+async def limit(request: Request, main: Checkout, *, kind: str, most: int) -> None:
+    """Count this request for its address; raise 429 if that makes more than `most` this minute (0: no limit)."""
+    if most == 0:
+        return
+    counted = await RequestCountRepository(main.connection).add(kind=kind, address=_address(request))
+    if counted.count > most:
+        raise Problem(
+            "too_many_requests",
+            f"At most {most} a minute from one address.",
+            headers={"Retry-After": str(max(1, counted.seconds_left))},
+        )
+
+
+def _address(request: Request) -> str:
+    """Return the client's IPv4 address, or the /64 network of its IPv6 address, which is one household's."""
+    host = request.client.host if request.client else ""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.ip_network((int(address), 64), strict=False))
+    return str(address)

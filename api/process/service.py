@@ -1,0 +1,71 @@
+"""The service of one process: its settings, pools and jobs, as one typed object that routes and commands share."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from fastapi import FastAPI, Request
+
+from api.process import startup
+from api.process.background import Background
+from api.process.drain import Drain
+from api.process.readiness import Readiness
+from api.process.settings import DATABASES, Settings
+from repositories.postgres.pools import Pool
+
+
+class Service:
+    """One serving process. The pools are there from `open` to `close`; every restart of the lifespan makes new ones."""
+
+    started_at: datetime
+    conninfos: Mapping[str, str]
+    pools: Mapping[str, Pool]
+    """By database; for the requests of members."""
+    operator_pools: Mapping[str, Pool]
+    """By database, one connection each: operators are answered even if the pools are exhausted."""
+    readiness: Readiness
+    drain: Drain
+    background: Background
+    auditing: asyncio.Lock
+    """Held while this process runs an audit."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @property
+    def all_pools(self) -> list[Pool]:
+        """Return the pools of requests and of operators."""
+        return [*self.pools.values(), *self.operator_pools.values()]
+
+    async def open(self) -> None:
+        """Start to connect, in the background: a database that is away makes requests fail, not this."""
+        self.started_at = datetime.now(UTC)
+        self.conninfos = startup.serving(self.settings)
+        self.pools, self.operator_pools = {}, {}
+        for name in DATABASES:
+            options, conninfo = self.settings.pool(name), self.conninfos[name]
+            self.pools[name] = Pool(name, conninfo, options)
+            single = replace(options, min_size=0, max_size=1)
+            self.operator_pools[name] = Pool(f"{name} (operations)", conninfo, single, purpose="operations")
+        self.readiness = Readiness(self.conninfos)
+        self.drain = Drain()
+        self.background = Background()
+        self.auditing = asyncio.Lock()
+        for pool in self.all_pools:
+            await pool.open()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await asyncio.gather(*(pool.close() for pool in self.all_pools))
+
+
+def service_of(app: FastAPI) -> Service:
+    """Return the service that an application was made for."""
+    service: Service = app.state.service
+    return service
+
+
+async def get_service(request: Request) -> Service:
+    """Return the service that answers this request; a dependency."""
+    return service_of(request.app)
