@@ -19,9 +19,9 @@ from repositories.doctor import capacity
 from repositories.doctor.advice import Cores, Observed, advise
 from repositories.doctor.capacity import Demand, Limits
 from repositories.postgres import pools
+from repositories.postgres.checkouts import CheckedOutConnection
 from repositories.postgres.errors import Fault
-from repositories.postgres.holders import Holder
-from repositories.postgres.pool_stats import PoolStats, quantile
+from repositories.postgres.pool_stats import PoolStats, sample_quantile
 from repositories.postgres.pools import Checkout
 from repositories.server import Activity
 
@@ -41,7 +41,7 @@ class Quantiles(Representation):
         ordered = sorted(seconds)
         if not ordered:
             return None
-        p50, p95, most = (quantile(ordered, share) for share in (0.5, 0.95, 1))
+        p50, p95, most = (sample_quantile(ordered, share) for share in (0.5, 0.95, 1))
         return cls(p50=milliseconds(p50), p95=milliseconds(p95), max=milliseconds(most))
 
 
@@ -107,7 +107,7 @@ class Pools(Representation):
 class _Seen:
     """Who holds connections of a pool, the longest first, and what the server says of them and of its own limits."""
 
-    holders: list[Holder]
+    holders: list[CheckedOutConnection]
     activity: Mapping[int, Activity]
     limits: Limits | None
 
@@ -131,7 +131,7 @@ async def get_pools(_: OnCall, service: CurrentService, main: OperatorMain) -> P
 
 
 async def _look(pool: pools.Pool, checkout: Checkout | None) -> _Seen:
-    holders = sorted(pool.holders, key=lambda holder: holder.since)
+    holders = sorted(pool.checked_out, key=lambda holder: holder.since)
     if checkout is None:
         return _Seen(holders, {}, None)
     pids = [holder.backend_pid for holder in holders]
@@ -147,8 +147,8 @@ def _show(pool: pools.Pool, seen: _Seen, demand: Demand | None) -> Pool:
         max_waiting=options.max_waiting,
         timeout_ms=milliseconds(options.timeout),
         soft_limit_ms=milliseconds(options.soft_limit),
-        wait_ms=Quantiles.of(pool.waits),
-        hold_ms=Quantiles.of(pool.holds),
+        wait_ms=Quantiles.of(pool.counts.wait_seconds),
+        hold_ms=Quantiles.of(pool.counts.checkout_seconds),
         holders=[_held(holder, seen.activity.get(holder.backend_pid)) for holder in seen.holders],
         advice=demand and _advise(pool, stats, demand),
         **vars(stats),
@@ -156,12 +156,12 @@ def _show(pool: pools.Pool, seen: _Seen, demand: Demand | None) -> Pool:
 
 
 def _advise(pool: pools.Pool, stats: PoolStats, demand: Demand) -> PoolAdvice:
-    observed = Observed.of(stats, pool.waits, pool.holds)
+    observed = Observed.of(stats, pool.counts.wait_seconds, pool.counts.checkout_seconds)
     cores = Cores.beside(pool.conninfo)
     return PoolAdvice.model_validate(advise(pool.name, cores, demand, observed))
 
 
-def _held(holder: Holder, found: Activity | None) -> Held:
+def _held(holder: CheckedOutConnection, found: Activity | None) -> Held:
     seconds = found.query_seconds if found else None
     return Held(
         **holder.members(),

@@ -16,7 +16,7 @@ from pathlib import Path
 from psycopg.conninfo import conninfo_to_dict
 
 from repositories.doctor.capacity import OUTSIDE, Demand
-from repositories.postgres.pool_stats import PoolStats, quantile
+from repositories.postgres.pool_stats import PoolStats, sample_quantile
 
 LEAST = 2
 """Connections of a pool at least: one that is held must not stop all others."""
@@ -45,8 +45,8 @@ class Observed:
         """Sum up what a pool knows."""
         return cls(
             checkouts=stats.checkouts,
-            wait_p95=quantile(sorted(waits), 0.95),
-            hold_p50=quantile(sorted(holds), 0.5),
+            wait_p95=sample_quantile(sorted(waits), 0.95),
+            hold_p50=sample_quantile(sorted(holds), 0.5),
             peak_in_use=stats.peak_in_use,
             turned_away=stats.timeouts + stats.refusals,
         )

@@ -1,4 +1,4 @@
-"""Holders: who has a connection of a pool, since when, and what they were doing when they had it for too long."""
+"""The checked-out connections of a pool: for which operation, since when, and where the code is after too long."""
 
 import asyncio
 import time
@@ -18,24 +18,25 @@ log = structlog.get_logger()
 
 
 @dataclass(eq=False)
-class Holder:
-    """One connection in somebody's hands; `operation` is None outside any."""
+class CheckedOutConnection:
+    """One checked-out connection; `operation` is None if it was checked out outside any operation."""
 
     operation: Operation | None
     connection: Connection
-    backend_pid: int  # a connection that was lost does not tell any more
+    backend_pid: int  # a lost connection no longer tells its own
     task: "asyncio.Task[Any] | None"
     since: datetime = field(default_factory=lambda: datetime.now(UTC))
     overdue: bool = False
+    """True once it exceeds the soft limit."""
     _started: float = field(default_factory=time.monotonic)
 
     @property
     def seconds(self) -> float:
-        """How long it has been held."""
+        """Seconds since it was checked out."""
         return time.monotonic() - self._started
 
     def members(self) -> dict[str, Any]:
-        """Return what a log line says of it."""
+        """Return the members that describe it in a log line and in GET /ops/pools."""
         return {
             "work": self.operation and self.operation.name,
             "request_id": self.operation and self.operation.id,
@@ -44,52 +45,58 @@ class Holder:
         }
 
 
-class Holders:
-    """Everybody who holds a connection of one pool. One who exceeds the soft limit is logged once, with its stack."""
+class CheckedOutConnections:
+    """The checked-out connections of one pool. Each one that exceeds the soft limit is logged once, with a stack."""
 
     def __init__(self, database: str, soft_limit: float) -> None:
         self._database = database
         self._soft_limit = soft_limit
-        metrics.POOL_OVERDUE.labels(database)  # at 0 from now on: an alert sees the first one
-        self._timers: dict[Holder, asyncio.TimerHandle] = {}
+        self._timers: dict[CheckedOutConnection, asyncio.TimerHandle] = {}
+        self.peak = 0
+        """The most at once since the pool was opened."""
+        self.total = 0
+        """Connections handed out since the pool was opened."""
+        metrics.POOL_OVERDUE.labels(database)  # at 0 from the start: an alert sees the first one
 
     def __len__(self) -> int:
         return len(self._timers)
 
-    def __iter__(self) -> Iterator[Holder]:
+    def __iter__(self) -> Iterator[CheckedOutConnection]:
         return iter(list(self._timers))
 
-    def add(self, operation: Operation | None, connection: Connection) -> Holder:
-        """Note that the current task has a connection from now on."""
-        holder = Holder(operation, connection, connection.info.backend_pid, asyncio.current_task())
-        self._timers[holder] = asyncio.get_running_loop().call_later(self._soft_limit, self._exceed, holder)
-        return holder
+    def add(self, operation: Operation | None, connection: Connection) -> CheckedOutConnection:
+        """Record that the current task has checked out a connection, and start the soft limit."""
+        record = CheckedOutConnection(operation, connection, connection.info.backend_pid, asyncio.current_task())
+        self._timers[record] = asyncio.get_running_loop().call_later(self._soft_limit, self._exceed, record)
+        self.total += 1
+        self.peak = max(self.peak, len(self))
+        return record
 
-    def remove(self, holder: Holder) -> None:
-        """Note that it was given back; logged where it had been overdue."""
-        self._timers.pop(holder).cancel()
-        if holder.overdue:
-            log.warning("overdue connection given back", database=self._database, **holder.members())
+    def remove(self, record: CheckedOutConnection) -> None:
+        """Record that a connection was returned; log it if it had exceeded the soft limit."""
+        self._timers.pop(record).cancel()
+        if record.overdue:
+            log.warning("connection returned after the soft limit", database=self._database, **record.members())
 
-    def _exceed(self, holder: Holder) -> None:
-        holder.overdue = True
+    def _exceed(self, record: CheckedOutConnection) -> None:
+        record.overdue = True
         metrics.POOL_OVERDUE.labels(self._database).inc()
         log.warning(
-            "overdue connection",
+            "connection checked out too long",
             database=self._database,
-            **holder.members(),
+            **record.members(),
             soft_limit_ms=round(self._soft_limit * 1000),
-            stack=stack(holder.task),
+            stack=stack(record.task),
         )
 
 
 def stack(task: "asyncio.Task[Any] | None") -> str:
-    """Return where a task stands, from the outermost await to the innermost, as Python's tracebacks are written.
+    """Return the stack of a suspended task, from its outermost await to its innermost, formatted like a traceback.
 
-    asyncio's own Task.get_stack sees the outermost coroutine only.
+    asyncio's own Task.get_stack returns the outermost coroutine only.
     """
     if task is None or task.done():
-        return "The task that took it has ended: it was not given back."
+        return "The task that checked it out has ended without returning it."
     frames = []
     awaited: Any = task.get_coro()
     while awaited is not None:

@@ -92,7 +92,7 @@ async def test_a_slow_reader_of_a_statement_holds_no_connection(
     stream = entries._pages(main, 60, first, account_id=payer, since=None, until=None)
     read = []
     async for rows in stream:
-        assert len(main.holders) == 0
+        assert len(main.checked_out) == 0
         assert len(rows) <= 2
         read += [row.version for row in rows]
     assert read == [6, 5, 4, 3, 2, 1]

@@ -121,7 +121,7 @@ async def test_with_the_commit_after_the_answer(
         connection = checkout.connection
         await connection.execute("BEGIN")
         result = await work(connection)
-        checkout._held.push_async_callback(connection.execute, "COMMIT")
+        checkout._stack.push_async_callback(connection.execute, "COMMIT")
         return result
 
     monkeypatch.setattr(units, "run", commit_at_exit)

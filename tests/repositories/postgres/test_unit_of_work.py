@@ -1,4 +1,4 @@
-"""COMMIT when it goes wrong: nothing acknowledged is lost, nothing is done twice, and nobody is told a lie."""
+"""COMMIT when it fails: no acknowledged write is lost, none is done twice, and every answer is true."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.full_pool
 
 @pytest.fixture
 async def network(served: dict[str, str]) -> AsyncIterator[Proxy]:
-    """The network between the application and the main database."""
+    """A proxy between the application and the main database."""
     async with proxy(served["main"]) as between:
         yield between
 
@@ -52,7 +52,7 @@ def settings(served: dict[str, str], network: Proxy, monkeypatch: pytest.MonkeyP
 
 @pytest.fixture
 async def payment(world: World) -> tuple[Person, dict[str, object]]:
-    """Somebody, and a transfer of theirs that can be made."""
+    """A user, and the body of a transfer that the user can make."""
     ada = await world.person("ada")
     return ada, order(await world.account(ada, minimum=None), await world.account(ada))
 
@@ -61,7 +61,7 @@ async def payment(world: World) -> tuple[Person, dict[str, object]]:
 async def test_a_commit_whose_answer_is_lost_is_exactly_one_transfer(
     client: httpx.AsyncClient, network: Proxy, world: World, payment: tuple[Person, dict[str, object]], trouble: Trouble
 ) -> None:
-    """Whether COMMIT arrived or not, the unit is run again under its key, which tells what happened."""
+    """Whether COMMIT arrived or not, the unit runs again under its key, and the stored key tells the outcome."""
     ada, body = payment
     network.trouble = trouble
     answer = await client.post("/transfers", json=body, headers=ada.paying("k"))
@@ -72,7 +72,7 @@ async def test_a_commit_whose_answer_is_lost_is_exactly_one_transfer(
     assert (again.status_code, again.content) == (201, answer.content)
 
 
-async def test_a_commit_into_a_black_hole_is_answered_honestly_and_in_time(
+async def test_a_commit_into_a_black_hole_is_an_unknown_outcome_in_time(
     client: httpx.AsyncClient, network: Proxy, world: World, payment: tuple[Person, dict[str, object]]
 ) -> None:
     """The lost backend still holds its locks: 503 outcome_unknown, and a later retry with the same key is safe."""
@@ -80,10 +80,10 @@ async def test_a_commit_into_a_black_hole_is_answered_honestly_and_in_time(
     network.trouble = Trouble.SWALLOW
     started = time.monotonic()
     answer = await client.post("/transfers", json=body, headers=ada.paying("k"))
-    assert time.monotonic() - started < 30  # COMMIT has a deadline of its own, long before the request's
+    assert time.monotonic() - started < 30  # COMMIT has its own deadline, long before that of the request
     assert (answer.status_code, answer.json()["code"]) == (503, "outcome_unknown")
     assert int(answer.headers["Retry-After"]) > 0
-    # What transaction_timeout would do a little later.
+    # transaction_timeout would do this a little later.
     await world.connection.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND state = 'idle in transaction'"
@@ -94,10 +94,10 @@ async def test_a_commit_into_a_black_hole_is_answered_honestly_and_in_time(
 
 
 @pytest.mark.parametrize("trouble", [Trouble.CUT_BEFORE, Trouble.CUT_AFTER])
-async def test_a_lost_commit_of_many_or_of_a_hold_is_run_again_as_a_whole(
+async def test_a_lost_commit_of_a_batch_or_a_hold_is_run_again_as_a_whole(
     client: httpx.AsyncClient, network: Proxy, world: World, payment: tuple[Person, dict[str, object]], trouble: Trouble
 ) -> None:
-    """With all its locks: a batch, a hold and its capture, each written once and answered as it was written."""
+    """A batch, a hold and its capture are each written once, and answered as they were written."""
     ada, body = payment
     batch = {"atomic": False, "transfers": [body, body]}
     requests = [("/transfers/batch", batch), ("/holds", body | {"expires_in": 60}), ("/holds/{id}/capture", {})]
@@ -121,7 +121,7 @@ async def test_a_lost_commit_of_many_or_of_a_hold_is_run_again_as_a_whole(
 async def test_without_a_key_a_lost_commit_is_an_unknown_outcome(
     client: httpx.AsyncClient, network: Proxy, payment: tuple[Person, dict[str, object]]
 ) -> None:
-    """Nothing tells whether it happened: 503 outcome_unknown, never a second try."""
+    """Without a stored key the outcome cannot be found: 503 outcome_unknown, and no retry."""
     ada, _ = payment
     network.trouble = Trouble.CUT_AFTER
     answer = await client.post("/posts", json={"title": "t", "content": "c"}, headers=ada.headers)
@@ -138,7 +138,7 @@ async def test_a_commit_that_turns_into_a_rollback_never_answers_2xx(
     payment: tuple[Person, dict[str, object]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """One error that nobody saw, and PostgreSQL answers COMMIT with ROLLBACK, which psycopg does not raise."""
+    """After one swallowed error PostgreSQL answers COMMIT with ROLLBACK, which psycopg does not raise."""
     whole = ledger.transfer
 
     async def careless(
@@ -158,7 +158,7 @@ async def test_a_commit_that_turns_into_a_rollback_never_answers_2xx(
 
 @pytest.mark.parametrize("how", ["native", "anyio"])
 async def test_a_cancelled_request_outlasts_its_commit(app: FastAPI, network: Proxy, world: World, how: str) -> None:
-    """A cancellation waits for COMMIT, whose connection stays whole; only then it is raised."""
+    """A cancellation is raised only after COMMIT is confirmed, and the connection stays usable."""
     network.trouble = Trouble.DELAY
     scope = anyio.CancelScope()
 
@@ -178,7 +178,7 @@ async def test_a_cancelled_request_outlasts_its_commit(app: FastAPI, network: Pr
         network.release.set()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-        # anyio's shield keeps a scope's cancellation out, and the unit was done before the next await.
+        # anyio's shield keeps the scope's cancellation out, and the unit ended before the next await.
         assert task.cancelled() == (how == "native")
         assert not checkout.connection.closed
         assert await world.value("SELECT count(*) FROM audits") == 1
@@ -225,8 +225,8 @@ async def test_a_unit_that_is_not_committed_is_rolled_back(app: FastAPI, world: 
 
 
 @pytest.mark.parametrize("state", ["40001", "40P01"])
-async def test_what_postgresql_asks_to_repeat_is_repeated_three_times(app: FastAPI, state: str) -> None:
-    """Serialization failures and deadlocks are retried up to 3 times, then 503: never a wrong business error."""
+async def test_serialization_failures_and_deadlocks_are_retried_three_times(app: FastAPI, state: str) -> None:
+    """After the third retry the fault is `contention`, never a wrong refusal."""
     runs = 0
 
     async def work(connection: Connection) -> int:

@@ -205,7 +205,7 @@ async def test_a_saga_that_is_swallowed_gives_its_connection_back(
         )
     with pytest.raises(DeadlineExceeded):
         await purchasing.Saga(databases_of, made).finish()
-    assert len(databases_of["catalog"].holders) == 0
+    assert len(databases_of["catalog"].checked_out) == 0
     networks["catalog"].between.swallowing = False
     monkeypatch.setattr(purchasing, "TIMEOUT", 60.0)
     assert await shop.work() == 1
@@ -257,7 +257,7 @@ async def test_no_connection_is_held_while_the_other_database_is_waited_for(
 
     async def watching(self: Pool, held: AsyncExitStack) -> Connection:
         [other] = [database for database in databases_of.values() if database is not self]
-        assert len(other.holders) == 0, f"{self.name} is waited for with {other.name} in hand"
+        assert len(other.checked_out) == 0, f"{self.name} is waited for with {other.name} in hand"
         taken.append(self.name)
         return await take(self, held)
 
