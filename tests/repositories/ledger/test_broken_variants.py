@@ -17,7 +17,7 @@ from repositories.postgres import unit_of_work as units
 from repositories.postgres.pools import Checkout
 from repositories.postgres.statements import Connection, Statement
 from repositories.postgres.unit_of_work import Work
-from repositories.transfers import Order, TransferRepository, Written
+from repositories.transfers import InsertedTransfer, TransferOrder, TransferRepository
 from tests.api import test_holds
 from tests.api.http import test_idempotency
 from tests.api.test_transfers import order
@@ -86,7 +86,9 @@ async def test_with_the_key_in_a_transaction_of_its_own(
     write, run, meeting = TransferRepository.insert, units.run, Meeting()
     unkept: list[tuple[Key, int]] = []
 
-    async def forget(self: TransferRepository, *, orders: Sequence[Order], key: Key | None = None) -> list[Written]:
+    async def forget(
+        self: TransferRepository, *, orders: Sequence[TransferOrder], key: Key | None = None
+    ) -> list[InsertedTransfer]:
         written = await write(self, orders=orders)
         assert key is not None
         unkept.append((key, written[0].id))

@@ -21,7 +21,7 @@ from repositories.postgres import unit_of_work as units
 from repositories.postgres.errors import Fault
 from repositories.postgres.statements import Connection
 from repositories.refusals import Refusal
-from repositories.transfers import Order, Receipt
+from repositories.transfers import Transfer, TransferOrder
 from tests.api.test_transfers import order
 from tests.harness.proxy import Proxy, Trouble, proxy
 from tests.harness.world import Person, World
@@ -142,8 +142,8 @@ async def test_a_commit_that_turns_into_a_rollback_never_answers_2xx(
     whole = ledger.transfer
 
     async def careless(
-        connection: Connection, accounts: ledger.Accounts, *, order: Order, key: Key
-    ) -> Receipt | Refusal:
+        connection: Connection, accounts: ledger.Accounts, *, order: TransferOrder, key: Key
+    ) -> Transfer | Refusal:
         answer = await whole(connection, accounts, order=order, key=key)
         with contextlib.suppress(psycopg.Error):
             await connection.execute("SELECT 1 / 0")
