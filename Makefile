@@ -47,10 +47,10 @@ format: setup ## format and mend what can be mended
 	@$(BIN)/ruff check --fix .
 
 schema: setup ## write sql/*/schema.sql anew, from all migrations
-	@$(BIN)/python -m tests.schema snapshots
+	@$(BIN)/python -m tests.sql.schema snapshots
 
 diagram: setup ## draw sql/schema.svg anew; needs Graphviz (dot)
-	@$(BIN)/python -m tests.schema picture
+	@$(BIN)/python -m tests.sql.schema picture
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade
 

@@ -1,1 +1,13 @@
-"""The HTTP side of Folio: application, routes, problem details and the command line."""
+"""Folio over HTTP and on the command line. It depends on `repositories` and sends no SQL of its own.
+
+Each noun is a module: `users`, `api_keys`, `posts`, `accounts`, `entries`, `transfers`, `holds`, `products`,
+`purchases` have its routes, bodies and representations. Everything else is a room:
+
+- `cli`      the command line, and uvicorn as `folio serve` runs it
+- `app`      the application and its lifespan
+- `ops`      operators' routes: pools, audits, status, metrics, health, and the page
+- `http`     shared by every route: authentication, idempotency, problems, middleware, pages, types
+- `process`  settings, start-up, logs, drain, background jobs
+
+A module imports from its own room or from rooms below it in this list; nouns stand level with `ops`.
+"""

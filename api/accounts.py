@@ -6,17 +6,18 @@ from typing import Literal
 from fastapi import APIRouter, Response
 from pydantic import Field
 
-from api import idempotency, problems
-from api.dependencies import Accounts, Main, Member, Writer, unauthorized
-from api.json_bodies import JsonRoute
-from api.pages import Page, PageOf, by_time
-from api.problems import Problem, answers
-from api.types import Balance, Body, Change, Currency, Id, Name, PathId, Representation, Time
-from repositories import ledger, units
+from api.http import idempotency, problems
+from api.http.dependencies import Accounts, Main, Member, Writer, unauthorized
+from api.http.json_bodies import JsonRoute
+from api.http.pages import Page, PageOf, by_time
+from api.http.problems import Problem, answers
+from api.http.types import Balance, Body, Change, Currency, Id, Name, PathId, Representation, Time
 from repositories.accounts import Account as AccountRow
 from repositories.accounts import AccountRepository
 from repositories.api_keys import Caller
-from repositories.statements import Connection
+from repositories.ledger import transfers as ledger
+from repositories.postgres import unit_of_work as units
+from repositories.postgres.statements import Connection
 from repositories.users import UserRepository
 
 router = APIRouter(tags=["accounts"], route_class=JsonRoute)

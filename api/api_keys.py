@@ -7,15 +7,15 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import AfterValidator
 
-from api import problems
-from api.dependencies import ApiKeys, Main, Member, OperatorWriter, Users, Writer
-from api.json_bodies import JsonRoute
-from api.pages import Page, PageOf, by_time
-from api.problems import Problem, answers
-from api.types import Body, Id, Name, PathId, Representation, Time
-from repositories import units
+from api.http import problems
+from api.http.dependencies import ApiKeys, Main, Member, OperatorWriter, Users, Writer
+from api.http.json_bodies import JsonRoute
+from api.http.pages import Page, PageOf, by_time
+from api.http.problems import Problem, answers
+from api.http.types import Body, Id, Name, PathId, Representation, Time
 from repositories.api_keys import ApiKeyRepository
-from repositories.statements import Connection
+from repositories.postgres import unit_of_work as units
+from repositories.postgres.statements import Connection
 
 router = APIRouter(tags=["API keys"], route_class=JsonRoute)
 

@@ -12,32 +12,19 @@ from datetime import UTC, datetime
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from api import (
-    accounts,
-    api_keys,
-    audits,
-    entries,
-    handlers,
-    health,
-    holds,
-    metrics,
-    ops,
-    pools,
-    posts,
-    products,
-    purchases,
-    status,
-    transfers,
-    users,
-    workers,
-)
-from api.drain import Drain
-from api.middleware import RequestMiddleware
-from api.openapi import DESCRIPTION, describe
-from api.settings import DATABASES, Settings
-from api.startup import serving
-from repositories import failpoints, units
-from repositories.pools import Database
+from api import accounts, api_keys, entries, holds, posts, products, purchases, transfers, users
+from api.http import exception_handlers as handlers
+from api.http.middleware import RequestMiddleware
+from api.http.openapi import DESCRIPTION, describe
+from api.ops import audits, health, metrics, pools, status
+from api.ops import page as ops
+from api.process import jobs as workers
+from api.process.drain import Drain
+from api.process.settings import DATABASES, Settings
+from api.process.startup import serving
+from repositories.postgres import failpoints
+from repositories.postgres import unit_of_work as units
+from repositories.postgres.pools import Database
 
 SETTLE = 4.0
 """Seconds that a shutdown waits for commits under way: longer than one may take."""

@@ -12,21 +12,22 @@ import psycopg
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from api import problems
 from api.accounts import visible
-from api.dependencies import Accounts, AppSettings, Entries, Main, Member
-from api.json_bodies import JsonRoute
-from api.pages import Page, PageOf
-from api.problems import answers, invalid
-from api.types import Balance, Description, Id, PathId, Representation, Time
-from repositories import deadlines, units
+from api.http import problems
+from api.http.dependencies import Accounts, AppSettings, Entries, Main, Member
+from api.http.json_bodies import JsonRoute
+from api.http.pages import Page, PageOf
+from api.http.problems import answers, invalid
+from api.http.types import Balance, Description, Id, PathId, Representation, Time
 from repositories.accounts import AccountRepository
 from repositories.entries import NEWEST, EntryRepository
 from repositories.entries import BalanceAt as BalanceAtRow
 from repositories.entries import Entry as EntryRow
-from repositories.errors import Fault
-from repositories.pools import Database
-from repositories.statements import Connection
+from repositories.postgres import deadlines
+from repositories.postgres import unit_of_work as units
+from repositories.postgres.errors import Fault
+from repositories.postgres.pools import Database
+from repositories.postgres.statements import Connection
 
 router = APIRouter(tags=["accounts"], route_class=JsonRoute)
 

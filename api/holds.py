@@ -6,18 +6,19 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Response
 from pydantic import Field
 
-from api import idempotency, problems
-from api.dependencies import Holds, Main, Member, Writer
-from api.json_bodies import JsonRoute
-from api.pages import Page, PageOf, by_time
-from api.problems import Problem, answers, invalid
-from api.types import Amount, Body, Description, Id, PathId, Representation, Time
-from repositories import holding, ledger
+from api.http import idempotency, problems
+from api.http.dependencies import Holds, Main, Member, Writer
+from api.http.json_bodies import JsonRoute
+from api.http.pages import Page, PageOf, by_time
+from api.http.problems import Problem, answers, invalid
+from api.http.types import Amount, Body, Description, Id, PathId, Representation, Time
 from repositories.api_keys import Caller
 from repositories.holds import Hold as HoldRow
 from repositories.holds import HoldRepository
-from repositories.ledger import Refusal
-from repositories.statements import Connection
+from repositories.ledger import holds as holding
+from repositories.ledger import transfers as ledger
+from repositories.postgres.statements import Connection
+from repositories.refusals import Refusal
 from repositories.transfers import Order
 
 router = APIRouter(prefix="/holds", tags=["holds"], route_class=JsonRoute)

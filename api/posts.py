@@ -5,18 +5,18 @@ from dataclasses import replace
 from fastapi import APIRouter, Response
 from pydantic import Field
 
-from api import idempotency, problems
-from api.dependencies import Main, Posts, Writer, unauthorized
-from api.etags import UNCHANGED, Match, NoneMatch, etag
-from api.json_bodies import JsonRoute
-from api.pages import Page, PageOf, by_time
-from api.problems import Problem, answers
-from api.types import Body, Change, Id, Line, OfUser, PathId, Representation, Text, Time, Words
-from repositories import units
+from api.http import idempotency, problems
+from api.http.dependencies import Main, Posts, Writer, unauthorized
+from api.http.etags import UNCHANGED, Match, NoneMatch, etag
+from api.http.json_bodies import JsonRoute
+from api.http.pages import Page, PageOf, by_time
+from api.http.problems import Problem, answers
+from api.http.types import Body, Change, Id, Line, OfUser, PathId, Representation, Text, Time, Words
 from repositories.api_keys import Caller
+from repositories.postgres import unit_of_work as units
+from repositories.postgres.statements import Connection
 from repositories.posts import Post as PostRow
 from repositories.posts import PostRepository
-from repositories.statements import Connection
 
 router = APIRouter(tags=["posts"], route_class=JsonRoute)
 

@@ -6,13 +6,13 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from api import idempotency, problems
-from api.dependencies import AnyoneApart, Databases, Main, Writer
-from api.etags import UNCHANGED, Match, NoneMatch, etag
-from api.json_bodies import JsonRoute
-from api.pages import Page, PageOf, by_time
-from api.problems import Problem, answers
-from api.types import (
+from api.http import idempotency, problems
+from api.http.dependencies import AnyoneApart, Databases, Main, Writer
+from api.http.etags import UNCHANGED, Match, NoneMatch, etag
+from api.http.json_bodies import JsonRoute
+from api.http.pages import Page, PageOf, by_time
+from api.http.problems import Problem, answers
+from api.http.types import (
     Amount,
     Body,
     Change,
@@ -26,14 +26,14 @@ from api.types import (
     Time,
     Words,
 )
-from repositories import units
-from repositories.accounts import AccountRepository
+from repositories.accounts import MAXIMUM, AccountRepository
 from repositories.api_keys import Caller
-from repositories.ledger import MAXIMUM, Refusal
+from repositories.postgres import unit_of_work as units
+from repositories.postgres.statements import Connection
 from repositories.products import Product as ProductRow
 from repositories.products import ProductRepository
 from repositories.purchases import PurchaseRepository
-from repositories.statements import Connection
+from repositories.refusals import Refusal
 
 router = APIRouter(tags=["products"], route_class=JsonRoute)
 

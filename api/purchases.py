@@ -6,21 +6,24 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Response
 from pydantic import Field
 
-from api import idempotency, problems, products
-from api.dependencies import Databases, InBackground, Main, Member, Purchases, Writer
-from api.json_bodies import JsonRoute
-from api.pages import Page, PageOf, by_time
-from api.problems import Problem, answers, invalid
-from api.types import Amount, Body, Id, PathId, Representation, Time
-from repositories import ledger, purchasing
+from api import products
+from api.http import idempotency, problems
+from api.http.dependencies import Databases, InBackground, Main, Member, Purchases, Writer
+from api.http.json_bodies import JsonRoute
+from api.http.pages import Page, PageOf, by_time
+from api.http.problems import Problem, answers, invalid
+from api.http.types import Amount, Body, Id, PathId, Representation, Time
+from repositories.accounts import MAXIMUM
 from repositories.api_keys import Caller
-from repositories.failpoints import reach
 from repositories.idempotency_keys import Kept
-from repositories.ledger import MAXIMUM, Refusal
+from repositories.ledger import transfers as ledger
+from repositories.postgres.failpoints import reach
+from repositories.postgres.statements import Connection
 from repositories.purchases import Purchase as PurchaseRow
 from repositories.purchases import PurchaseRepository
-from repositories.purchasing import Saga, Wanted
-from repositories.statements import Connection
+from repositories.refusals import Refusal
+from repositories.sagas import purchases as purchasing
+from repositories.sagas.purchases import Saga, Wanted
 
 router = APIRouter(prefix="/purchases", tags=["purchases"], route_class=JsonRoute)
 

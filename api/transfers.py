@@ -7,18 +7,19 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from api import idempotency, problems
 from api.accounts import visible
-from api.dependencies import Accounts, Main, Member, Transfers, Writer
-from api.json_bodies import JsonRoute
-from api.pages import Page, PageOf, by_time
-from api.problems import Problem, ProblemDetails, answers, details
-from api.types import Amount, Balance, Body, Currency, Description, Digits, Id, PathId, Representation, Time
-from repositories import ledger
+from api.http import idempotency, problems
+from api.http.dependencies import Accounts, Main, Member, Transfers, Writer
+from api.http.json_bodies import JsonRoute
+from api.http.pages import Page, PageOf, by_time
+from api.http.problems import Problem, ProblemDetails, answers, details
+from api.http.types import Amount, Balance, Body, Currency, Description, Digits, Id, PathId, Representation, Time
+from repositories.accounts import MAXIMUM
 from repositories.api_keys import Caller
 from repositories.idempotency_keys import Kept
-from repositories.ledger import MAXIMUM, Refusal
-from repositories.statements import Connection
+from repositories.ledger import transfers as ledger
+from repositories.postgres.statements import Connection
+from repositories.refusals import Refusal
 from repositories.transfers import Order, Receipt, TransferRepository
 
 router = APIRouter(tags=["transfers"], route_class=JsonRoute)

@@ -6,19 +6,21 @@ from typing import Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from api import problems
-from api.dependencies import Anyone, AppSettings, Databases, InBackground, Main, Member, Users, Writer, limit
-from api.etags import UNCHANGED, Match, NoneMatch, etag
-from api.json_bodies import JsonRoute
-from api.pages import Page, PageOf, by_time
-from api.problems import Problem, answers
-from api.types import Body, Change, Email, Id, PathId, Representation, Time, Username, fold
-from repositories import leaving, ledger, units
+from api.http import problems
+from api.http.dependencies import Anyone, AppSettings, Databases, InBackground, Main, Member, Users, Writer, limit
+from api.http.etags import UNCHANGED, Match, NoneMatch, etag
+from api.http.json_bodies import JsonRoute
+from api.http.pages import Page, PageOf, by_time
+from api.http.problems import Problem, answers
+from api.http.types import Body, Change, Email, Id, PathId, Representation, Time, Username, fold
 from repositories.accounts import AccountRepository
 from repositories.api_keys import ApiKeyRepository
+from repositories.ledger import transfers as ledger
+from repositories.postgres import unit_of_work as units
+from repositories.postgres.statements import Connection
 from repositories.posts import PostRepository
 from repositories.purchases import PurchaseRepository
-from repositories.statements import Connection
+from repositories.sagas import leaving
 from repositories.users import User as UserRow
 from repositories.users import UserRepository
 

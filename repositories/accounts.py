@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from repositories.keyset import Position
-from repositories.statements import Connection, statement
+from repositories.postgres.keyset import Position
+from repositories.postgres.statements import Connection, statement
 
 INSERT = statement("main/accounts/insert")
 GET = statement("main/accounts/get")
@@ -18,6 +18,9 @@ LIST = statement("main/accounts/list")
 LIST_BY_OWNER = statement("main/accounts/list_by_owner")
 UPDATE = statement("main/accounts/update")
 CLOSE_OWNED = statement("main/accounts/close_owned")
+
+MAXIMUM = 2**53 - 1
+"""The largest amount and balance, in minor units: the largest integer that every JSON reader keeps exact."""
 
 
 @dataclass(frozen=True)

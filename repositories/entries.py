@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from repositories.statements import Connection, statement
+from repositories.postgres.statements import Connection, statement
 
 LIST = statement("main/entries/list")
 LIST_BETWEEN = statement("main/entries/list_between")

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from repositories.statements import Connection, statement
+from repositories.postgres.statements import Connection, statement
 
 FIND = statement("main/idempotency_keys/find")
 INSERT = statement("main/idempotency_keys/insert")

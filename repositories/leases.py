@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from repositories.statements import Connection, statement
+from repositories.postgres.statements import Connection, statement
 
 TAKE = statement("main/leases/take")
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from repositories.keyset import Position
-from repositories.statements import Connection, statement
+from repositories.postgres.keyset import Position
+from repositories.postgres.statements import Connection, statement
 
 INSERT = statement("main/posts/insert")
 GET = statement("main/posts/get")

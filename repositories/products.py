@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from repositories.keyset import Position
-from repositories.statements import Connection, statement
+from repositories.postgres.keyset import Position
+from repositories.postgres.statements import Connection, statement
 
 INSERT = statement("catalog/products/insert")
 FIND = statement("catalog/products/find")

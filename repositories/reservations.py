@@ -6,8 +6,8 @@ Reserving and releasing lock the product first, so that the two never meet half-
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from repositories.postgres.statements import Connection, statement
 from repositories.products import ProductRepository
-from repositories.statements import Connection, statement
 
 GET = statement("catalog/reservations/get")
 INSERT = statement("catalog/reservations/insert")

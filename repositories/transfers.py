@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from repositories.idempotency_keys import Key
-from repositories.keyset import Position
-from repositories.statements import Connection, statement
+from repositories.postgres.keyset import Position
+from repositories.postgres.statements import Connection, statement
 
 INSERT = statement("main/transfers/insert")
 RECEIPTS = statement("main/transfers/receipts")

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from repositories.keyset import Position
-from repositories.statements import Connection, statement
+from repositories.postgres.keyset import Position
+from repositories.postgres.statements import Connection, statement
 
 INSERT = statement("main/users/insert")
 GET = statement("main/users/get")

@@ -13,15 +13,19 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from api import logs
 from api.app import create_app
-from api.server import BoundedProtocol
-from api.settings import Settings
-from repositories import connections, units
-from tests import templates
-from tests.metrics import Scraper
-from tests.serving.processes import until
-from tests.world import World
+from api.cli.server import BoundedProtocol
+from api.process import logs
+from api.process.settings import Settings
+from repositories.postgres import connections
+from repositories.postgres import unit_of_work as units
+from repositories.sagas import purchases
+from tests.harness import templates
+from tests.harness.metrics import Scraper
+from tests.harness.processes import until
+from tests.harness.world import World
+
+pytest_plugins = ["tests.harness.shop"]
 
 _stack = ExitStack()
 _header = ""
@@ -40,7 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith("FOLIO_") and not name.startswith("FOLIO_TEST_")]:
         del os.environ[name]
     try:
-        from tests import postgres  # noqa: PLC0415 - the Docker client is seconds of CPU that no worker needs
+        from tests.harness import postgres  # noqa: PLC0415 - the Docker client is seconds of CPU that no worker needs
 
         _header = postgres.start(_stack)
     except BaseException:
@@ -78,13 +82,14 @@ def served(databases: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.fixture
-def settings(served: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(request: pytest.FixtureRequest, served: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings of a service that is not hurried, sweeps and audits nothing: a test about any of these sets its own."""
     for name in ("statement_timeout", "lock_timeout", "transaction_timeout"):
         monkeypatch.setitem(connections.REQUEST_BUDGETS, name, "60s")
     monkeypatch.setattr(units, "COMMIT_TIMEOUT", 30.0)
     monkeypatch.setenv("FOLIO_POOL_TIMEOUT", "30")
-    monkeypatch.setenv("FOLIO_POOL_MIN_SIZE", "1")
+    monkeypatch.setattr(purchases, "TIMEOUT", 60.0)
+    monkeypatch.setenv("FOLIO_POOL_MIN_SIZE", "4" if _full_pool(request) else "1")
     return Settings(
         request_timeout=60,
         main_database_url=served["main"],
@@ -94,6 +99,11 @@ def settings(served: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Setting
         sweep_interval=3600,
         audit_interval=0,
     )
+
+
+def _full_pool(request: pytest.FixtureRequest) -> bool:
+    """Return True if the test wants every connection open, so that a request which waits for one races with none."""
+    return request.node.get_closest_marker("full_pool") is not None
 
 
 @functools.cache
@@ -111,9 +121,11 @@ def application(settings: Settings) -> FastAPI:
 
 
 @pytest.fixture
-async def app(application: FastAPI) -> AsyncIterator[FastAPI]:
+async def app(request: pytest.FixtureRequest, application: FastAPI) -> AsyncIterator[FastAPI]:
     """The application, with its pools open."""
     async with application.router.lifespan_context(application):
+        if _full_pool(request):
+            await application.state.databases["main"]._pool.wait(timeout=60)
         yield application
 
 

@@ -10,54 +10,54 @@
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 
 -- Accounts whose balance, version or last time is not what their entries say.
-\set sql `cat sql/main/audit/balance.sql`
-PREPARE "main/audit/balance" AS :sql
-EXECUTE "main/audit/balance" (100);
+\set sql `cat sql/main/invariants/balance.sql`
+PREPARE "main/invariants/balance" AS :sql
+EXECUTE "main/invariants/balance" (100);
 
 -- Accounts that went below what they may, and closed ones that are not empty.
-\set sql `cat sql/main/audit/below_minimum.sql`
-PREPARE "main/audit/below_minimum" AS :sql
-EXECUTE "main/audit/below_minimum" (100);
+\set sql `cat sql/main/invariants/below_minimum.sql`
+PREPARE "main/invariants/below_minimum" AS :sql
+EXECUTE "main/invariants/below_minimum" (100);
 
 -- Holds that are captured without a transfer, or have a transfer that they do not allow.
-\set sql `cat sql/main/audit/captures.sql`
-PREPARE "main/audit/captures" AS :sql
-EXECUTE "main/audit/captures" (100);
+\set sql `cat sql/main/invariants/captures.sql`
+PREPARE "main/invariants/captures" AS :sql
+EXECUTE "main/invariants/captures" (100);
 
 -- Entries that do not follow the one before: a gap in version, a balance that does not add up, a time that runs back.
-\set sql `cat sql/main/audit/chain.sql`
-PREPARE "main/audit/chain" AS :sql
-EXECUTE "main/audit/chain" (100);
+\set sql `cat sql/main/invariants/chain.sql`
+PREPARE "main/invariants/chain" AS :sql
+EXECUTE "main/invariants/chain" (100);
 
 -- Transfers that have not just their two entries: -amount on the payer, +amount on the payee, of one currency and time.
-\set sql `cat sql/main/audit/entries_pair_up.sql`
-PREPARE "main/audit/entries_pair_up" AS :sql
-EXECUTE "main/audit/entries_pair_up" (100);
+\set sql `cat sql/main/invariants/entries_pair_up.sql`
+PREPARE "main/invariants/entries_pair_up" AS :sql
+EXECUTE "main/invariants/entries_pair_up" (100);
 
 -- Accounts that hold another amount than their active holds and pending purchases promise.
-\set sql `cat sql/main/audit/held.sql`
-PREPARE "main/audit/held" AS :sql
-EXECUTE "main/audit/held" (100);
+\set sql `cat sql/main/invariants/held.sql`
+PREPARE "main/invariants/held" AS :sql
+EXECUTE "main/invariants/held" (100);
 
 -- Keys that name a transfer of somebody else or none at all, and transfers that two keys name.
-\set sql `cat sql/main/audit/keys.sql`
-PREPARE "main/audit/keys" AS :sql
-EXECUTE "main/audit/keys" (100);
+\set sql `cat sql/main/invariants/keys.sql`
+PREPARE "main/invariants/keys" AS :sql
+EXECUTE "main/invariants/keys" (100);
 
 -- Purchases whose money is not as they say: paid by another transfer or by none, or refunded without a reversal.
-\set sql `cat sql/main/audit/purchases.sql`
-PREPARE "main/audit/purchases" AS :sql
-EXECUTE "main/audit/purchases" (100);
+\set sql `cat sql/main/invariants/purchases.sql`
+PREPARE "main/invariants/purchases" AS :sql
+EXECUTE "main/invariants/purchases" (100);
 
 -- Reversals that are not what they reverse, the other way round and later.
-\set sql `cat sql/main/audit/reversals.sql`
-PREPARE "main/audit/reversals" AS :sql
-EXECUTE "main/audit/reversals" (100);
+\set sql `cat sql/main/invariants/reversals.sql`
+PREPARE "main/invariants/reversals" AS :sql
+EXECUTE "main/invariants/reversals" (100);
 
 -- Currencies in which money was made or lost: the sum of all entries is not zero.
-\set sql `cat sql/main/audit/sum_zero.sql`
-PREPARE "main/audit/sum_zero" AS :sql
-EXECUTE "main/audit/sum_zero" (100);
+\set sql `cat sql/main/invariants/sum_zero.sql`
+PREPARE "main/invariants/sum_zero" AS :sql
+EXECUTE "main/invariants/sum_zero" (100);
 
 COMMIT;
 
@@ -72,16 +72,16 @@ DELETE FROM entries WHERE account_id = :adas;
 -- But the owner can give ada a cent for which there is no entry. It is found, and the entries still add up.
 BEGIN;
 UPDATE accounts SET balance = balance + 1 WHERE id = :adas;
-EXECUTE "main/audit/balance" (100);
-EXECUTE "main/audit/sum_zero" (100);
+EXECUTE "main/invariants/balance" (100);
+EXECUTE "main/invariants/sum_zero" (100);
 ROLLBACK;
 
 -- Likewise a promise that nobody made.
 BEGIN;
 UPDATE accounts SET held = held + 1 WHERE id = :adas;
-EXECUTE "main/audit/held" (100);
+EXECUTE "main/invariants/held" (100);
 ROLLBACK;
 
 -- Both are gone, and all is well.
-EXECUTE "main/audit/balance" (100);
-EXECUTE "main/audit/held" (100);
+EXECUTE "main/invariants/balance" (100);
+EXECUTE "main/invariants/held" (100);

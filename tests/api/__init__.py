@@ -1,1 +1,1 @@
-"""Tests of api."""
+"""Tests of `api/`, module by module."""

@@ -2,8 +2,8 @@
 
 import httpx
 
-from tests.api.expect import contents, found, pages, problem
-from tests.world import World
+from tests.harness.expect import contents, found, pages, problem
+from tests.harness.world import World
 
 MAXIMUM = 2**53 - 1
 

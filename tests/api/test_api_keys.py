@@ -5,8 +5,8 @@ import hashlib
 import httpx
 from fastapi import FastAPI
 
-from tests.api.expect import contents, found, operations, pages, problem
-from tests.world import World
+from tests.harness.expect import contents, found, operations, pages, problem
+from tests.harness.world import World
 
 SHOWN = {"id", "name", "read_only", "expires_at", "created_at"}
 

@@ -2,8 +2,8 @@
 
 import httpx
 
-from tests.api.expect import contents, found, pages, problem
-from tests.world import Person, World
+from tests.harness.expect import contents, found, pages, problem
+from tests.harness.world import Person, World
 
 MEMBERS = {"id", "author", "title", "content", "version", "created_at", "updated_at"}
 

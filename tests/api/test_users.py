@@ -6,8 +6,8 @@ import hashlib
 
 import httpx
 
-from tests.api.expect import contents, found, pages, problem
-from tests.world import World
+from tests.harness.expect import contents, found, pages, problem
+from tests.harness.world import World
 
 WHOLE = {"id", "username", "created_at", "email", "role", "version"}
 PROFILE = {"id", "username", "created_at"}

@@ -10,7 +10,7 @@ import pytest
 from tests.faults import report
 from tests.faults.databases import create_databases
 from tests.faults.trial import Trial, figures_of
-from tests.purchases.servers import Server, new_server
+from tests.harness.servers import Server, new_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

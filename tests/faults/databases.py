@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from api.settings import DATABASES
+from api.process.settings import DATABASES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

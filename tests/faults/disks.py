@@ -14,8 +14,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.postgres import KIND
-from tests.purchases.servers import Container, Embedded, Server
+from tests.harness.postgres import KIND
+from tests.harness.servers import Container, Embedded, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

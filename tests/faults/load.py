@@ -12,9 +12,9 @@ import httpx
 import psycopg
 
 from tests.faults.judge import Answer, flaw
-from tests.purchases.market import DECIDED_WITHIN, FUNDS, Market
-from tests.serving.launcher import PATIENCE
-from tests.world import World
+from tests.harness.launcher import PATIENCE
+from tests.harness.market import DECIDED_WITHIN, FUNDS, Market
+from tests.harness.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
+from tests.harness import REPOSITORY
+
 if TYPE_CHECKING:
     from tests.faults.trial import Figures
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "faults.md"
+DOCUMENT = REPOSITORY / "docs" / "faults.md"
 COLUMNS = ("fault", "tries", "answered 503", "violations", "longest answer", "recovery")
 _TABLE = re.compile(r"\| fault \|.*?\n\n", re.DOTALL)
 

@@ -11,8 +11,8 @@ import psycopg
 from tests.faults.conftest import OPTIONS
 from tests.faults.databases import create_databases
 from tests.faults.disks import TABLESPACE, log_on_a_small_disk, tables_on_a_small_disk
-from tests.purchases.servers import answers
-from tests.serving.processes import until
+from tests.harness.processes import until
+from tests.harness.servers import answers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

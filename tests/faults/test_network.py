@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.proxy import Proxy, proxy
+from tests.harness.proxy import Proxy, proxy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from tests.faults.trial import Trial
-    from tests.purchases.servers import Server
+    from tests.harness.servers import Server
 
     Trials = Callable[..., Trial]
 

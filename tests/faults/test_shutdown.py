@@ -12,8 +12,8 @@ import pytest
 
 from tests.faults import judge
 from tests.faults.trial import Figures, refused, running
-from tests.proxy import proxy
-from tests.serving.processes import command, until
+from tests.harness.processes import command, until
+from tests.harness.proxy import proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from tests.faults import judge
 from tests.faults.databases import settings_of
 from tests.faults.load import Load
-from tests.purchases.market import Market
-from tests.serving.processes import Service, service
+from tests.harness.market import Market
+from tests.harness.processes import Service, service
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping

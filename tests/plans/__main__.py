@@ -11,8 +11,8 @@ import psycopg
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from api.settings import DATABASES
-from tests import postgres, templates
+from api.process.settings import DATABASES
+from tests.harness import postgres, templates
 from tests.plans import document, filling
 from tests.plans.control import control
 from tests.plans.measured import Case, Connection, Measured, cases, large_tables, measure

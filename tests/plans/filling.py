@@ -6,7 +6,7 @@ from datetime import timedelta
 import psycopg
 from psycopg.rows import TupleRow
 
-from repositories.statements import ROOT
+from repositories.postgres.statements import ROOT
 
 SCHEMA = """
 SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'

@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import TupleRow, class_row
 
-from repositories.statements import ROOT, Statement
+from repositories.postgres.statements import ROOT, Statement
 from tests.plans import explained
 
 Connection = psycopg.Connection[TupleRow]

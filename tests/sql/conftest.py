@@ -7,8 +7,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from repositories.statements import ROOT, Statement
-from tests import templates
+from repositories.postgres.statements import ROOT, Statement
+from tests.harness import templates
 from tests.sql.probes import Connection, Sessions
 
 DATA = Path(__file__).parent / "data"
@@ -64,7 +64,7 @@ def altered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
         copy = tmp_path / f"{name}.sql"
         copy.parent.mkdir(parents=True)
         copy.write_text(text.replace(old, new))
-        monkeypatch.setattr("repositories.statements.ROOT", tmp_path)
+        monkeypatch.setattr("repositories.postgres.statements.ROOT", tmp_path)
         return Statement(name)
 
     return alter

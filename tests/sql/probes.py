@@ -11,8 +11,8 @@ import psycopg
 from psycopg.pq import ExecStatus
 from psycopg.rows import TupleRow
 
-from repositories.statements import ROOT, Statement
-from tests.serving.launcher import PATIENCE
+from repositories.postgres.statements import ROOT, Statement
+from tests.harness.launcher import PATIENCE
 from tests.sql.arguments import arguments
 
 FILES = sorted(
@@ -20,7 +20,7 @@ FILES = sorted(
 )
 FINDS_NOTHING = {
     "both/server/activity",  # nobody knows a backend's PID beforehand
-    *(name for name in FILES if "/audit/" in name),  # all is well
+    *(name for name in FILES if "/invariants/" in name),  # all is well
 }
 STRENGTHS = ("FOR UPDATE", "FOR NO KEY UPDATE", "FOR SHARE", "FOR KEY SHARE")
 """From the strongest to the weakest: a row that is held in the nth, counted from 0, can be had in n of them."""

@@ -8,9 +8,9 @@ import httpx
 import pytest
 from psycopg import AsyncCursor
 
-from tests.api.expect import found
+from tests.harness.expect import found
+from tests.harness.world import Connection, World, a_product
 from tests.sql.examples import committed
-from tests.world import Connection, World, a_product
 
 Units = list[list[str]]
 

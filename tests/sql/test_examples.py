@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from repositories.statements import ROOT
-from tests import templates
+from repositories.postgres.statements import ROOT
+from tests.harness import templates
 from tests.sql.examples import ENVIRONMENT, EXAMPLES, committed, run
 
 CONNECTION = {"PGHOST": "host", "PGPORT": "port", "PGUSER": "user", "PGPASSWORD": "password"}
@@ -29,7 +29,7 @@ def test_an_example_prints_what_was_committed(example: str, databases: dict[str,
         ("transfer", "main/accounts/lock.sql", "ORDER BY id", "ORDER BY id DESC"),
         ("hold", "main/holds/settle.sql", "accounts.held - settled.amount", "accounts.held"),
         ("purchase", "catalog/reservations/insert.sql", "stock = stock - $3::bigint", "stock = stock"),
-        ("audit", "main/audit/held.sql", "WHERE accounts.held <>", "WHERE FALSE AND accounts.held <>"),
+        ("audit", "main/invariants/held.sql", "WHERE accounts.held <>", "WHERE FALSE AND accounts.held <>"),
     ],
 )
 def test_an_example_shows_what_changed(
@@ -46,7 +46,7 @@ def test_an_example_shows_what_changed(
 
 def test_the_audit_runs_every_audit_file() -> None:
     """An invariant that is added is added to the example."""
-    files = [f"main/audit/{path.stem}" for path in sorted((ROOT / "main" / "audit").glob("*.sql"))]
+    files = [f"main/invariants/{path.stem}" for path in sorted((ROOT / "main" / "audit").glob("*.sql"))]
     snapshot = committed("audit").partition("COMMIT;")[0]
     assert re.findall(r'^EXECUTE "(.+)" \(100\);$', snapshot, re.MULTILINE) == files
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from repositories.statements import ROOT
+from repositories.postgres.statements import ROOT
 
 PROJECT = ROOT.parent
 ADD = "ALTER TABLE users ADD CONSTRAINT users_check CHECK (version > 0)"

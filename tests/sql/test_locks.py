@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from repositories.headers import RowLock
-from repositories.statements import Statement
+from repositories.postgres.headers import RowLock
+from repositories.postgres.statements import Statement
 from tests.sql import probes
 from tests.sql.probes import FILES, Sessions
 

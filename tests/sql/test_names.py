@@ -7,17 +7,18 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from api.settings import DATABASES
-from repositories import connections, migrations
-from repositories.statements import Connection, Statement
-from tests import templates
-from tests.postgres import OPTIONS
-from tests.purchases.servers import new_server
-from tests.serving.launcher import PATIENCE
+from api.process.settings import DATABASES
+from repositories.postgres import connections
+from repositories.postgres.statements import Connection, Statement
+from repositories.schema import migrations
+from tests.harness import templates
+from tests.harness.launcher import PATIENCE
+from tests.harness.postgres import OPTIONS
+from tests.harness.servers import new_server
+from tests.harness.world import World
 from tests.sql.arguments import arguments
 from tests.sql.conftest import furnish
 from tests.sql.probes import FILES
-from tests.world import World
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from repositories.statements import Statement
+from repositories.postgres.statements import Statement
 from tests.sql.probes import FILES, Described, Sessions, describe
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from repositories.statements import ROOT
-from tests import templates
+from repositories.postgres.statements import ROOT
+from tests.harness import templates
 from tests.plans import document, filling
 from tests.plans.explained import buffers
 from tests.plans.measured import Case, Connection, Measured, cases, measure
@@ -39,7 +39,7 @@ def test_every_file_has_its_parameters(main: Connection) -> None:
 def test_only_audits_may_read_whole_tables(main: Connection) -> None:
     """An exception is made for each audit file, by name, and for no other file that has a plan."""
     excepted = {case.file for case in cases(main) if case.arguments is not None and case.exception}
-    assert excepted == {file for file in FILES if file.startswith("main/audit/")}
+    assert excepted == {file for file in FILES if file.startswith("main/invariants/")}
 
 
 def test_the_document_has_every_case(main: Connection) -> None:

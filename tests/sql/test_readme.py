@@ -9,11 +9,11 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from repositories import migrations
 from repositories.embedded import binaries
-from repositories.statements import ROOT
-from tests import templates
-from tests.world import World
+from repositories.postgres.statements import ROOT
+from repositories.schema import migrations
+from tests.harness import templates
+from tests.harness.world import World
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROGRAMS = binaries.installed().root / "bin"
@@ -102,15 +102,18 @@ async def test_psql_migrates_as_the_page_says(database: str) -> None:
 
 async def test_the_audit_by_hand_finds_what_is_broken(databases: dict[str, str], world: World) -> None:
     """Each file's name and nothing else where all is well; a row below the name of what is broken."""
-    script = next(code for code, _ in blocks("sh") if "main/audit" in code)
+    script = next(code for code, _ in blocks("sh") if "main/invariants" in code)
     script = script.replace("folio_main", str(conninfo_to_dict(databases["main"])["dbname"]))
-    files = [f"sql/main/audit/{path.name}" for path in sorted((ROOT / "main" / "audit").glob("*.sql"))]
+    files = [f"sql/main/invariants/{path.name}" for path in sorted((ROOT / "main" / "audit").glob("*.sql"))]
     account = await world.account(await world.person("ada"))
     clean = run(["bash", "-e"], script, databases["main"])
     assert (clean.stdout.split(), clean.stderr) == (files, "")
     await world.connection.execute("UPDATE accounts SET balance = 5 WHERE id = %s", (account,))
     broken = run(["bash", "-e"], script, databases["main"]).stdout.split()
-    assert broken[: broken.index("sql/main/audit/balance.sql") + 2] == ["sql/main/audit/balance.sql", str(account)]
+    assert broken[: broken.index("sql/main/invariants/balance.sql") + 2] == [
+        "sql/main/invariants/balance.sql",
+        str(account),
+    ]
 
 
 def test_the_page_needs_nothing_else() -> None:

@@ -9,9 +9,9 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
-from repositories import migrations, roles
-from repositories.statements import ROOT, Statement
-from tests import templates
+from repositories.postgres.statements import ROOT, Statement
+from repositories.schema import migrations, roles
+from tests.harness import templates
 
 MIGRATING = {"both/schema_migrations/create", "both/schema_migrations/insert"}
 """Files that are run for the service, before it serves, by who migrates."""
@@ -206,7 +206,7 @@ def test_the_reader_reads_all_but_secrets_and_changes_nothing(
                     " AND NOT has_column_privilege(pg_class.oid, attnum, 'SELECT')"
                 ).fetchall()
             )
-            audits = prepare(connection, [name for name in of(database) if "/audit/" in name])
+            audits = prepare(connection, [name for name in of(database) if "/invariants/" in name])
             assert [name for name, file in audits.items() if refused(connection, file)] == []
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute("CREATE TEMPORARY TABLE mine (id bigint)")

@@ -1,0 +1,14 @@
+"""What every route shares.
+
+- `dependencies`        a connection, the repositories on it, the services of the process
+- `authentication`      API keys: the caller of a request
+- `idempotency`         the Idempotency-Key header, stored and replayed answers
+- `problems`            the codes of all errors, as RFC 9457 documents
+- `exception_handlers`  exceptions to problems: faults of the database, refusals of the ledger
+- `middleware`          around each request: id, deadline, limits of its body, log line, metrics
+- `json_bodies`         strict JSON
+- `etags`               If-Match and If-None-Match
+- `pages`               keyset pages, cursors, Link
+- `types`               the types of bodies, parameters and representations
+- `openapi`             the OpenAPI document
+"""

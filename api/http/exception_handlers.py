@@ -1,0 +1,95 @@
+"""What is answered to each exception: the only place where the errors of `repositories` meet HTTP."""
+
+import psycopg
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match
+
+from api.http import problems
+from api.http.problems import Problem, respond, respond_to
+from repositories.idempotency_keys import KeyReused
+from repositories.postgres.errors import Fault, Taken, described, fault
+
+log = structlog.get_logger()
+
+TAKEN = {
+    "users_username_key": ("username_taken", "Another user has this name, or had it."),
+    "users_email_key": ("email_taken", "Another user has this e-mail address."),
+}
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)  # noqa: S101 - registered for this class
+    return respond_to(request, error)
+
+
+async def _framework(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
+    code = problems.BY_STATUS.get(error.status_code, "bad_request")
+    headers = {"Allow": _allowed(request)} if code == "method_not_allowed" else error.headers
+    return respond(request.scope, code, str(error.detail), headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """Return every method of the path: Starlette names only those of the first route that has it."""
+    routes = [route for router in request.app.state.routers for route in router.routes if isinstance(route, APIRoute)]
+    matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return ", ".join(sorted({method for route in matching for method in route.methods or ()}))
+
+
+async def _validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
+    # The input is not echoed: it may hold what JSON cannot carry back.
+    errors = [{"loc": list(item["loc"]), "message": item["msg"], "type": item["type"]} for item in error.errors()]
+    first = errors[0]
+    where = ".".join(str(part) for part in first["loc"])
+    detail = f"{where}: {first['message']}" + (f" (and {len(errors) - 1} more)" if len(errors) > 1 else "")
+    return respond(request.scope, "validation_error", _printable(detail), extra={"errors": _printable_all(errors)})
+
+
+async def _fault(request: Request, error: Exception) -> Response:
+    known = fault(error) if isinstance(error, psycopg.Error) else error
+    assert isinstance(known, Fault)  # noqa: S101 - registered for these classes
+    log.warning("fault", code=known.code, error=described(error), request_id=request.state.request_id)
+    headers = {"Retry-After": str(known.retry_after)}
+    return respond(request.scope, known.code, str(known), headers=headers)
+
+
+async def _taken(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Taken)  # noqa: S101 - registered for this class
+    code, detail = TAKEN[error.constraint]
+    return respond(request.scope, code, detail)
+
+
+async def _key_reused(request: Request, _: Exception) -> Response:
+    detail = "This Idempotency-Key was used for another method, path or body; take a new one."
+    return respond(request.scope, "idempotency_key_reused", detail)
+
+
+def register(app: FastAPI) -> None:
+    """Give an application its answers; what is not here is a mistake of ours, and RequestMiddleware answers it."""
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(HTTPException, _framework)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(Fault, _fault)
+    app.add_exception_handler(psycopg.Error, _fault)
+    app.add_exception_handler(Taken, _taken)
+    app.add_exception_handler(KeyReused, _key_reused)
+
+
+def _printable(text: str) -> str:
+    """Replace lone surrogates, which UTF-8 cannot carry: a member's name may hold one."""
+    return text.encode(errors="replace").decode()
+
+
+def _printable_all(errors: list[dict[str, object]]) -> list[dict[str, object]]:
+    return [
+        error | {"loc": [_printable(part) if isinstance(part, str) else part for part in loc]}
+        for error in errors
+        if isinstance(loc := error["loc"], list)
+    ]

@@ -1,0 +1,118 @@
+"""Keyset pages over HTTP: `limit`, an opaque `cursor`, and the way to the next page."""
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Generic, Protocol, TypeVar
+from urllib.parse import urlencode
+
+from fastapi import Depends, Query, Request, Response
+from pydantic import BaseModel
+
+from api.http.problems import invalid
+from api.http.types import Digits
+from repositories.postgres.keyset import NEWEST, Position
+
+Item = TypeVar("Item", bound=BaseModel)
+Row = TypeVar("Row")
+
+
+class Page(BaseModel, Generic[Item]):
+    """One page of a list, newest first; `next_cursor` is null on the last."""
+
+    items: list[Item]
+    next_cursor: str | None
+
+
+class PageRequest:
+    """The page that a request asks for."""
+
+    def __init__(
+        self,
+        request: Request,
+        response: Response,
+        limit: Annotated[int, Digits, Query(ge=1, le=100, description="items at the most")] = 50,
+        cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before")] = None,
+    ) -> None:
+        self._request = request
+        self._response = response
+        self._list = request.scope["route"].name
+        self.limit = limit
+        self.rows = limit + 1
+        """Rows to read: one more than is shown tells whether there is a next page."""
+        self._cursor = cursor
+
+    def position(self) -> Position:
+        """Return where the page begins, in a list that is ordered by time and id."""
+        if self._cursor is None:
+            return NEWEST
+        try:
+            time, row_id = self._decode()
+            return Position(datetime.fromisoformat(time), _bigint(row_id))
+        except (ValueError, TypeError):
+            raise _bad_cursor() from None
+
+    def version(self, newest: int) -> int:
+        """Return where the page begins, in a list that is ordered by version."""
+        if self._cursor is None:
+            return newest
+        try:
+            (version,) = self._decode()
+            return _bigint(version)
+        except (ValueError, TypeError):
+            raise _bad_cursor() from None
+
+    def answer(
+        self, rows: Sequence[Row], show: Callable[[Row], Item], last: Callable[[Row], tuple[str | int, ...]]
+    ) -> Page[Item]:
+        """Build the page from the rows that were read, and its `Link`; `last` gives what the next page begins after."""
+        shown = rows[: self.limit]
+        cursor = None
+        if len(rows) > self.limit:
+            cursor = self._encode(last(shown[-1]))
+            query = dict(self._request.query_params) | {"cursor": cursor}
+            self._response.headers["Link"] = f'<{self._request.url.path}?{urlencode(query)}>; rel="next"'
+        return Page(items=[show(row) for row in shown], next_cursor=cursor)
+
+    def _encode(self, position: tuple[str | int, ...]) -> str:
+        return base64.urlsafe_b64encode(json.dumps([self._list, *position]).encode()).decode().rstrip("=")
+
+    def _decode(self) -> list[Any]:
+        """Return what the cursor of this list begins after; ValueError where it is none."""
+        text = self._cursor or ""
+        try:
+            name, *position = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
+        except RecursionError:
+            raise ValueError from None
+        if name != self._list:
+            raise ValueError
+        return list(position)
+
+
+PageOf = Annotated[PageRequest, Depends()]
+
+
+class Timed(Protocol):
+    """A row of a list that is ordered by time and id."""
+
+    @property
+    def id(self) -> int: ...  # noqa: D102
+
+    @property
+    def created_at(self) -> datetime: ...  # noqa: D102
+
+
+def by_time(row: Timed) -> tuple[str, int]:
+    """Return what the next page begins after, in a list that is ordered by time and id."""
+    return row.created_at.isoformat(), row.id
+
+
+def _bigint(value: object) -> int:
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise ValueError
+    return value
+
+
+def _bad_cursor() -> Exception:
+    return invalid(("query", "cursor"), "is not a next_cursor of this list", "cursor_invalid")

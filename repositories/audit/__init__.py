@@ -1,0 +1,5 @@
+"""The audit.
+
+- `invariants`      runs the queries of `sql/main/invariants` in one snapshot
+- `reconciliation`  compares purchases with reservations, page by page
+"""

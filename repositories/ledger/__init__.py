@@ -1,0 +1,5 @@
+"""The rules of money inside one transaction.
+
+- `transfers`  orders: judged, written, batched, reversed
+- `holds`      holds: made, captured, released, expired
+"""

@@ -1,0 +1,192 @@
+"""Migrations: plain SQL files per database, applied in order, forward only, each once, each in its own transaction."""
+
+import hashlib
+import re
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+
+import psycopg
+
+from repositories.postgres import connections
+from repositories.postgres.errors import fault
+from repositories.postgres.statements import ROOT, Connection, statement
+from repositories.postgres.unit_of_work import UnitOfWork
+
+CREATE = statement("both/schema_migrations/create")
+EXISTS = statement("both/schema_migrations/exists")
+LIST = statement("both/schema_migrations/list")
+INSERT = statement("both/schema_migrations/insert")
+LOCK = statement("both/schema_migrations/lock")
+
+_FILE = re.compile(r"(?P<version>\d{4})_\w+\.sql")
+_TOKEN = re.compile(
+    r"""--[^\n]* | '[^']*' | "[^"]*" | (?P<quote>\$\w*\$) .*? (?P=quote) | (?P<end>;)""", re.DOTALL | re.VERBOSE
+)
+UNRELEASED = frozenset(
+    {
+        ("main", "c955d4c14f7b8fad8bb5b9151cd1b195cd2a0226ac9e049a2283e91f6d70201a"),
+        ("catalog", "c23faeebeaf74a4db63a89e5aed31c61abcdd1aad28932be47d82acb408481a7"),
+    }
+)
+"""First files, as (database, SHA-256), of the migrations that were rewritten before the first release."""
+# A migration may rewrite a table for minutes, but never wait long for a lock: behind it all traffic would queue.
+BUDGETS = {"statement_timeout": "0", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "60s"}
+PATIENCE = 86400.0
+"""Seconds for an answer: a day, for what rewrites a large table."""
+# Another process may be in the middle of the migrations that this one wants.
+ADVISORY_BUDGETS = {"lock_timeout": "120s"}
+
+
+class MigrationError(Exception):
+    """The files under sql/*/migrations and the database's memory of them contradict each other."""
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One file: the number its name starts with, its name, its text and the SHA-256 of that."""
+
+    version: int
+    name: str
+    text: str
+    checksum: str
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What a database remembers of a migration."""
+
+    version: int
+    name: str
+    checksum: str
+    applied_at: datetime
+
+
+@dataclass(frozen=True)
+class History:
+    """Which server this is, and which migrations the database has had and lacks, in order."""
+
+    server_version: str
+    applied: list[Applied]
+    pending: list[Migration]
+
+
+@dataclass(frozen=True)
+class Found:
+    """Whether the database remembers migrations at all."""
+
+    found: bool
+
+
+def migrations(database: str) -> list[Migration]:
+    """Read the migration files of a database, in order; MigrationError for a name of another form or a number twice."""
+    found: dict[int, Migration] = {}
+    for path in sorted((ROOT / database / "migrations").glob("*.sql")):
+        name = _FILE.fullmatch(path.name)
+        if name is None or int(name["version"]) in found:
+            raise MigrationError(f"{path.name}: migrations are named 0001_what_it_does.sql, each number once.")
+        content = path.read_bytes()
+        version = int(name["version"])
+        found[version] = Migration(version, path.name, content.decode(), hashlib.sha256(content).hexdigest())
+    return list(found.values())
+
+
+async def pending(conninfo: str, database: str) -> list[Migration]:
+    """Return the migrations that the database has not had, in order; changes nothing."""
+    return (await history(conninfo, database)).pending
+
+
+async def history(conninfo: str, database: str, patience: float | None = None) -> History:
+    """Return what the database has had and lacks; changes nothing. `patience` is for each answer, in seconds."""
+    async with connections.connect(conninfo, purpose="migrations", patience=patience) as connection:
+        return await history_on(connection, database)
+
+
+async def history_on(connection: Connection, database: str) -> History:
+    """As `history`, on a connection that is there; MigrationError where files and database contradict each other."""
+    remembered: list[Applied] = []
+    if (await EXISTS.one(connection, Found)).found:
+        remembered = await LIST.all(connection, Applied)
+    version = connection.info.parameter_status("server_version") or ""
+    return History(version, remembered, judge(migrations(database), remembered, database))
+
+
+async def migrate(conninfo: str, database: str, on_applied: Callable[[Migration], None]) -> list[Migration]:
+    """Apply what is pending and return it; processes that start at once wait for each other and apply each once.
+
+    Raises MigrationError for a file that changed after it was applied or that this release does not know, Fault where
+    the database is away or keeps a lock. What was applied before an error stays applied.
+    """
+    applied: list[Migration] = []
+    async with alone(conninfo) as connection:
+        await CREATE.run(connection)
+        for migration in (await history_on(connection, database)).pending:
+            await _apply(connection, migration)
+            applied.append(migration)
+            on_applied(migration)
+    return applied
+
+
+def judge(known: Iterable[Migration], remembered: Iterable[Applied], database: str) -> list[Migration]:
+    """Return the known migrations that are not remembered; MigrationError where the two contradict each other."""
+    todo = {migration.version: migration for migration in known}
+    for applied in remembered:
+        if (database, applied.checksum) in UNRELEASED:
+            raise MigrationError(
+                f"The {database} database was made before the first release of Folio and cannot be migrated: "
+                "start with new, empty databases (embedded PostgreSQL: remove its data folder, .folio unless "
+                "FOLIO_DATA_DIR names another), or stay on the Folio that made it."
+            )
+        migration = todo.pop(applied.version, None)
+        if migration is None:
+            raise MigrationError(
+                f"The {database} database has had {applied.name}, which this release of Folio does not have: "
+                "run the release that made it, or a newer one."
+            )
+        if migration.checksum != applied.checksum:
+            raise MigrationError(
+                f"{migration.name} was changed after the {database} database had it: "
+                "restore the file, and put the change in a new migration."
+            )
+        if skipped := [other.name for other in todo.values() if other.version < applied.version]:
+            raise MigrationError(f"{skipped[0]} is older than {applied.name}, which the {database} database has had.")
+    return list(todo.values())
+
+
+def split(text: str) -> list[str]:
+    """Return the statements of a migration, each with the comments above it.
+
+    They are sent one at a time, as distributed engines demand. A semicolon in a comment, a string, a quoted name or a
+    dollar-quoted body ends no statement; block comments and E'...' strings with semicolons are not supported.
+    """
+    ends = [token.end() for token in _TOKEN.finditer(text) if token["end"]]
+    return [part for start, end in pairwise([0, *ends, len(text)]) if (part := text[start:end].strip())]
+
+
+@asynccontextmanager
+async def alone(conninfo: str) -> AsyncIterator[Connection]:
+    """Open a connection of which there is one at a time; Fault where the database is away or fails under it."""
+    try:
+        async with connections.connect(
+            conninfo, purpose="migrate", budgets=BUDGETS | ADVISORY_BUDGETS, patience=PATIENCE
+        ) as connection:
+            await LOCK.run(connection)
+            await connections.configure(connection, BUDGETS)
+            yield connection
+    except psycopg.Error as error:
+        raise fault(error) from error
+
+
+async def _apply(connection: Connection, migration: Migration) -> None:
+    try:
+        async with UnitOfWork(connection) as unit:
+            for text in split(migration.text):
+                await connection.execute(text, prepare=False)
+            await INSERT.run(connection, version=migration.version, name=migration.name, checksum=migration.checksum)
+            await unit.commit()
+    except psycopg.Error as error:
+        if error.sqlstate is None or error.sqlstate == "55P03":
+            raise fault(error) from error
+        raise MigrationError(f"{migration.name} failed and was rolled back: {error}") from error

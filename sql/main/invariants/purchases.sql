@@ -1,0 +1,21 @@
+-- Purchases whose money is not as they say: paid by another transfer than theirs or by none, or refunded without its reversal.
+--
+-- $1 limit  bigint  rows at the most
+--
+-- Returns  purchase_id bigint, status text, amount bigint, transfer_id bigint, paid_amount bigint, reversal_id bigint;
+--          none when all is well
+-- Index    purchases_pkey, transfers_pkey, transfers_reverses_id_key
+-- Locks    purchases, transfers AccessShareLock
+SELECT /* main/invariants/purchases */
+    purchases.id AS purchase_id, purchases.status, purchases.amount, paid.id AS transfer_id,
+    paid.amount AS paid_amount, reversal.id AS reversal_id
+FROM purchases
+LEFT JOIN transfers AS paid ON paid.id = purchases.transfer_id
+LEFT JOIN transfers AS reversal ON reversal.reverses_id = paid.id
+WHERE (purchases.status IN ('completed', 'refunded')) <> (paid.id IS NOT NULL)
+    OR (purchases.status = 'refunded') <> (reversal.id IS NOT NULL)
+    OR paid.amount <> purchases.amount
+    OR paid.from_account_id <> purchases.account_id
+    OR paid.to_account_id <> purchases.payee_account_id
+ORDER BY purchases.id
+LIMIT $1::bigint;

@@ -1,0 +1,15 @@
+-- Currencies in which money was made or lost: the sum of all entries is not zero.
+--
+-- $1 limit  bigint  rows at the most
+--
+-- Returns  currency text, total numeric;
+--          none when all is well
+-- Index    none
+-- Locks    entries, accounts AccessShareLock
+SELECT /* main/invariants/sum_zero */ accounts.currency, sum(entries.amount) AS total
+FROM entries
+JOIN accounts ON accounts.id = entries.account_id
+GROUP BY accounts.currency
+HAVING sum(entries.amount) <> 0
+ORDER BY accounts.currency
+LIMIT $1::bigint;

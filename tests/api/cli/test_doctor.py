@@ -1,0 +1,198 @@
+"""`folio doctor`: a line for everything that Folio's promises rest on, and an exit status that is honest."""
+
+import json
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from repositories.doctor.examination import CHECKS, STATE
+from tests.harness import templates
+from tests.harness.processes import Done, command, service
+
+Lines = dict[str, dict[str | None, dict[str, Any]]]
+
+
+@pytest.fixture
+def settings(databases: dict[str, str]) -> dict[str, str]:
+    return {"FOLIO_MAIN_DATABASE_URL": databases["main"], "FOLIO_CATALOG_DATABASE_URL": databases["catalog"]}
+
+
+@pytest.fixture
+def empty() -> Iterator[dict[str, str]]:
+    """Databases that have had no migration."""
+    with templates.empty() as main, templates.empty() as catalog:
+        yield {"FOLIO_MAIN_DATABASE_URL": main, "FOLIO_CATALOG_DATABASE_URL": catalog}
+
+
+@pytest.fixture
+def own_server() -> Iterator[dict[str, str]]:
+    """A data folder for an embedded server with its own options: those of the tests' server trade safety for speed."""
+    with tempfile.TemporaryDirectory(prefix="folio doctor ") as folder:
+        Path(folder).chmod(0o755)
+        yield {"FOLIO_DATA_DIR": folder}
+
+
+def doctor(settings: dict[str, str], *options: str) -> tuple[Done, Lines]:
+    """Run it, and return its lines by check and database; `ok`, exit status and lines agree in every run."""
+    done = command("doctor", "--json", *options, settings=settings)
+    assert "Traceback" not in done.stderr
+    report = json.loads(done.stdout)
+    statuses = {line["status"] for line in report["findings"]}
+    assert statuses <= {"ok", "warning", "failed", "unknown"}
+    assert report["ok"] == ("failed" not in statuses) == (done.returncode == 0), done.stdout
+    lines: Lines = defaultdict(dict)
+    for line in report["findings"]:
+        lines[line["check"]][line["database"]] = line
+        assert (line["do"] is None) == (line["status"] == "ok"), line
+    assert set(CHECKS) <= lines.keys(), "every check has its line, whatever failed"
+    assert all(lines[check].keys() == {"main", "catalog"} for check in CHECKS)
+    return done, lines
+
+
+def status(lines: Lines, check: str) -> tuple[str, str]:
+    """Return the status of a check in both databases."""
+    return lines[check]["main"]["status"], lines[check]["catalog"]["status"]
+
+
+def execute(conninfo: str, statement: str) -> None:
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+def alter(conninfo: str, change: str) -> None:
+    """Change a setting of one database, for sessions to come."""
+    with psycopg.connect(conninfo) as connection:
+        name = connection.info.dbname
+    execute(conninfo, f'ALTER DATABASE "{name}" SET {change}')
+
+
+def test_a_server_as_serve_starts_it_is_sound(own_server: dict[str, str]) -> None:
+    """Nothing fails on the embedded server, beside the service too; before serve made its databases that is said."""
+    done, lines = doctor(own_server)
+    assert (done.returncode, status(lines, "connect")) == (0, ("unknown", "unknown"))
+    assert "folio serve" in lines["embedded server"][None]["do"]
+    assert list(Path(own_server["FOLIO_DATA_DIR"]).iterdir()) == [], "it changes nothing"
+    assert command("migrate", settings=own_server).returncode == 0
+    assert doctor(own_server)[0].returncode == 0
+    with service(own_server):
+        done, lines = doctor(own_server)
+        table = command("doctor", settings=own_server)
+    assert done.returncode == 0, done.stdout
+    for check in (*STATE, "role", "migrations", "connections"):
+        assert status(lines, check) == ("ok", "ok"), lines[check]
+    assert "now 0 of Folio's" not in lines["connections"]["main"]["is"]
+    _, alone = doctor(own_server)
+    assert "now 0 of Folio's, 0 of others" in alone["connections"]["main"]["is"], "a doctor does not count itself"
+    assert lines["disk"][None]["status"] in {"ok", "warning"}
+    assert {"main", "catalog"} == {advice["database"] for advice in json.loads(done.stdout)["advice"]}
+    assert table.returncode == 0
+    assert all(word in table.stdout for word in (*CHECKS, "should be", "POOL_MAX_SIZE", "/ops/pools"))
+
+
+def test_a_server_that_may_lose_commits_fails(settings: dict[str, str]) -> None:
+    """Each setting of durability that is off is a failure; the tests' own server is such a one."""
+    durability = ("fsync", "full_page_writes", "synchronous_commit")
+    with psycopg.connect(settings["FOLIO_MAIN_DATABASE_URL"]) as connection:
+        shown = {name: connection.execute(f"SHOW {name}".encode()).fetchone() for name in durability}
+    alter(settings["FOLIO_MAIN_DATABASE_URL"], "synchronous_commit = on")
+    alter(settings["FOLIO_CATALOG_DATABASE_URL"], "synchronous_commit = off")
+    done, lines = doctor(settings)
+    assert done.returncode == 1
+    assert status(lines, "synchronous_commit") == ("ok", "failed"), "as Folio's sessions have it"
+    for name in ("fsync", "full_page_writes"):
+        expected = "ok" if shown[name] == ("on",) else "failed"
+        assert status(lines, name) == (expected, expected)
+        assert lines[name]["main"]["is"] == (shown[name] or ("",))[0]
+
+
+def test_a_database_that_is_away_hides_nothing_else(settings: dict[str, str]) -> None:
+    """What depends on it is not looked at and said so; the other database is; no line shows a password."""
+    away = make_conninfo(settings["FOLIO_MAIN_DATABASE_URL"], host="127.0.0.1", port=1, password="open-sesame")
+    done, lines = doctor(settings | {"FOLIO_MAIN_DATABASE_URL": away})
+    assert (done.returncode, lines["connect"]["main"]["status"]) == (1, "failed")
+    assert "refused" in lines["connect"]["main"]["is"]
+    for check in (*STATE, "role", "clock", "migrations"):
+        assert lines[check]["main"]["status"] == "unknown"
+        assert lines[check]["catalog"]["status"] != "unknown"
+    assert status(lines, "connections") == ("unknown", "unknown")
+    assert "open-sesame" not in done.stdout + done.stderr
+
+
+def test_a_password_that_breaks_its_url_is_not_shown(settings: dict[str, str]) -> None:
+    """What libpq would quote it in: as part of a host, of a port, or whole."""
+    for broken in (
+        "postgresql://u:open@sesame@localhost/d",
+        "postgresql://u:sesame/x@localhost/d",
+        "postgres//u:sesame",
+    ):
+        wrong = settings | {"FOLIO_MAIN_DATABASE_URL": broken}
+        done, lines = doctor(wrong)
+        assert lines["settings"][None]["status"] == "failed"
+        assert lines["settings"][None]["is"].startswith("FOLIO_MAIN_DATABASE_URL: is not well formed")
+        assert "sesame" not in done.stdout + done.stderr
+        for words in (["serve"], ["migrate"], ["audit"], ["operator", "add", "root"]):
+            done = command(*words, settings=wrong)
+            assert (done.returncode, done.stdout) == (2, "")
+            assert "FOLIO_MAIN_DATABASE_URL: is not well formed" in done.stderr
+            assert "sesame" not in done.stderr
+
+
+def test_pending_migrations_fail_unless_serve_applies_them(empty: dict[str, str]) -> None:
+    """The doctor says which command applies them, and applies none."""
+    _, lines = doctor(empty)
+    assert status(lines, "migrations") == ("failed", "failed")
+    assert "folio migrate" in lines["migrations"]["main"]["do"]
+    _, lines = doctor(empty | {"FOLIO_MIGRATE_ON_START": "true"})
+    assert status(lines, "migrations") == ("warning", "warning")
+    with psycopg.connect(empty["FOLIO_MAIN_DATABASE_URL"]) as connection:
+        assert connection.execute(
+            "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+        ).fetchone() == (0,)
+
+
+def test_a_schema_that_contradicts_the_files_fails(settings: dict[str, str]) -> None:
+    """A file that was changed after a database had it, and one that this release does not have."""
+    execute(settings["FOLIO_MAIN_DATABASE_URL"], "UPDATE schema_migrations SET checksum = 'other' WHERE version = 1")
+    execute(settings["FOLIO_CATALOG_DATABASE_URL"], "UPDATE schema_migrations SET version = 9999 WHERE version = 3")
+    _, lines = doctor(settings)
+    assert status(lines, "migrations") == ("failed", "failed")
+    assert "was changed" in lines["migrations"]["main"]["is"]
+    assert "does not have" in lines["migrations"]["catalog"]["is"]
+
+
+def test_the_sum_that_fails_is_the_sum_that_serve_refuses(settings: dict[str, str]) -> None:
+    """Both name the same parts, with what a worker opens outside its pools."""
+    large = settings | {"FOLIO_POOL_MAX_SIZE": "400", "FOLIO_PORT": "0"}
+    _, lines = doctor(large, "--workers", "3")
+    assert status(lines, "connections") == ("failed", "failed")
+    total = "3 x 400 for main + 3 x 400 for catalog + 3 x 6 outside the pools"
+    assert total in lines["connections"]["main"]["is"]
+    assert total in command("serve", "--workers", "3", settings=large).stderr
+    _, lines = doctor(settings)
+    assert "failed" not in status(lines, "connections")
+
+
+def test_a_database_that_takes_no_writes_fails(settings: dict[str, str]) -> None:
+    """As a standby does."""
+    alter(settings["FOLIO_CATALOG_DATABASE_URL"], "default_transaction_read_only = on")
+    _, lines = doctor(settings)
+    assert status(lines, "writes") == ("ok", "failed")
+
+
+def test_wrong_and_unusual_settings_have_their_lines(settings: dict[str, str]) -> None:
+    """A value that is none fails; a limit that is off, a failpoint and a name that nothing reads are warned of."""
+    for wrong in ({"FOLIO_PORT": "http"}, {"FOLIO_POOL_MAX_SIZE": "x"}, {"FOLIO_MAIN_POOL_MIN_SIZE": "9"}):
+        done, lines = doctor(settings | wrong)
+        assert (done.returncode, lines["settings"][None]["status"]) == (1, "failed")
+        assert next(iter(wrong)).removeprefix("FOLIO_MAIN_") in lines["settings"][None]["is"]
+    unusual = {"FOLIO_FAILPOINT": "after reserve", "FOLIO_WRONG_KEYS_PER_MINUTE": "0", "FOLIO_WORKER": "2"}
+    done, _ = doctor(settings | unusual)
+    warned = [line for line in json.loads(done.stdout)["findings"] if line["check"] == "settings" and line["do"]]
+    assert {line["status"] for line in warned} == {"warning"}
+    assert {line["is"].split()[0] for line in warned} == unusual.keys()

@@ -1,0 +1,82 @@
+"""`folio serve` on its embedded PostgreSQL: a life with commands beside it, kills, and a second start."""
+
+import os
+import re
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from api.process import startup
+from api.process.settings import Settings
+from repositories.embedded import binaries
+from repositories.postgres.statements import ROOT
+from tests.harness.processes import command, printed, service, until
+
+
+@pytest.fixture
+def settings() -> Iterator[dict[str, str]]:
+    """A data folder of its own, in a path with a space."""
+    with tempfile.TemporaryDirectory(prefix="folio serve ") as folder:
+        Path(folder).chmod(0o755)
+        yield {"FOLIO_DATA_DIR": folder}
+
+
+def postmasters(folder: str) -> list[psutil.Process]:
+    """Return the PostgreSQL servers whose data lies in a folder."""
+    found = []
+    for process in psutil.process_iter(["name", "cmdline"]):
+        line = process.info["cmdline"] or []
+        if process.info["name"] == "postgres" and any(folder in part for part in line):
+            found.append(process)
+    return found
+
+
+def looking(folder: str) -> subprocess.CompletedProcess[str]:
+    """Look into the server of a data folder with psql, as sql/README.md says."""
+    [block] = re.findall(r"^data=\.folio\n.*?(?=^```)", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    path = f"{binaries.installed().root / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    script = block.replace("data=.folio", f"data='{folder}'")
+    return subprocess.run(
+        ["bash", "-e"], input=script, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_life_on_the_embedded_server(settings: dict[str, str]) -> None:
+    """It starts from nothing, serves as folio_app, heals PostgreSQL, and loses nothing; commands work beside it."""
+    folder = settings["FOLIO_DATA_DIR"]
+    with service(settings) as folio:
+        operator = printed(command("operator", "add", "root", "--json", settings=settings))
+        assert folio.request("GET", "/users/me", operator["api_key"]).json()["role"] == "operator"
+        again = printed(command("operator", "add", "ROOT", "--json", settings=settings))
+        assert again["id"] == operator["id"]
+        issued = printed(command("key", "issue", "root", "--json", settings=settings))
+        assert folio.request("GET", "/users/me", issued["api_key"]).status_code == 200
+        assert printed(command("audit", "--json", settings=settings))["ok"]
+        assert command("key", "issue", "nobody", settings=settings).returncode == 2
+
+        serving = startup.serving(Settings(data_dir=Path(folder)))["main"]
+        with psycopg.connect(serving) as served, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            served.execute("TRUNCATE posts")
+
+        looked = looking(folder)
+        assert (looked.returncode, looked.stderr) == (0, "")
+        assert "0001_users.sql" in looked.stdout
+
+        [postmaster] = postmasters(folder)
+        postmaster.send_signal(signal.SIGKILL)
+        until(lambda: folio.answers("/users"))
+        written = folio.request("POST", "/posts", operator["api_key"], json={"title": "kept", "content": "c"})
+        assert written.status_code == 201
+
+        folio.end(signal.SIGKILL)
+        assert len(postmasters(folder)) == 1, "an orphan that the next start must take over"
+    with service(settings) as folio:
+        assert [post["title"] for post in folio.http.get("/posts").json()["items"]] == ["kept"]
+        assert folio.end(signal.SIGTERM) == 0
+        assert postmasters(folder) == []

@@ -1,0 +1,171 @@
+"""`folio` on servers of the user's own: what it refuses, and many processes at once."""
+
+import asyncio
+import json
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import httpx
+import psycopg
+import pytest
+
+from api.process import startup
+from api.process.settings import Settings
+from repositories.postgres.errors import DatabaseUnavailable
+from repositories.schema import migrations
+from tests.harness import templates
+from tests.harness.processes import Service, command, printed, service, until
+from tests.harness.proxy import proxy
+
+
+@pytest.fixture
+def settings(served: dict[str, str]) -> dict[str, str]:
+    return {"FOLIO_MAIN_DATABASE_URL": served["main"], "FOLIO_CATALOG_DATABASE_URL": served["catalog"]}
+
+
+@pytest.fixture
+def empty() -> Iterator[dict[str, str]]:
+    """Databases that have had no migration."""
+    with templates.empty() as main, templates.empty() as catalog:
+        yield {"FOLIO_MAIN_DATABASE_URL": main, "FOLIO_CATALOG_DATABASE_URL": catalog}
+
+
+def test_pending_migrations_are_refused_by_name(empty: dict[str, str]) -> None:
+    """`serve` names `folio migrate`; a dry run says what would be done and does nothing; then it is done."""
+    refused = command("serve", "--port", "0", settings=empty)
+    assert refused.returncode == 1
+    assert "folio migrate" in refused.stderr
+    would = printed(command("migrate", "--dry-run", "--json", settings=empty))
+    assert would["migrations"]["main"][0] == "0001_users.sql"
+    assert printed(command("migrate", "--json", settings=empty)) == would | {"dry_run": False}
+    assert "up to date" in command("migrate", settings=empty).stdout
+
+
+def test_databases_of_before_the_first_release_are_refused(empty: dict[str, str]) -> None:
+    """`serve`, `migrate` and `doctor` say in one sentence how to start with new databases; nothing is changed."""
+    for database, checksum in migrations.UNRELEASED:
+        with psycopg.connect(empty[f"FOLIO_{database.upper()}_DATABASE_URL"]) as connection:
+            connection.execute(migrations.CREATE.text.encode())
+            connection.execute(
+                "INSERT INTO schema_migrations (version, name, checksum) VALUES (1, '0001_first.sql', %s)", (checksum,)
+            )
+    refusal = "The main database was made before the first release of Folio and cannot be migrated: start with new"
+    for arguments in (["serve", "--port", "0"], ["migrate"], ["migrate", "--dry-run"]):
+        refused = command(*arguments, settings=empty | {"FOLIO_MIGRATE_ON_START": "true"})
+        assert (refused.returncode, refusal in " ".join(refused.stderr.split())) == (1, True), refused.stderr
+        assert "Traceback" not in refused.stderr
+    findings = json.loads(command("doctor", "--json", settings=empty).stdout)["findings"]
+    found = {line["database"]: line for line in findings if line["check"] == "migrations"}
+    for database, line in found.items():
+        assert line["status"] == "failed"
+        assert line["is"].startswith(refusal.replace("main", database))
+    for conninfo in empty.values():
+        with psycopg.connect(conninfo) as connection:
+            tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+            assert tables == [("schema_migrations",)]
+
+
+async def test_a_command_waits_for_its_databases(databases: dict[str, str]) -> None:
+    """As long as it is told to: they may be starting as well."""
+    waiting = asyncio.Event()
+
+    async def command(start_timeout: float) -> None:
+        settings = Settings(
+            main_database_url=between.conninfo, catalog_database_url=databases["catalog"], start_timeout=start_timeout
+        )
+        work = partial(startup.check_connections, settings)
+        await startup.patiently(settings, work, lambda line: waiting.set() if "refused" in line else None)
+
+    async with proxy(databases["main"]) as between:
+        await between.stop()
+        with pytest.raises(DatabaseUnavailable):
+            await command(0.1)
+        waiting.clear()
+        patient = asyncio.create_task(command(90))
+        await waiting.wait()
+        await between.start()
+        await patient
+
+
+def test_two_that_start_at_once_migrate_once(empty: dict[str, str]) -> None:
+    """Both serve, and each migration was applied once."""
+    migrating = empty | {"FOLIO_MIGRATE_ON_START": "true"}
+    with ThreadPoolExecutor(2) as threads:
+        both = list(threads.map(lambda _: Service(migrating), range(2)))
+    try:
+        for folio in both:
+            until(folio.answers)
+    finally:
+        for folio in both:
+            folio.process.send_signal(signal.SIGTERM)
+    lines = [folio.close() for folio in both]
+    assert "".join(lines).count("applied 0001_users.sql") == 1
+
+
+def test_wrong_settings_are_refused_with_a_clear_error(settings: dict[str, str]) -> None:
+    """One URL of two, pools larger than the server, a minimum over the maximum, a number that is none."""
+    main_only = {"FOLIO_MAIN_DATABASE_URL": settings["FOLIO_MAIN_DATABASE_URL"]}
+    for wrong, status, words in (
+        (main_only, 2, "FOLIO_CATALOG_DATABASE_URL"),
+        (settings | {"FOLIO_POOL_MAX_SIZE": "400"}, 1, "1 x 400 for main + 1 x 400 for catalog"),
+        (settings | {"FOLIO_MAIN_POOL_MIN_SIZE": "9"}, 2, "POOL_MIN_SIZE"),
+        (settings | {"FOLIO_PORT": "http"}, 2, "FOLIO_PORT"),
+    ):
+        refused = command("serve", settings={"FOLIO_PORT": "0"} | wrong)
+        assert (refused.returncode, words in refused.stderr) == (status, True), refused.stderr
+        assert "Traceback" not in refused.stderr
+
+
+def test_a_login_that_could_change_the_schema_is_warned_of(settings: dict[str, str], databases: dict[str, str]) -> None:
+    """A superuser, and who is in the role of the owner; for each database, at the start. The application is not."""
+    with templates.login("IN ROLE folio_owner") as owner:
+        powerful = {
+            "FOLIO_MAIN_DATABASE_URL": databases["main"],
+            "FOLIO_CATALOG_DATABASE_URL": owner(databases["catalog"]),
+            "FOLIO_LOG_FORMAT": "json",
+        }
+        assert {found["database"]: found["reason"] for found in warnings(powerful)} == {
+            "main": "superuser",
+            "catalog": "owner",
+        }
+    assert warnings(settings | {"FOLIO_LOG_FORMAT": "json"}) == []
+
+
+def warnings(settings: dict[str, str]) -> list[dict[str, str]]:
+    """Serve for a moment and return what was said of the logins."""
+    folio = Service(settings)
+    try:
+        until(folio.answers)
+    finally:
+        folio.process.send_signal(signal.SIGTERM)
+    events = [json.loads(line) for line in folio.close().splitlines() if line.startswith("{")]
+    return [event for event in events if event["event"] == "privileged_login"]
+
+
+def test_workers_end_with_a_parent_that_was_killed(settings: dict[str, str]) -> None:
+    """Two workers serve; after SIGKILL of their parent the port is free for the next start."""
+    with service(settings, "--workers", "2") as folio:
+        folio.end(signal.SIGKILL)
+
+        def gone() -> bool:
+            try:
+                folio.http.get("/livez")
+            except httpx.TransportError:
+                return True
+            return False
+
+        until(gone)
+
+
+def test_an_audit_that_finds_a_break_exits_with_1(settings: dict[str, str], databases: dict[str, str]) -> None:
+    """The row is shown, for people and for scripts."""
+    with psycopg.connect(databases["main"], autocommit=True) as connection:
+        connection.execute("INSERT INTO users (username, username_key) VALUES ('ada', 'ada')")
+        connection.execute("INSERT INTO accounts (owner_id, name, currency, balance) VALUES (1, 'a', 'EUR', 5)")
+    found = command("audit", "--json", settings=settings)
+    assert found.returncode == 1
+    broken = {check["name"]: check["rows"] for check in json.loads(found.stdout)["checks"] if check["rows"]}
+    assert list(broken) == ["main/balance"]
+    assert broken["main/balance"][0]["account_id"] == 1

@@ -1,0 +1,83 @@
+"""Limits by address: registrations and wrong keys of a minute."""
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from api.process.settings import Settings
+from tests.harness.expect import contents, found, problem
+from tests.harness.world import World
+
+WRONG = {"Authorization": "Bearer folio_wrong"}
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Two registrations and two wrong keys a minute."""
+    return settings.model_copy(update={"registrations_per_minute": 2, "wrong_keys_per_minute": 2})
+
+
+def at(app: FastAPI, address: str) -> httpx.AsyncClient:
+    """Return a client at an address."""
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app, client=(address, 1234)), base_url="http://folio")
+
+
+def new(name: str) -> dict[str, str]:
+    return {"username": name, "email": f"{name}@example.com"}
+
+
+def refused(answer: httpx.Response) -> None:
+    problem(answer, 429, "too_many_requests")
+    assert 1 <= int(answer.headers["Retry-After"]) <= 60
+
+
+async def test_an_address_registers_so_many_a_minute(app: FastAPI, world: World) -> None:
+    """The next is 429 with Retry-After and registers nobody; other addresses and the next minute are free."""
+    async with at(app, "203.0.113.1") as one, at(app, "203.0.113.2") as other:
+        for name in ("a", "b"):
+            found(await one.post("/users", json=new(name)), 201)
+        before = await contents(world)
+        for name in ("c", "a"):
+            refused(await one.post("/users", json=new(name)))
+        assert await contents(world) == before
+        found(await other.post("/users", json=new("c")), 201)
+        await world.connection.execute("UPDATE request_counts SET window_ends_at = clock_timestamp()")
+        found(await one.post("/users", json=new("d")), 201)
+
+
+async def test_the_64_of_an_ipv6_address_is_one_address(app: FastAPI, world: World) -> None:
+    """One household has as many addresses as it likes; IPv4 in IPv6 is IPv4."""
+    async with at(app, "2001:db8:1:2::1") as one, at(app, "2001:db8:1:2:ffff::9") as same:
+        found(await one.post("/users", json=new("a")), 201)
+        found(await same.post("/users", json=new("b")), 201)
+        refused(await one.post("/users", json=new("c")))
+    async with at(app, "2001:db8:1:3::1") as other:
+        found(await other.post("/users", json=new("c")), 201)
+    async with at(app, "::ffff:203.0.113.1") as mapped, at(app, "203.0.113.1") as plain:
+        found(await mapped.post("/users", json=new("d")), 201)
+        found(await plain.post("/users", json=new("e")), 201)
+        refused(await plain.post("/users", json=new("f")))
+
+
+async def test_an_address_tries_so_many_wrong_keys_a_minute(app: FastAPI, world: World) -> None:
+    """The next wrong one is 429 with Retry-After, while a good one from there still works."""
+    ada = await world.person("ada")
+    async with at(app, "203.0.113.1") as one, at(app, "203.0.113.2") as other:
+        for path in ("/users/me", f"/users/{ada.id}"):
+            problem(await one.get(path, headers=WRONG), 401, "unauthorized")
+        for path in ("/users/me", f"/users/{ada.id}"):
+            refused(await one.get(path, headers=WRONG))
+        found(await one.get("/users/me", headers=ada.headers))
+        found(await one.get(f"/users/{ada.id}"))
+        problem(await one.get("/users/me"), 401, "unauthorized")
+        problem(await other.get("/users/me", headers=WRONG), 401, "unauthorized")
+        found(await one.post("/users", json=new("b")), 201)
+
+
+async def test_zero_turns_a_limit_off(app: FastAPI, settings: Settings) -> None:
+    """A service behind a limiter of its own counts nothing."""
+    app.state.settings = settings.model_copy(update={"registrations_per_minute": 0, "wrong_keys_per_minute": 0})
+    async with at(app, "203.0.113.1") as one:
+        for name in "abc":
+            found(await one.post("/users", json=new(name)), 201)
+            problem(await one.get("/users/me", headers=WRONG), 401, "unauthorized")

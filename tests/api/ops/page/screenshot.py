@@ -1,0 +1,101 @@
+"""Takes the README's pictures of the operators' page: `python -m tests.api.ops.page.screenshot`, in about two minutes.
+
+A service with an embedded PostgreSQL of its own, under a little load that keeps one account locked now and then.
+"""
+
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+
+from repositories.embedded import EmbeddedServer
+from tests.api.ops.page.browser import Page, chromium
+from tests.harness import REPOSITORY
+from tests.harness.processes import Service, command, printed, service
+
+DOCS = REPOSITORY / "docs"
+SECONDS = 75.0
+"""Of load: what the plot shows."""
+CLIENTS = 6
+
+
+def main() -> None:
+    """Write docs/ops.png and docs/ops-dark.png."""
+    with tempfile.TemporaryDirectory(prefix="folio-screenshot-") as folder:
+        settings = {"FOLIO_DATA_DIR": folder, "FOLIO_LOG_FORMAT": "json", "FOLIO_POOL_SOFT_LIMIT": "1"}
+        with service(settings) as folio, chromium() as browser:
+            key = printed(command("operator", "add", "bank", "--json", settings=settings))["api_key"]
+            page = Page(browser, str(folio.http.base_url).rstrip("/"))
+            page.open()
+            page.sign_in(key)
+            page.see("#workers", "in use")
+            page.run("document.getElementById('run-audit').click()")
+            payer, payee = (open_account(folio, key, name) for name in ("Outside world", "Everyday"))
+            main_database = EmbeddedServer(Path(folder)).conninfo("folio_main")
+            with paying(folio, key, {"from_account_id": payer, "to_account_id": payee, "amount": 5}):
+                for seconds in (0.5, 1.5, 0.2):
+                    time.sleep(SECONDS / 4)
+                    with locked(main_database, payer):
+                        time.sleep(seconds)
+                time.sleep(SECONDS / 4)
+                with locked(main_database, payer):
+                    page.see("#workers table", "overdue", "Lock")
+                    for name, dark in (("ops", False), ("ops-dark", True)):
+                        shoot(page, DOCS / f"{name}.png", dark=dark)
+
+
+def open_account(folio: Service, key: str, name: str) -> int:
+    """Open an account without a minimum, and return its id."""
+    account: int = folio.request("POST", "/accounts", key, json={"name": name, "currency": "EUR"}).json()["id"]
+    folio.request("PATCH", f"/accounts/{account}", key, json={"minimum": None})
+    return account
+
+
+@contextmanager
+def locked(main_database: str, account: int) -> Iterator[None]:
+    """Keep an account locked, as a forgotten psql does."""
+    with psycopg.connect(main_database) as locker:
+        locker.execute("SELECT id FROM accounts WHERE id = %s FOR UPDATE", (account,))
+        yield
+
+
+@contextmanager
+def paying(folio: Service, key: str, order: dict[str, Any]) -> Iterator[None]:
+    """Let clients pay and read."""
+    over = threading.Event()
+    clients = [threading.Thread(target=pay, args=(folio, key, order, over, number)) for number in range(CLIENTS)]
+    for client in clients:
+        client.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for client in clients:
+            client.join()
+
+
+def pay(folio: Service, key: str, order: dict[str, Any], over: threading.Event, number: int) -> None:
+    """Pay and read, until it is over."""
+    with httpx.Client(base_url=folio.http.base_url, headers={"Authorization": f"Bearer {key}"}, timeout=15) as http:
+        while not over.wait(0.05 * (number + 1)):
+            http.post("/transfers", json=order, headers={"Idempotency-Key": uuid.uuid4().hex})
+            http.get("/transfers?limit=5")
+            http.get("/products")
+
+
+def shoot(page: Page, path: Path, *, dark: bool) -> None:
+    """Write what the page shows."""
+    scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+    page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+    page.browser.save_screenshot(str(path))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""The log of a running service: one line a request, as JSON or for the eye, and nothing that is secret."""
+
+import json
+import re
+import signal
+import socket
+from typing import Any
+
+import pytest
+
+from tests.harness.processes import Service, until
+
+SECRET = "s3cret"
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_each_request_is_one_line(served: dict[str, str], form: str) -> None:
+    """With method, route, status, its times, its id and whose key it came with; uvicorn's own lines are in form too."""
+    settings = {f"FOLIO_{name.upper()}_DATABASE_URL": url for name, url in served.items()}
+    folio = Service(settings | {"FOLIO_LOG_FORMAT": form, "FOLIO_DRAIN_TIME": "0"})
+    try:
+        until(folio.answers)
+        registered = folio.request("POST", "/users", json={"username": SECRET, "email": f"{SECRET}@example.com"})
+        key = registered.json()["api_key"]
+        for number, (method, path, status) in enumerate(EXPECTED):
+            answer = folio.request(method, path, key, headers={"X-Request-Id": f"r{number}"}, json={"title": SECRET})
+            assert answer.status_code == status
+        with socket.create_connection(("127.0.0.1", folio.port)) as garbage:
+            garbage.sendall(f"{SECRET} {SECRET}\r\n\r\n".encode())
+            garbage.recv(1000)
+    finally:
+        folio.process.send_signal(signal.SIGTERM)
+    text = folio.close()
+    assert SECRET not in text
+    assert key not in text
+    for number, (method, path, status) in enumerate(EXPECTED):
+        [line] = [line for line in text.splitlines() if re.search(rf"\br{number}\b", line)]
+        fields = _json(line) if form == "json" else _console(line)
+        expected = {"method": method, "route": ROUTES.get(path, path), "status": status, "user_id": 1}
+        if status == 404:
+            expected["user_id"] = None
+        assert {name: fields[name] for name in expected} == expected
+        assert 0 <= fields["pool_ms"] <= fields["ms"]
+        assert 0 <= fields["sql_ms"] <= fields["ms"]
+        assert (fields["sql_ms"] > 0) == (status != 404)
+
+
+EXPECTED = [
+    ("GET", "/users/me", 200),
+    ("GET", f"/accounts?limit=5&q={SECRET}", 200),
+    ("POST", "/posts", 422),
+    ("GET", "/x", 404),
+]
+ROUTES = {f"/accounts?limit=5&q={SECRET}": "/accounts", "/x": ""}
+
+
+def _json(line: str) -> dict[str, Any]:
+    fields: dict[str, Any] = json.loads(line)
+    assert (fields.pop("event"), fields.pop("level")) == ("request", "info")
+    assert fields.pop("timestamp").endswith("Z")
+    assert set(fields) == {"method", "route", "status", "ms", "pool_ms", "sql_ms", "request_id", "user_id"}
+    return fields
+
+
+def _console(line: str) -> dict[str, Any]:
+    assert re.match(r"\S+Z \[info +\] request ", line)
+    found = dict(re.findall(r"(\w+)=(\S*)", line))
+    numbers = {name: float(found[name]) for name in ("status", "ms", "pool_ms", "sql_ms")}
+    user_id = None if found["user_id"] == "None" else int(found["user_id"])
+    return found | numbers | {"user_id": user_id, "route": found["route"].strip("'")}

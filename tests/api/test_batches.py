@@ -1,0 +1,152 @@
+"""Batches: many transfers under one key, decided in order on carried balances, written in one statement."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from psycopg import AsyncCursor
+
+from repositories import transfers
+from tests.api.test_transfers import order
+from tests.harness.expect import contents, found, insist, problem
+from tests.harness.world import Person, World
+
+pytestmark = pytest.mark.full_pool
+
+
+async def send(
+    client: httpx.AsyncClient, who: Person, orders: list[dict[str, object]], key: str | None = None, atomic: bool = True
+) -> httpx.Response:
+    return await insist(client, "/transfers/batch", {"transfers": orders, "atomic": atomic}, who.paying(key))
+
+
+async def test_a_chain_within_a_batch_runs_on_carried_balances(client: httpx.AsyncClient, world: World) -> None:
+    """A pays B, who pays C with it: 201, in the order given, each with its own running balances and versions."""
+    ada = await world.person("ada")
+    a, b, c = [await world.account(ada) for _ in range(3)]
+    await world.fund(a, 100)
+    chain = [order(a, b), order(b, c), order(c, a, 50), order(a, c, 50, from_account_version=3)]
+    answer = await send(client, ada, chain, key="k")
+    items = found(answer, 201)["items"]
+    balances = [[(shown["account_id"], shown["balance"], shown["version"]) for shown in i["balances"]] for i in items]
+    assert balances == [
+        [(a, 0, 2), (b, 100, 1)],
+        [(b, 0, 2), (c, 100, 1)],
+        [(c, 50, 2), (a, 50, 3)],
+        [(a, 0, 4), (c, 100, 3)],
+    ]
+    assert await world.balances(a, b, c) == [0, 0, 100]
+    assert [item["id"] for item in items] == sorted(item["id"] for item in items)
+    for item in items:
+        assert found(await client.get(f"/transfers/{item['id']}", headers=ada.headers)) == item
+    again = await send(client, ada, chain, key="k")
+    assert (again.status_code, again.content, again.headers["Idempotency-Replayed"]) == (201, answer.content, "true")
+    problem(await send(client, ada, chain[:3], key="k"), 422, "idempotency_key_reused")
+
+
+async def test_an_atomic_batch_is_all_or_nothing(client: httpx.AsyncClient, world: World) -> None:
+    """The problem names the index and why, and nothing of the batch is written; kept as any refusal is."""
+    ada = await world.person("ada")
+    a, b = await world.account(ada), await world.account(ada)
+    await world.fund(a, 500)
+    broken: list[tuple[dict[str, object], int, str]] = [
+        ({"amount": 401}, 422, "insufficient_funds"),
+        ({"to_account_id": 999}, 404, "account_not_found"),
+        ({"currency": "USD"}, 422, "currency_mismatch"),
+        ({"from_account_version": 1}, 409, "version_mismatch"),
+    ]
+    for change, status, code in broken:
+        before = await contents(world)
+        orders = [order(a, b), order(a, b) | change, order(a, 998)]
+        refused = problem(await send(client, ada, orders, key=code), status, code)
+        assert refused["index"] == 1
+        if code == "insufficient_funds":
+            assert (refused["available"], refused["shortfall"]) == (400, 1)
+        again = await send(client, ada, orders, key=code)
+        assert ("Idempotency-Replayed" in again.headers) == (status != 404)
+        after = await contents(world)
+        assert [t for t in after if after[t] != before[t]] == ([] if status == 404 else ["idempotency_keys"])
+
+
+async def test_a_batch_that_is_not_atomic_has_an_outcome_for_each(client: httpx.AsyncClient, world: World) -> None:
+    """200, in the order given; what is refused moves nothing and stops nobody; a repeat shows the same."""
+    ada = await world.person("ada")
+    a, b = await world.account(ada), await world.account(ada)
+    await world.fund(a, 150)
+    orders = [order(a, b), order(a, b), order(a, a), order(999, b), order(b, a, 50), order(a, b)]
+    answer = await send(client, ada, orders, key="k", atomic=False)
+    items = found(answer)["items"]
+    assert [item["status"] for item in items] == [201, 422, 422, 404, 201, 201]
+    assert [item["problem"]["code"] for item in items if "problem" in item] == [
+        "insufficient_funds",
+        "same_account",
+        "account_not_found",
+    ]
+    for item in items:
+        assert item.keys() == ({"status", "transfer"} if item["status"] == 201 else {"status", "problem"})
+        if "problem" in item:
+            assert item["problem"]["status"] == item["status"]
+            assert item["problem"]["request_id"] == answer.headers["X-Request-Id"]
+    assert await world.balances(a, b) == [0, 150]
+    await world.fund(a, 1000)
+    again = await send(client, ada, orders, key="k", atomic=False)
+    assert (again.status_code, again.content) == (200, answer.content)
+    problem(await send(client, ada, orders, key="k"), 422, "idempotency_key_reused")
+    nothing = await send(client, ada, [order(a, a)], atomic=False)
+    assert [item["status"] for item in found(nothing)["items"]] == [422]
+
+
+async def test_a_batch_has_1_to_1000_well_formed_transfers(client: httpx.AsyncClient, world: World) -> None:
+    """Anything else is 422 with its place, and nothing is done."""
+    ada = await world.person("ada")
+    a, b = await world.account(ada, minimum=None), await world.account(ada)
+    for wrong, where in (
+        ([], ["transfers"]),
+        ([order(a, b)] * 1001, ["transfers"]),
+        ([order(a, b), order(a, b, 0)], ["transfers", 1, "amount"]),
+        ([order(a, b, more=1)], ["transfers", 0, "more"]),
+    ):
+        refused = problem(await send(client, ada, wrong), 422, "validation_error")
+        assert refused["errors"][0]["loc"] == ["body", *where]
+    answer = await client.post("/transfers/batch", json={"transfers": [order(a, b)]}, headers=ada.headers)
+    problem(answer, 400, "idempotency_key_missing")
+    assert await world.value("SELECT count(*) FROM transfers") == 0
+
+
+async def test_the_largest_batch_is_as_many_statements_as_a_single_transfer(
+    client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1000 transfers among 50 accounts: never a statement per item."""
+    ada = await world.person("ada")
+    accounts = [await world.account(ada, minimum=None) for _ in range(50)]
+    many = [order(accounts[n % 50], accounts[(n + 1 + n // 50 % 49) % 50], 1 + n % 7) for n in range(1000)]
+    statements: list[str] = []
+    execute = AsyncCursor.execute
+
+    async def counted(self: Any, query: Any, *arguments: Any, **more: Any) -> Any:
+        statements.append(str(query)[:30])
+        return await execute(self, query, *arguments, **more)
+
+    counts = []
+    for orders in (many[:1], many):
+        monkeypatch.setattr(AsyncCursor, "execute", counted)
+        statements.clear()
+        found(await send(client, ada, orders), 201)
+        monkeypatch.undo()
+        counts.append(len(statements))
+    assert counts[0] == counts[1]
+    assert await world.value("SELECT count(*) FROM transfers") == 1001
+    assert await world.value("SELECT sum(balance)::bigint FROM accounts") == 0
+    assert transfers.INSERT.text.count("INSERT INTO entries") == 1
+
+
+async def test_50_identical_batches_at_once_are_one(client: httpx.AsyncClient, world: World) -> None:
+    """And 50 identical answers."""
+    ada = await world.person("ada")
+    a, b = await world.account(ada, minimum=None), await world.account(ada)
+    orders = [order(a, b), order(b, a, 30)]
+    received = await asyncio.gather(*(send(client, ada, orders, key="once") for _ in range(50)))
+    assert {answer.status_code for answer in received} == {201}
+    assert len({answer.content for answer in received}) == 1
+    assert await world.balances(a, b) == [-70, 70]

@@ -1,0 +1,97 @@
+"""Statements: what happened on an account, in pages and as one file, and the balance at any instant."""
+
+import csv
+import io
+from functools import partial
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from api import entries
+from repositories.entries import EntryRepository
+from tests.api.test_transfers import order
+from tests.harness.expect import found, pages, problem
+from tests.harness.world import World
+
+pytestmark = pytest.mark.full_pool
+
+
+async def test_the_statement_and_the_balance_agree_at_every_instant(client: httpx.AsyncClient, world: World) -> None:
+    """From <= time < to, and the balance at the instant of an entry includes it."""
+    ada = await world.person("ada")
+    payer, payee = await world.account(ada, minimum=None), await world.account(ada)
+    for amount in (10, 20, 30):
+        await client.post("/transfers", json=order(payer, payee, amount), headers=ada.paying())
+    entries = (await client.get(f"/accounts/{payee}/entries", headers=ada.headers)).json()["items"]
+    times = [entry["created_at"] for entry in entries]
+    for entry in entries:
+        at = {"at": entry["created_at"]}
+        then = (await client.get(f"/accounts/{payee}/balance", params=at, headers=ada.headers)).json()
+        assert (then["balance"], then["version"]) == (entry["balance_after"], entry["version"])
+    span = {"from": times[1], "to": times[0]}
+    between = (await client.get(f"/accounts/{payee}/entries", params=span, headers=ada.headers)).json()["items"]
+    assert [entry["version"] for entry in between] == [2]
+    before = {"at": "2000-01-01T00:00:00Z"}
+    assert (await client.get(f"/accounts/{payee}/balance", params=before, headers=ada.headers)).json()["balance"] == 0
+    later = {"at": "2100-01-01T00:00:00Z"}
+    assert (await client.get(f"/accounts/{payee}/balance", params=later, headers=ada.headers)).status_code == 422
+
+
+async def test_a_statement_as_csv_is_all_of_it_in_the_order_of_its_pages(
+    client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every column as in JSON, of any length, within from and to; descriptions survive with all that CSV dislikes."""
+    monkeypatch.setattr(entries, "CSV_ROWS", 3)
+    ada, eve = await world.person("ada"), await world.person("eve")
+    payer, payee = await world.account(ada, minimum=None), await world.account(ada)
+    for description in ('Lunch, "big"', "two\nlines", "=1+1", None, "", "\u540d", "7"):
+        body = order(payer, payee, 10, description=description)
+        found(await client.post("/transfers", json=body, headers=ada.paying()), 201)
+    listed = await pages(client, f"/accounts/{payer}/entries?limit=2", ada)
+    path = f"/accounts/{payer}/entries"
+    as_csv = ada.headers | {"Accept": "text/csv"}
+    answer = await client.get(path, headers=as_csv)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/csv; charset=utf-8")
+    rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    assert rows == [{name: "" if value is None else str(value) for name, value in entry.items()} for entry in listed]
+    span = {"from": listed[4]["created_at"], "to": listed[1]["created_at"]}
+    some = await client.get(path, params=span, headers=as_csv)
+    assert [row["version"] for row in csv.DictReader(io.StringIO(some.text, newline=""))] == ["5", "4", "3"]
+    empty = await client.get(f"/accounts/{await world.account(ada)}/entries", headers=as_csv)
+    assert empty.text.splitlines() == [",".join(listed[0])]
+    problem(await client.get(path, headers=as_csv | eve.headers), 404, "account_not_found")
+    for accept, media_type in (
+        ("application/json, text/csv;q=0.5", "application/json"),
+        ("text/csv;q=0.9, application/json;q=0.1", "text/csv"),
+        ("text/csv;q=0", "application/json"),
+        ("*/*", "application/json"),
+        ("text/csv;q=x", "application/json"),
+        ("application/json, text/csv", "application/json"),
+        ("text/csv, */*", "text/csv"),
+        ("text/csv;q=0.1, */*", "application/json"),
+    ):
+        answer = await client.get(path, headers=ada.headers | {"Accept": accept})
+        assert answer.headers["Content-Type"].startswith(media_type), accept
+
+
+async def test_a_slow_reader_of_a_statement_holds_no_connection(
+    app: FastAPI, client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two pages the connection is the pool's, however long the reader takes; what is read stays one page."""
+    monkeypatch.setattr(entries, "CSV_ROWS", 2)
+    ada = await world.person("ada")
+    payer, payee = await world.account(ada, minimum=None), await world.account(ada)
+    for _ in range(6):
+        found(await client.post("/transfers", json=order(payer, payee), headers=ada.paying()), 201)
+    main = app.state.databases["main"]
+    async with main.checkout() as checkout:
+        page = partial(EntryRepository(checkout.connection).list, account_id=payer, since=None, until=None)
+        first = await page(before=2**63 - 1, limit=2)
+    stream = entries._pages(main, 60, first, account_id=payer, since=None, until=None)
+    read = []
+    async for rows in stream:
+        assert len(main.holders) == 0
+        assert len(rows) <= 2
+        read += [row.version for row in rows]
+    assert read == [6, 5, 4, 3, 2, 1]

@@ -1,0 +1,168 @@
+"""Products: public to read, changed by their sellers only, sold for an account that is theirs."""
+
+import httpx
+import pytest
+
+from repositories.sagas import leaving
+from tests.harness.expect import found, pages, problem
+from tests.harness.shop import Shop
+from tests.harness.world import Connection, Person, World, a_product
+
+
+def product(account_id: int, **more: object) -> dict[str, object]:
+    return {
+        "name": "Notebook",
+        "description": "A folio of 96 leaves.",
+        "price": 1250,
+        "currency": "EUR",
+        "stock": 10,
+        "account_id": account_id,
+        **more,
+    }
+
+
+async def test_a_product_is_made_read_changed_and_archived(
+    client: httpx.AsyncClient, world: World, catalog: Connection
+) -> None:
+    """Every field; Location, ETag and 304; If-Match; archived, it stays for its seller only."""
+    ada, bob = await world.person("ada"), await world.person("bob")
+    account = await world.account(ada)
+    answer = await client.post("/products", json=product(account), headers=ada.headers)
+    made = found(answer, 201)
+    path = f"/products/{made['id']}"
+    assert answer.headers["Location"] == path
+    assert answer.headers["ETag"] == '"1"'
+    assert made == product(account) | {
+        "id": made["id"],
+        "seller_id": ada.id,
+        "version": 1,
+        "created_at": made["created_at"],
+        "updated_at": made["created_at"],
+        "archived_at": None,
+    }
+    assert found(await client.get(path)) == made
+    assert (await client.get(path, headers={"If-None-Match": '"1"'})).status_code == 304
+    for match, status, code in ((None, 428, "precondition_required"), ('"7"', 412, "precondition_failed")):
+        headers = ada.headers | ({"If-Match": match} if match else {})
+        problem(await client.patch(path, json={"price": 2}, headers=headers), status, code)
+        problem(await client.delete(path, headers=headers), status, code)
+    problem(await client.patch(path, json={"price": 2}, headers=bob.headers | {"If-Match": "*"}), 403, "not_owner")
+    problem(await client.delete(path, headers=bob.headers), 403, "not_owner")
+    answer = await client.patch(path, json={"price": 900, "stock": 0}, headers=ada.headers | {"If-Match": '"1"'})
+    changed = found(answer)
+    assert changed == made | {"price": 900, "stock": 0, "version": 2, "updated_at": changed["updated_at"]}
+    assert answer.headers["ETag"] == '"2"'
+    for _ in range(2):
+        assert (await client.delete(path, headers=ada.headers | {"If-Match": "*"})).status_code == 204
+    problem(await client.get(path), 404, "product_not_found")
+    problem(await client.get(path, headers=bob.headers), 404, "product_not_found")
+    problem(
+        await client.patch(path, json={"stock": 1}, headers=bob.headers | {"If-Match": "*"}), 404, "product_not_found"
+    )
+    problem(
+        await client.patch(path, json={"stock": 1}, headers=ada.headers | {"If-Match": "*"}), 409, "product_archived"
+    )
+    archived = found(await client.get(path, headers=ada.headers))
+    assert (archived["version"], archived["archived_at"] is None) == (3, False)
+    assert await pages(client, "/products") == []
+
+
+async def test_products_are_found_by_words_and_seller_page_by_page(client: httpx.AsyncClient, world: World) -> None:
+    """Newest first, every one once; `q` looks into name and description."""
+    ada, bob = await world.person("ada"), await world.person("bob")
+    made = []
+    for number, seller in enumerate([ada, bob, ada, bob, ada]):
+        body = product(await world.account(seller), name=f"Number {number}", description="odd" if number % 2 else "")
+        made.append(found(await client.post("/products", json=body, headers=seller.headers), 201))
+    made.reverse()
+    assert await pages(client, "/products?limit=2") == made
+    assert await pages(client, f"/products?limit=2&seller_id={bob.id}") == [made[1], made[3]]
+    assert await pages(client, "/products?limit=1&q=odd") == [made[1], made[3]]
+    assert await pages(client, "/products?q=number+3") == [made[1]]
+    assert await pages(client, f"/products?q=odd&seller_id={ada.id}") == []
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        ({"price": 0}, 422, "validation_error"),
+        ({"price": 12.5}, 422, "validation_error"),
+        ({"stock": -1}, 422, "validation_error"),
+        ({"stock": 2**53}, 422, "validation_error"),
+        ({"currency": "EURO"}, 422, "validation_error"),
+        ({"name": ""}, 422, "validation_error"),
+        ({"seller_id": 1}, 422, "validation_error"),
+        ({"currency": "USD"}, 422, "currency_mismatch"),
+        ({"account_id": 999}, 404, "account_not_found"),
+    ],
+)
+async def test_bad_input_makes_no_product(
+    client: httpx.AsyncClient, world: World, catalog: Connection, change: dict[str, object], status: int, code: str
+) -> None:
+    """A precise problem, and the catalog as before."""
+    ada = await world.person("ada")
+    body = product(await world.account(ada)) | change
+    problem(await client.post("/products", json=body, headers=ada.headers), status, code)
+    assert await pages(client, "/products") == []
+
+
+async def test_the_proceeds_go_to_an_open_account_of_the_sellers_own(client: httpx.AsyncClient, world: World) -> None:
+    """Somebody else's is not there; one that is frozen or closed is refused, in a new product and in a change."""
+    ada, bob = await world.person("ada"), await world.person("bob")
+    accounts = {
+        "account_not_found": await world.account(bob),
+        "account_frozen": await world.account(ada, status="frozen"),
+        "account_closed": await world.account(ada, status="closed"),
+        "currency_mismatch": await world.account(ada, currency="USD"),
+    }
+    own = [await world.account(ada) for _ in range(2)]
+    path = (await client.post("/products", json=product(own[0]), headers=ada.headers)).headers["Location"]
+    for code, account in accounts.items():
+        status = {"account_not_found": 404, "currency_mismatch": 422}.get(code, 409)
+        problem(await client.post("/products", json=product(account), headers=ada.headers), status, code)
+        changing = ada.headers | {"If-Match": "*"}
+        problem(await client.patch(path, json={"account_id": account}, headers=changing), status, code)
+    assert found(await client.patch(path, json={"account_id": own[1]}, headers=changing))["account_id"] == own[1]
+
+
+async def test_a_key_makes_one_product(client: httpx.AsyncClient, world: World) -> None:
+    """A repeat gets the first answer, whatever became of the product; another request under the key is refused."""
+    ada = await world.person("ada")
+    account = await world.account(ada)
+    first = await client.post("/products", json=product(account), headers=ada.paying("k"))
+    made = found(first, 201)
+    assert "Idempotency-Replayed" not in first.headers
+    found(await client.patch(f"/products/{made['id']}", json={"stock": 1}, headers=ada.headers | {"If-Match": "*"}))
+    again = await client.post("/products", json=product(account), headers=ada.paying("k"))
+    assert (again.status_code, again.content) == (201, first.content)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    for path, body in (("/products", product(account, stock=1)), ("/posts", {"title": "t", "content": "c"})):
+        problem(await client.post(path, json=body, headers=ada.paying("k")), 422, "idempotency_key_reused")
+    assert len(await pages(client, "/products")) == 1
+
+
+async def test_an_archived_product_stays_readable_by_those_who_bought_it(shop: Shop) -> None:
+    """By its buyers and by operators, not by others."""
+    found(await shop.buy(), 201)
+    path = f"/products/{shop.product}"
+    assert (await shop.client.delete(path, headers=shop.ada.headers | {"If-Match": "*"})).status_code == 204
+    eve = await shop.world.person("eve")
+    readers: dict[int, list[Person]] = {200: [shop.ada, shop.bob, shop.root], 404: [eve]}
+    for status, people in readers.items():
+        for person in people:
+            assert (await shop.client.get(path, headers=person.headers)).status_code == status, person.username
+    problem(await shop.buy(), 404, "product_not_found")
+
+
+async def test_what_somebody_sold_goes_off_sale_when_they_leave(shop: Shop) -> None:
+    """At once, and what comes late from a request of theirs a minute later; until then nobody can buy it."""
+    assert (await shop.client.delete("/users/me", headers=shop.ada.headers | {"If-Match": "*"})).status_code == 204
+    assert await pages(shop.client, "/products") == []
+    problem(await shop.buy(), 404, "product_not_found")
+    shop.product = await a_product(shop.catalog, shop.ada, shop.till)
+    problem(await shop.buy(), 409, "account_closed")
+    databases = shop.app.state.databases
+    assert await leaving.finish_leaving(databases) == 0
+    await shop.world.connection.execute("UPDATE users SET deleted_at = deleted_at - interval '1 minute'")
+    assert [await leaving.finish_leaving(databases) for _ in range(2)] == [1, 0]
+    assert await pages(shop.client, "/products") == []

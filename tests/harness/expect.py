@@ -1,0 +1,140 @@
+"""What the tests of the API look for in answers, in the database and in the OpenAPI document."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from tests.harness.world import Person, World
+
+TABLES = ("users", "api_keys", "posts", "accounts", "transfers", "entries", "holds", "purchases", "idempotency_keys")
+
+
+def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """Hold an answer to RFC 9457 and to its code, and return its members."""
+    assert answer.headers.get("Content-Type") == "application/problem+json", (answer.status_code, answer.text)
+    body: dict[str, Any] = answer.json()
+    assert (answer.status_code, body["code"]) == (status, code), body
+    members = {"type", "title", "status", "detail", "instance", "code", "request_id"}
+    assert members <= body.keys(), body
+    assert all(body[member] for member in members), body
+    assert body["status"] == status
+    assert body["type"].endswith(code)
+    assert body["instance"] == answer.request.url.path
+    assert body["request_id"] == answer.headers["X-Request-Id"]
+    assert ("errors" in body) == (code == "validation_error")
+    return body
+
+
+def found(answer: httpx.Response, status: int = 200) -> Any:
+    """Hold an answer to its status and return its value."""
+    assert answer.status_code == status, answer.text
+    return answer.json() if answer.content else None
+
+
+async def insist(client: httpx.AsyncClient, path: str, body: object, headers: dict[str, str]) -> httpx.Response:
+    """POST until the answer is not 503, as DESIGN says is safe under one key, five times at the most."""
+    for _ in range(5):
+        answer = await client.post(path, json=body, headers=headers)
+        if answer.status_code != 503:
+            break
+    return answer
+
+
+async def contents(world: World) -> dict[str, list[str]]:
+    """Return every row of the main database, to see whether anything changed."""
+    rows: dict[str, list[str]] = {}
+    for table in TABLES:
+        cursor = await world.connection.execute(f"SELECT t::text FROM {table} AS t ORDER BY 1")
+        rows[table] = [str(row[0]) for row in await cursor.fetchall()]
+    return rows
+
+
+async def pages(client: httpx.AsyncClient, path: str, who: Person | None = None) -> list[Any]:
+    """Walk a list by its Link header and return all items."""
+    items: list[Any] = []
+    while path:
+        answer = await client.get(path, headers=who.headers if who else {})
+        page = found(answer)
+        assert page.keys() == {"items", "next_cursor"}
+        items += page["items"]
+        link = answer.links.get("next")
+        assert (link is None) == (page["next_cursor"] is None)
+        path = link["url"] if link else ""
+    return items
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An operation of the OpenAPI document."""
+
+    method: str
+    path: str
+    described: dict[str, Any]
+    document: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def id(self) -> str:
+        return str(self.described["operationId"])
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether no request without a key is answered."""
+        return bool(self.described.get("security")) and {} not in self.described["security"]
+
+    @property
+    def body(self) -> dict[str, Any] | None:
+        """The schema of the request's body, where it takes one."""
+        if "requestBody" not in self.described:
+            return None
+        schema: dict[str, Any] = self.described["requestBody"]["content"]["application/json"]["schema"]
+        return self.resolve(schema)
+
+    @property
+    def needs_body(self) -> bool:
+        """Whether the body may not be missing."""
+        return bool(self.described.get("requestBody", {}).get("required"))
+
+    def resolve(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Return what a schema refers to."""
+        if "$ref" not in schema:
+            return schema
+        resolved: dict[str, Any] = self.document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+        return resolved
+
+    def examples(self) -> list[dict[str, Any]]:
+        """Return the documented bodies: the whole examples, or one made of the examples of all members."""
+        schema = self.body
+        if schema is None:
+            return []
+        if "examples" in schema:
+            whole: list[dict[str, Any]] = schema["examples"]
+            return whole
+        return [{name: _example(member) for name, member in schema["properties"].items()}]
+
+    def request(self, client: httpx.AsyncClient, *, id: object = 1, **more: Any) -> httpx.Request:
+        """Build a request that has all that the operation asks for, but a key."""
+        headers = {"If-Match": "*", "Idempotency-Key": "once"} | more.pop("headers", {})
+        params = {"at": "2020-01-01T00:00:00Z"} if self.id == "get_balance" else None
+        if (examples := self.examples()) and not more:
+            more["json"] = examples[0]
+        path = self.path.replace("{id}", str(id))
+        return client.build_request(self.method, path, headers=headers, params=params, **more)
+
+
+def _example(member: dict[str, Any]) -> Any:
+    shapes = [member, *member.get("anyOf", [])]
+    return next(shape["examples"][0] for shape in shapes if "examples" in shape)
+
+
+def operations(app: FastAPI) -> Iterator[Operation]:
+    """Yield every operation that the application documents."""
+    document = app.openapi()
+    for path, methods in document["paths"].items():
+        for method, described in methods.items():
+            yield Operation(method.upper(), path, described, document)

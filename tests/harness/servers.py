@@ -1,0 +1,120 @@
+"""Servers that a test stops and starts: containers where the tests run in one, else embedded ones."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import psutil
+import psycopg
+
+from repositories.embedded import EmbeddedServer
+from tests.harness.memory import memory
+from tests.harness.postgres import KIND, OPTIONS, new_container
+from tests.harness.processes import free_port, until
+
+
+class Server(Protocol):
+    """A PostgreSQL with one empty database, at an address that stays the same."""
+
+    conninfo: str
+
+    def start(self) -> None:
+        """Start it, with all that it had; return when it answers."""
+
+    def stop(self) -> None:
+        """Stop it; whoever is connected is cut off."""
+
+    def kill(self) -> None:
+        """Kill it with SIGKILL: its next start has to recover."""
+
+
+class Container:
+    """A server in a container of its own."""
+
+    def __init__(self, options: Mapping[str, str] = OPTIONS, tmpfs: Mapping[str, str] = {}) -> None:
+        port = free_port()
+        self._container = new_container(options).with_bind_ports(5432, port)
+        for folder, size in tmpfs.items():
+            self._container.with_tmpfs_mount(folder, size)
+        self._container.start()
+        self.conninfo = f"host=127.0.0.1 port={port} user=test password=test dbname=test"
+
+    def start(self) -> None:
+        self._container.get_wrapped_container().start()
+        until(self._answers)
+
+    def stop(self) -> None:
+        # SIGINT is PostgreSQL's fast shutdown: SIGTERM would wait for every client to leave.
+        self._signal("SIGINT")
+
+    def kill(self) -> None:
+        self._signal("SIGKILL")
+
+    def run(self, *command: str) -> None:
+        """Run a command in the container, as root, whatever becomes of it."""
+        self._container.get_wrapped_container().exec_run(list(command), user="root")
+
+    def remove(self) -> None:
+        self._container.stop()
+
+    def _signal(self, name: str) -> None:
+        self._container.get_wrapped_container().kill(name)
+        self._container.get_wrapped_container().wait()
+
+    def _answers(self) -> bool:
+        return answers(self.conninfo)
+
+
+class Embedded:
+    """An embedded server in a folder of its own."""
+
+    def __init__(self, options: Mapping[str, str] = OPTIONS) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="folio-server-", dir=memory()))
+        self._folder.chmod(0o755)
+        self._server = EmbeddedServer(self._folder, postgres_options=options)
+        self._running = ExitStack()
+        self.start()
+        self.conninfo = self._server.conninfo("postgres")
+
+    def start(self) -> None:
+        self._running.enter_context(self._server.running())
+
+    def stop(self) -> None:
+        self._running.close()
+
+    def kill(self) -> None:
+        psutil.Process(int((self.cluster / "postmaster.pid").read_text().split()[0])).kill()
+        # Its supervisor starts it again by itself, and must not: leaving it here ends that.
+        self._running.close()
+
+    @property
+    def cluster(self) -> Path:
+        """PostgreSQL's data directory."""
+        return self._folder / "postgresql" / "cluster"
+
+    def remove(self) -> None:
+        self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def answers(conninfo: str) -> bool:
+    """Tell whether a server lets one connect."""
+    try:
+        psycopg.connect(conninfo, connect_timeout=10).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+@contextmanager
+def new_server(options: Mapping[str, str] = OPTIONS) -> Iterator[Server]:
+    """Run a server of a test's own."""
+    server = Container(options) if os.environ[KIND] == "container" else Embedded(options)
+    try:
+        yield server
+    finally:
+        server.remove()

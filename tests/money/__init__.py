@@ -1,1 +1,0 @@
-"""Tests of money: transfers, their keys and the ledger, under concurrency and lost connections."""

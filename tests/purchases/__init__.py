@@ -1,1 +1,0 @@
-"""Products and purchases: two databases, no transaction over both, and nothing lost between them."""

@@ -1,0 +1,167 @@
+"""Negative controls: each guarantee, taken away, is missed by the test that holds it."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from repositories import accounts, holds
+from repositories.accounts import Account, AccountRepository
+from repositories.idempotency_keys import Key
+from repositories.ledger import holds as holding
+from repositories.postgres import unit_of_work as units
+from repositories.postgres.pools import Checkout
+from repositories.postgres.statements import Connection, Statement
+from repositories.postgres.unit_of_work import Work
+from repositories.transfers import Order, TransferRepository, Written
+from tests.api import test_holds
+from tests.api.http import test_idempotency
+from tests.api.test_transfers import order
+from tests.harness.world import World
+from tests.repositories.ledger import test_concurrency
+from tests.repositories.postgres import test_unit_of_work as test_commits
+
+pytestmark = pytest.mark.full_pool
+
+
+def without(monkeypatch: pytest.MonkeyPatch, statement: Statement, words: str) -> None:
+    """Take words out of a statement."""
+    assert words in statement.text
+    monkeypatch.setattr(statement, "text", statement.text.replace(words, ""))
+
+
+class Meeting:
+    """A race that is lost on any machine: the first waits here for a second."""
+
+    def __init__(self) -> None:
+        self._come = 0
+        self._both = asyncio.Event()
+
+    async def attend(self) -> None:
+        self._come += 1
+        if self._come > 1:
+            self._both.set()
+        async with asyncio.timeout(30):
+            await self._both.wait()
+
+
+async def test_without_the_row_lock(client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two decide on the same version."""
+    lock, meeting = AccountRepository.lock, Meeting()
+
+    async def unlocked(self: AccountRepository, *, ids: Sequence[int]) -> dict[int, Account]:
+        found = await lock(self, ids=ids)
+        await meeting.attend()
+        return found
+
+    without(monkeypatch, accounts.LOCK, "FOR NO KEY UPDATE")
+    monkeypatch.setattr(AccountRepository, "lock", unlocked)
+    with pytest.raises(AssertionError):
+        await test_concurrency.test_20_at_one_version_are_one(client, world)
+
+
+async def test_without_the_lock_order(client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The payer first, then the payee: opposing transfers deadlock, which PostgreSQL counts."""
+    lock, meeting = AccountRepository.lock, Meeting()
+
+    async def payer_first(self: AccountRepository, *, ids: Sequence[int]) -> dict[int, Account]:
+        payer, payee = ids
+        locked = await lock(self, ids=[payer])
+        await meeting.attend()
+        return locked | await lock(self, ids=[payee])
+
+    monkeypatch.setattr(AccountRepository, "lock", payer_first)
+    with pytest.raises(AssertionError):
+        await test_concurrency.oppose(client, world, 3)
+
+
+async def test_with_the_key_in_a_transaction_of_its_own(
+    client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waited for the account finds no key yet, and pays again."""
+    write, run, meeting = TransferRepository.insert, units.run, Meeting()
+    unkept: list[tuple[Key, int]] = []
+
+    async def forget(self: TransferRepository, *, orders: Sequence[Order], key: Key | None = None) -> list[Written]:
+        written = await write(self, orders=orders)
+        assert key is not None
+        unkept.append((key, written[0].id))
+        return written
+
+    async def keep_later(checkout: Checkout, work: Work[Any], *, keyed: bool = False, final: bool = True) -> Any:
+        result = await run(checkout, work, keyed=keyed, final=final)
+        await meeting.attend()
+        while unkept:
+            key, transfer_id = unkept.pop()
+            await checkout.connection.execute(
+                "INSERT INTO idempotency_keys (user_id, key, request_hash, kind, resource_id, shown_account_ids)"
+                " VALUES ($1, $2, $3, 'transfer', $4, '{}') ON CONFLICT DO NOTHING",
+                (key.user_id, key.key, key.request_hash, transfer_id),
+            )
+        return result
+
+    monkeypatch.setattr(TransferRepository, "insert", forget)
+    monkeypatch.setattr(units, "run", keep_later)
+    with pytest.raises(AssertionError):
+        await test_idempotency.test_50_identical_transfers_at_once_are_one_transfer_and_50_identical_answers(
+            client, world
+        )
+
+
+async def test_with_the_commit_after_the_answer(
+    client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in the exit of a dependency: 201 for what was never written."""
+
+    async def commit_at_exit(checkout: Checkout, work: Work[Any], *, keyed: bool = False, final: bool = True) -> Any:
+        connection = checkout.connection
+        await connection.execute("BEGIN")
+        result = await work(connection)
+        checkout._held.push_async_callback(connection.execute, "COMMIT")
+        return result
+
+    monkeypatch.setattr(units, "run", commit_at_exit)
+    ada = await world.person("ada")
+    payment = ada, order(await world.account(ada, minimum=None), await world.account(ada))
+    with pytest.raises((AssertionError, KeyError)):
+        await test_commits.test_a_commit_that_turns_into_a_rollback_never_answers_2xx(
+            client, world, payment, monkeypatch
+        )
+
+
+async def test_with_holds_that_the_balance_check_forgets(
+    client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The constraint of the database still stands in the way: an error of ours, not a refusal."""
+    made = await test_holds.Promise(client, world).make()
+    monkeypatch.setattr(Account, "available", property(lambda self: self.balance))
+    with pytest.raises(AssertionError):
+        await test_holds.test_a_hold_counts_against_available_and_is_seen_by_both(made, client)
+
+
+async def test_with_a_pending_hold_that_two_may_capture(
+    client: httpx.AsyncClient, app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Judged as it was before the lock, and settled whatever it is: both capture, and one fails on the constraint."""
+    lock, meeting = holding.lock, Meeting()
+
+    async def stale(connection: Connection, *, hold: Any) -> Any:
+        await meeting.attend()
+        _, locked = await lock(connection, hold=hold)
+        return replace(hold), locked
+
+    made = await test_holds.Promise(client, world).make()
+    monkeypatch.setattr(holding, "lock", stale)
+    without(monkeypatch, holds.SETTLE, "AND status = 'active'")
+
+    async def once(client: httpx.AsyncClient, path: str, body: object, headers: dict[str, str]) -> httpx.Response:
+        return await client.post(path, json=body, headers=headers)
+
+    # A second try would find the hold captured.
+    monkeypatch.setattr(test_holds, "insist", once)
+    with pytest.raises(AssertionError):
+        await test_holds.test_capture_release_and_expiry_race_to_one_winner(made, app, ("capture", "capture"))

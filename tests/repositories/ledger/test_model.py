@@ -1,0 +1,317 @@
+"""The ledger against a model of it: hypothesis drives both over HTTP and compares them after every step."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import httpx
+import psycopg
+import pytest
+import uvloop
+from fastapi import FastAPI
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from repositories.ledger import holds as holding
+from repositories.postgres import unit_of_work as units
+from tests.harness.world import Person, World
+
+pytestmark = pytest.mark.full_pool
+
+T = TypeVar("T")
+EXAMPLES = 12
+STEPS = 30
+
+amounts = st.integers(1, 120)
+picks = st.integers(0, 5)
+
+
+@dataclass
+class Account:
+    """What the model knows of an account."""
+
+    id: int
+    owner: Person
+    minimum: int | None
+    balance: int = 0
+    held: int = 0
+    overdue: int = 0
+    """Held still, by holds that are over: it may be swept at any moment, and stops nobody."""
+    version: int = 0
+    status: str = "open"
+
+
+@dataclass
+class Hold:
+    id: int
+    payer: Account
+    payee: Account
+    amount: int
+    status: str = "active"
+
+
+@dataclass
+class Transfer:
+    id: int
+    payer: Account
+    payee: Account
+    amount: int
+    reversed: bool = False
+
+
+@dataclass
+class Running:
+    """An application on a database of its own, in an event loop that rules can run coroutines on."""
+
+    run: Callable[[Coroutine[Any, Any, Any]], Any]
+    client: httpx.AsyncClient
+    world: World
+    app: FastAPI
+    people: list[Person] = field(default_factory=list)
+
+
+def machine(folio: Running) -> type[RuleBasedStateMachine]:  # noqa: C901 - one class of many rules
+    """Return the state machine that drives a running application."""
+
+    class Ledger(RuleBasedStateMachine):
+        """Rules are requests; each compares its answer with the model's, and the invariant compares all accounts."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.accounts: list[Account] = []
+            self.holds: list[Hold] = []
+            self.transfers: list[Transfer] = []
+
+        # Driving
+
+        def post(self, path: str, body: object, who: Person, status: int) -> Any:
+            answer = folio.run(folio.client.post(path, json=body, headers=who.paying()))
+            assert answer.status_code == status, (answer.status_code, answer.text)
+            return answer.json()
+
+        def refused(self, path: str, body: object, who: Person, code: str) -> None:
+            answer = folio.run(folio.client.post(path, json=body, headers=who.paying()))
+            assert answer.json().get("code") == code, (code, answer.text)
+
+        def account(self, pick: int) -> Account:
+            return self.accounts[pick % len(self.accounts)]
+
+        # The model
+
+        def why_not(self, payer: Account, payee: Account, amount: int, freed: int = 0) -> str | None:
+            if payer is payee:
+                return "same_account"
+            if "frozen" in {payer.status, payee.status}:
+                return "account_frozen"
+            if payer.minimum is not None and payer.balance - payer.held + freed - amount < payer.minimum:
+                return "insufficient_funds"
+            return None
+
+        def move(self, payer: Account, payee: Account, amount: int, id: int) -> None:
+            for side, signed in ((payer, -amount), (payee, amount)):
+                side.balance += signed
+                side.version += 1
+            self.transfers.append(Transfer(id, payer, payee, amount))
+
+        # Rules
+
+        @initialize()
+        def begin(self) -> None:
+            for owner, minimum in zip(folio.people * 2, (None, 0, 0, -50), strict=True):
+                self.accounts.append(Account(folio.run(folio.world.account(owner, minimum=minimum)), owner, minimum))
+            for payee in range(1, len(self.accounts)):
+                self.transfer(0, payee, 200, stale=False)
+
+        @rule(payer=picks, payee=picks, amount=amounts, stale=st.booleans())
+        def transfer(self, payer: int, payee: int, amount: int, stale: bool) -> None:
+            source, target = self.account(payer), self.account(payee)
+            body = {"from_account_id": source.id, "to_account_id": target.id, "amount": amount}
+            code = self.why_not(source, target, amount)
+            if stale and code in {None, "insufficient_funds"}:
+                body["from_account_version"] = source.version + 1
+                self.refused("/transfers", body, source.owner, "version_mismatch")
+            elif code:
+                self.refused("/transfers", body, source.owner, code)
+            else:
+                made = self.post("/transfers", body | {"from_account_version": source.version}, source.owner, 201)
+                self.move(source, target, amount, made["id"])
+
+        @rule(orders=st.lists(st.tuples(picks, picks, amounts), min_size=1, max_size=6), atomic=st.booleans())
+        def batch(self, orders: list[tuple[int, int, int]], atomic: bool) -> None:
+            owner = self.account(orders[0][0]).owner
+            before = [(account.balance, account.version) for account in self.accounts]
+            asked, expected = [], []
+            for payer, payee, amount in orders:
+                source, target = self.account(payer), self.account(payee)
+                asked.append({"from_account_id": source.id, "to_account_id": target.id, "amount": amount})
+                code = "account_not_found" if source.owner != owner else self.why_not(source, target, amount)
+                expected.append(code)
+                if code is None:
+                    self.move(source, target, amount, 0)
+            made = [code is None for code in expected]
+            new = self.transfers[len(self.transfers) - sum(made) :]
+            body = {"atomic": atomic, "transfers": asked}
+            if atomic and not all(made):
+                answer = folio.run(folio.client.post("/transfers/batch", json=body, headers=owner.paying()))
+                first = made.index(False)
+                assert (answer.json()["code"], answer.json()["index"]) == (expected[first], first)
+                del self.transfers[len(self.transfers) - len(new) :]
+                for account, (balance, version) in zip(self.accounts, before, strict=True):
+                    account.balance, account.version = balance, version
+                return
+            items = self.post("/transfers/batch", body, owner, 201 if atomic else 200)["items"]
+            outcomes = [None] * len(items) if atomic else [item.get("problem", {}).get("code") for item in items]
+            assert outcomes == expected
+            written = [item if atomic else item["transfer"] for item in items if atomic or item["status"] == 201]
+            for transfer, item in zip(new, written, strict=True):
+                transfer.id = item["id"]
+
+        @rule(payer=picks, payee=picks, amount=amounts)
+        def hold(self, payer: int, payee: int, amount: int) -> None:
+            source, target = self.account(payer), self.account(payee)
+            body = {"from_account_id": source.id, "to_account_id": target.id, "amount": amount, "expires_in": 3600}
+            code = self.why_not(source, target, amount)
+            if code:
+                self.refused("/holds", body, source.owner, code)
+                return
+            made = self.post("/holds", body, source.owner, 201)
+            source.held += amount
+            self.holds.append(Hold(made["id"], source, target, amount))
+
+        def ended(self, hold: Hold, status: str) -> None:
+            hold.status = status
+            hold.payer.held -= hold.amount
+
+        @precondition(lambda self: self.holds)
+        @rule(pick=st.integers(0, 30), amount=st.none() | amounts)
+        def capture(self, pick: int, amount: int | None) -> None:
+            hold = self.holds[pick % len(self.holds)]
+            path, body = f"/holds/{hold.id}/capture", {"amount": amount}
+            taken = amount or hold.amount
+            if taken > hold.amount:
+                self.refused(path, body, hold.payee.owner, "validation_error")
+            elif "frozen" in {hold.payer.status, hold.payee.status}:
+                self.refused(path, body, hold.payee.owner, "account_frozen")
+            elif hold.status != "active":
+                code = "hold_expired" if hold.status == "expired" else "hold_not_active"
+                self.refused(path, body, hold.payee.owner, code)
+            else:
+                captured = self.post(path, body, hold.payee.owner, 200)
+                assert (captured["status"], captured["captured_amount"]) == ("captured", taken)
+                self.ended(hold, "captured")
+                self.move(hold.payer, hold.payee, taken, captured["transfer_id"])
+
+        @precondition(lambda self: self.holds)
+        @rule(pick=st.integers(0, 30))
+        def release(self, pick: int) -> None:
+            hold = self.holds[pick % len(self.holds)]
+            path = f"/holds/{hold.id}/release"
+            if hold.status == "active":
+                assert self.post(path, {}, hold.payee.owner, 200)["status"] == "released"
+                self.ended(hold, "released")
+            else:
+                code = "hold_expired" if hold.status == "expired" else "hold_not_active"
+                self.refused(path, {}, hold.payee.owner, code)
+
+        @precondition(lambda self: any(hold.status == "active" for hold in self.holds))
+        @rule(pick=st.integers(0, 30))
+        def expire(self, pick: int) -> None:
+            active = [hold for hold in self.holds if hold.status == "active"]
+            hold = active[pick % len(active)]
+            overdue = "UPDATE holds SET expires_at = clock_timestamp() WHERE id = %s"
+            folio.run(folio.world.connection.execute(overdue, (hold.id,)))
+            self.ended(hold, "expired")
+            hold.payer.overdue += hold.amount
+
+        @rule()
+        def sweep(self) -> None:
+            async def swept() -> None:
+                async with folio.app.state.databases["main"].checkout() as checkout:
+                    await units.run(checkout, holding.sweep)
+
+            folio.run(swept())
+            for account in self.accounts:
+                account.overdue = 0
+
+        @precondition(lambda self: self.transfers)
+        @rule(pick=st.integers(0, 60))
+        def reverse(self, pick: int) -> None:
+            transfer = self.transfers[pick % len(self.transfers)]
+            path, owner = f"/transfers/{transfer.id}/reversal", transfer.payee.owner
+            code = self.why_not(transfer.payee, transfer.payer, transfer.amount)
+            if transfer.reversed and code != "account_frozen":
+                code = "already_reversed"
+            if code:
+                self.refused(path, {}, owner, code)
+                return
+            made = self.post(path, {}, owner, 201)
+            assert made["reverses_id"] == transfer.id
+            transfer.reversed = True
+            self.move(transfer.payee, transfer.payer, transfer.amount, made["id"])
+
+        @rule(pick=picks)
+        def freeze_or_thaw(self, pick: int) -> None:
+            account = self.account(pick)
+            account.status = "frozen" if account.status == "open" else "open"
+            change = folio.client.patch(
+                f"/accounts/{account.id}", json={"status": account.status}, headers=folio.people[-1].headers
+            )
+            assert folio.run(change).status_code == 200
+
+        @invariant()
+        def the_database_is_where_the_model_is(self) -> None:
+            async def read() -> list[tuple[Any, ...]]:
+                cursor = await folio.world.connection.execute(
+                    "SELECT balance, held, version, status FROM accounts WHERE id = ANY(%s) ORDER BY id",
+                    ([account.id for account in self.accounts],),
+                )
+                return await cursor.fetchall()
+
+            for account, (balance, held, version, status) in zip(self.accounts, folio.run(read()), strict=True):
+                assert (balance, version, status) == (account.balance, account.version, account.status)
+                assert account.held <= held <= account.held + account.overdue
+                if account.overdue and held < account.held + account.overdue:
+                    account.overdue = held - account.held
+
+    return Ledger
+
+
+def test_the_ledger_and_its_model_agree(application: FastAPI, databases: dict[str, str]) -> None:
+    """Transfers, holds, captures, releases, expiry, reversals, batches and freezing; the audit is clean afterwards."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        application.state.settings = application.state.settings.model_copy(update={"sweep_interval": 3600})
+        lifespan = application.router.lifespan_context(application)
+        runner.run(lifespan.__aenter__())
+        client = httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://folio", timeout=60)
+        connection = runner.run(psycopg.AsyncConnection.connect(databases["main"], autocommit=True))
+        try:
+            world = World(connection)
+            folio = Running(runner.run, client, world, application)
+            folio.people = [runner.run(world.person("ada")), runner.run(world.person("root", role="operator"))]
+            run_state_machine_as_test(
+                machine(folio),
+                settings=settings(
+                    max_examples=EXAMPLES,
+                    stateful_step_count=STEPS,
+                    deadline=None,
+                    database=None,
+                    derandomize=True,
+                    suppress_health_check=list(HealthCheck),
+                ),
+            )
+            audit = runner.run(client.post("/ops/audit", headers=folio.people[-1].headers)).json()
+            assert audit["ok"], audit
+            assert runner.run(world.value("SELECT count(*) FROM transfers")) > EXAMPLES * 5
+        finally:
+            runner.run(connection.close())
+            runner.run(client.aclose())
+            runner.run(lifespan.__aexit__(None, None, None))

@@ -1,0 +1,1 @@
+"""Tests of pools, units of work and lost commits."""

@@ -1,0 +1,48 @@
+"""A service whose pools are small."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from api.process.settings import Settings
+from tests.harness.world import Person, World
+
+
+@pytest.fixture
+def timeout() -> int:
+    """Seconds that a request waits for a connection, as on a busy machine; a test about it sets its own."""
+    return 30
+
+
+@pytest.fixture
+def soft_limit() -> float:
+    """Seconds after which a holder is overdue; a test about it sets its own."""
+    return 60
+
+
+@pytest.fixture
+def settings(served: dict[str, str], timeout: int, soft_limit: float, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    options = {"MIN_SIZE": 1, "MAX_SIZE": 2, "TIMEOUT": timeout, "MAX_WAITING": 3, "SOFT_LIMIT": soft_limit}
+    for name, value in options.items():
+        monkeypatch.setenv(f"FOLIO_POOL_{name}", str(value))
+    return Settings(
+        main_database_url=served["main"],
+        catalog_database_url=served["catalog"],
+        request_timeout=60,
+        sweep_interval=3600,
+        audit_interval=0,
+    )
+
+
+@pytest.fixture
+async def operator(world: World) -> Person:
+    return await world.person("operator", role="operator")
+
+
+async def look(client: httpx.AsyncClient, operator: Person, database: str = "main") -> dict[str, Any]:
+    """Return what /ops/pools says of one pool."""
+    answer = await client.get("/ops/pools", headers=operator.headers)
+    assert answer.status_code == 200, answer.text
+    pools: list[dict[str, Any]] = answer.json()["pools"]
+    return next(pool for pool in pools if pool["database"] == database)

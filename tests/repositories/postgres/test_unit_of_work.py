@@ -1,0 +1,244 @@
+"""COMMIT when it goes wrong: nothing acknowledged is lost, nothing is done twice, and nobody is told a lie."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+
+import anyio
+import httpx
+import psycopg
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from api.process.settings import Settings
+from repositories.idempotency_keys import Key
+from repositories.ledger import transfers as ledger
+from repositories.postgres import connections
+from repositories.postgres import unit_of_work as units
+from repositories.postgres.errors import Fault
+from repositories.postgres.statements import Connection
+from repositories.refusals import Refusal
+from repositories.transfers import Order, Receipt
+from tests.api.test_transfers import order
+from tests.harness.proxy import Proxy, Trouble, proxy
+from tests.harness.world import Person, World
+
+pytestmark = pytest.mark.full_pool
+
+
+@pytest.fixture
+async def network(served: dict[str, str]) -> AsyncIterator[Proxy]:
+    """The network between the application and the main database."""
+    async with proxy(served["main"]) as between:
+        yield between
+
+
+@pytest.fixture
+def settings(served: dict[str, str], network: Proxy, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("FOLIO_MAIN_POOL_MIN_SIZE", "2")
+    monkeypatch.setenv("FOLIO_MAIN_POOL_MAX_SIZE", "2")
+    monkeypatch.setenv("FOLIO_POOL_TIMEOUT", "30")
+    monkeypatch.setitem(connections.REQUEST_BUDGETS, "statement_timeout", "60s")
+    return Settings(
+        main_database_url=network.conninfo,
+        catalog_database_url=served["catalog"],
+        request_timeout=60,
+        sweep_interval=3600,  # its COMMIT would meet the trouble
+    )
+
+
+@pytest.fixture
+async def payment(world: World) -> tuple[Person, dict[str, object]]:
+    """Somebody, and a transfer of theirs that can be made."""
+    ada = await world.person("ada")
+    return ada, order(await world.account(ada, minimum=None), await world.account(ada))
+
+
+@pytest.mark.parametrize("trouble", [Trouble.CUT_BEFORE, Trouble.CUT_AFTER])
+async def test_a_commit_whose_answer_is_lost_is_exactly_one_transfer(
+    client: httpx.AsyncClient, network: Proxy, world: World, payment: tuple[Person, dict[str, object]], trouble: Trouble
+) -> None:
+    """Whether COMMIT arrived or not, the unit is run again under its key, which tells what happened."""
+    ada, body = payment
+    network.trouble = trouble
+    answer = await client.post("/transfers", json=body, headers=ada.paying("k"))
+    assert network.committing.is_set()
+    assert answer.status_code == 201, answer.text
+    assert await world.value("SELECT count(*) FROM transfers") == 1
+    again = await client.post("/transfers", json=body, headers=ada.paying("k"))
+    assert (again.status_code, again.content) == (201, answer.content)
+
+
+async def test_a_commit_into_a_black_hole_is_answered_honestly_and_in_time(
+    client: httpx.AsyncClient, network: Proxy, world: World, payment: tuple[Person, dict[str, object]]
+) -> None:
+    """The lost backend still holds its locks: 503 outcome_unknown, and a later retry with the same key is safe."""
+    ada, body = payment
+    network.trouble = Trouble.SWALLOW
+    started = time.monotonic()
+    answer = await client.post("/transfers", json=body, headers=ada.paying("k"))
+    assert time.monotonic() - started < 30  # COMMIT has a deadline of its own, long before the request's
+    assert (answer.status_code, answer.json()["code"]) == (503, "outcome_unknown")
+    assert int(answer.headers["Retry-After"]) > 0
+    # What transaction_timeout would do a little later.
+    await world.connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND state = 'idle in transaction'"
+    )
+    again = await client.post("/transfers", json=body, headers=ada.paying("k"))
+    assert again.status_code == 201, again.text
+    assert await world.value("SELECT count(*) FROM transfers") == 1
+
+
+@pytest.mark.parametrize("trouble", [Trouble.CUT_BEFORE, Trouble.CUT_AFTER])
+async def test_a_lost_commit_of_many_or_of_a_hold_is_run_again_as_a_whole(
+    client: httpx.AsyncClient, network: Proxy, world: World, payment: tuple[Person, dict[str, object]], trouble: Trouble
+) -> None:
+    """With all its locks: a batch, a hold and its capture, each written once and answered as it was written."""
+    ada, body = payment
+    batch = {"atomic": False, "transfers": [body, body]}
+    requests = [("/transfers/batch", batch), ("/holds", body | {"expires_in": 60}), ("/holds/{id}/capture", {})]
+    hold_id = 0
+    for template, asked in requests:
+        path = template.format(id=hold_id)
+        network.trouble = trouble
+        network.committing.clear()
+        answer = await client.post(path, json=asked, headers=ada.paying(path))
+        assert network.committing.is_set()
+        assert answer.is_success, answer.text
+        again = await client.post(path, json=asked, headers=ada.paying(path))
+        assert (again.status_code, again.content) == (answer.status_code, answer.content)
+        hold_id = answer.json().get("id", 0)
+        if "items" in answer.json():
+            assert [item["status"] for item in answer.json()["items"]] == [201, 201]
+    assert await world.value("SELECT count(*) FROM transfers") == 3
+    assert await world.value("SELECT count(*) FROM holds") == 1
+
+
+async def test_without_a_key_a_lost_commit_is_an_unknown_outcome(
+    client: httpx.AsyncClient, network: Proxy, payment: tuple[Person, dict[str, object]]
+) -> None:
+    """Nothing tells whether it happened: 503 outcome_unknown, never a second try."""
+    ada, _ = payment
+    network.trouble = Trouble.CUT_AFTER
+    answer = await client.post("/posts", json={"title": "t", "content": "c"}, headers=ada.headers)
+    assert (answer.status_code, answer.json()["code"]) == (503, "outcome_unknown")
+    async with asyncio.timeout(60):
+        while not (posts := (await client.get("/posts")).json()["items"]):  # noqa: ASYNC110 - the server may be behind
+            await asyncio.sleep(0.05)
+    assert len(posts) == 1
+
+
+async def test_a_commit_that_turns_into_a_rollback_never_answers_2xx(
+    client: httpx.AsyncClient,
+    world: World,
+    payment: tuple[Person, dict[str, object]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One error that nobody saw, and PostgreSQL answers COMMIT with ROLLBACK, which psycopg does not raise."""
+    whole = ledger.transfer
+
+    async def careless(
+        connection: Connection, accounts: ledger.Accounts, *, order: Order, key: Key
+    ) -> Receipt | Refusal:
+        answer = await whole(connection, accounts, order=order, key=key)
+        with contextlib.suppress(psycopg.Error):
+            await connection.execute("SELECT 1 / 0")
+        return answer
+
+    ada, body = payment
+    monkeypatch.setattr(ledger, "transfer", careless)
+    answer = await client.post("/transfers", json=body, headers=ada.paying("k"))
+    assert (answer.status_code, answer.json()["code"]) == (503, "transaction_rolled_back")
+    assert await world.value("SELECT count(*) FROM transfers") == 0
+
+
+@pytest.mark.parametrize("how", ["native", "anyio"])
+async def test_a_cancelled_request_outlasts_its_commit(app: FastAPI, network: Proxy, world: World, how: str) -> None:
+    """A cancellation waits for COMMIT, whose connection stays whole; only then it is raised."""
+    network.trouble = Trouble.DELAY
+    scope = anyio.CancelScope()
+
+    async def work(connection: Connection) -> None:
+        await connection.execute("INSERT INTO audits (ok, checks) VALUES (TRUE, '[]')")
+
+    async with app.state.databases["main"].checkout() as checkout:
+
+        async def write() -> None:
+            with scope:
+                await units.run(checkout, work)
+
+        task = asyncio.create_task(write())
+        await asyncio.wait_for(network.committing.wait(), 20)
+        task.cancel() if how == "native" else scope.cancel()
+        await asyncio.sleep(0)
+        network.release.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        # anyio's shield keeps a scope's cancellation out, and the unit was done before the next await.
+        assert task.cancelled() == (how == "native")
+        assert not checkout.connection.closed
+        assert await world.value("SELECT count(*) FROM audits") == 1
+
+
+async def test_a_client_that_hangs_up_during_commit_leaves_the_transfer_whole(
+    app: FastAPI, network: Proxy, world: World, payment: tuple[Person, dict[str, object]]
+) -> None:
+    """The transfer is committed, and the connection serves the next request."""
+    ada, body = payment
+    network.trouble = Trouble.DELAY
+    config = uvicorn.Config(app, port=0, lifespan="off", log_config=None)
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    try:
+        while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as http:
+            hanging = asyncio.create_task(http.post("/transfers", json=body, headers=ada.paying("k")))
+            await asyncio.wait_for(network.committing.wait(), 20)
+            hanging.cancel()
+            await asyncio.wait({hanging})
+        network.release.set()
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as http:
+            again = await http.post("/transfers", json=body, headers=ada.paying("k"))
+        assert (again.status_code, again.headers["Idempotency-Replayed"]) == (201, "true")
+        assert await world.value("SELECT count(*) FROM transfers") == 1
+    finally:
+        server.should_exit = True
+        await serving
+
+
+async def test_a_unit_that_is_not_committed_is_rolled_back(app: FastAPI, world: World) -> None:
+    """Rollback is the default, commit is explicit."""
+    async with app.state.databases["main"].checkout() as checkout:
+        async with units.UnitOfWork(checkout.connection):
+            await checkout.connection.execute("INSERT INTO audits (ok, checks) VALUES (TRUE, '[]')")
+        assert await world.value("SELECT count(*) FROM audits") == 0
+        async with units.UnitOfWork(checkout.connection) as unit:
+            await checkout.connection.execute("INSERT INTO audits (ok, checks) VALUES (TRUE, '[]')")
+            await unit.commit()
+        assert await world.value("SELECT count(*) FROM audits") == 1
+
+
+@pytest.mark.parametrize("state", ["40001", "40P01"])
+async def test_what_postgresql_asks_to_repeat_is_repeated_three_times(app: FastAPI, state: str) -> None:
+    """Serialization failures and deadlocks are retried up to 3 times, then 503: never a wrong business error."""
+    runs = 0
+
+    async def work(connection: Connection) -> int:
+        nonlocal runs
+        runs += 1
+        if runs <= failures:
+            await connection.execute(f"DO $$ BEGIN RAISE EXCEPTION 'again' USING ERRCODE = '{state}'; END $$")
+        return runs
+
+    async with app.state.databases["main"].checkout() as checkout:
+        failures = 3
+        assert await units.run(checkout, work) == 4
+        runs, failures = 0, 4
+        with pytest.raises(Fault) as raised:
+            await units.run(checkout, work)
+        assert (runs, raised.value.code) == (4, "contention")

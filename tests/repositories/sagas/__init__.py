@@ -1,0 +1,1 @@
+"""Tests of sagas: databases away, processes killed, steps that come late."""

@@ -1,0 +1,178 @@
+"""A late step never undoes a decision, and any number of workers finish each purchase once."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from repositories import products
+from repositories.postgres import unit_of_work as units
+from repositories.postgres.statements import Connection
+from repositories.purchases import Purchase, PurchaseRepository
+from repositories.reservations import ReservationRepository
+from repositories.sagas.purchases import Saga
+from tests.harness.expect import found
+from tests.harness.shop import FUNDS, PRICE, STOCK, Shop
+from tests.repositories.ledger.test_broken_variants import without
+
+
+@dataclass
+class Begun:
+    """A purchase of which only the money is held, by a request that has got stuck since."""
+
+    shop: Shop
+    purchase: Purchase
+
+    async def catalog(self, step: Callable[[ReservationRepository], Awaitable[Any]]) -> Any:
+        """Take a step in a unit of work, as a saga does."""
+
+        async def work(connection: Connection) -> Any:
+            return await step(ReservationRepository(connection))
+
+        async with self.shop.app.state.databases["catalog"].checkout() as checkout:
+            return await units.run(checkout, work)
+
+    async def reserve(self) -> Any:
+        asked = {"product_id": self.purchase.product_id, "quantity": self.purchase.quantity}
+        return await self.catalog(lambda repository: repository.reserve(purchase_id=self.purchase.id, **asked))
+
+    async def release(self) -> None:
+        asked = {"product_id": self.purchase.product_id, "quantity": self.purchase.quantity}
+        await self.catalog(lambda repository: repository.release(purchase_id=self.purchase.id, **asked))
+
+    async def confirm(self) -> None:
+        await self.catalog(lambda repository: repository.confirm(purchase_id=self.purchase.id))
+
+
+@pytest.fixture
+async def begun(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Begun:
+    finish = Saga.finish
+
+    async def stuck(_: Saga) -> None:
+        monkeypatch.setattr(Saga, "finish", finish)
+
+    monkeypatch.setattr(Saga, "finish", stuck)
+    pending = found(await shop.buy(2), 202)
+    async with shop.app.state.databases["main"].checkout() as main:
+        purchase = await PurchaseRepository(main.connection).get(id=pending["id"])
+    assert purchase is not None
+    return Begun(shop, purchase)
+
+
+async def test_a_reservation_that_comes_after_the_release_reserves_nothing(begun: Begun) -> None:
+    """It finds the tombstone."""
+    await begun.release()
+    assert not await begun.reserve()
+    assert (await begun.shop.stock(), await begun.shop.reserved()) == (STOCK, ["released"])
+    await begun.confirm()
+    assert await begun.shop.reserved() == ["released"]
+
+
+async def test_without_a_tombstone_it_would(begun: Begun, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Negative control: the stock would be lost."""
+    insert = ReservationRepository._insert
+
+    async def forgetful(self: ReservationRepository, *given: Any) -> None:
+        if given[-1] != "released":
+            await insert(self, *given)
+
+    monkeypatch.setattr(ReservationRepository, "_insert", forgetful)
+    with pytest.raises(AssertionError):
+        await test_a_reservation_that_comes_after_the_release_reserves_nothing(begun)
+
+
+async def test_each_step_may_be_run_again(begun: Begun) -> None:
+    """Reserved, confirmed and released once, however often, in whatever order after the decision."""
+    for _ in range(2):
+        assert await begun.reserve()
+        assert await begun.shop.stock() == STOCK - 2
+    for _ in range(2):
+        await begun.confirm()
+        assert await begun.reserve()
+        assert (await begun.shop.stock(), await begun.shop.reserved()) == (STOCK - 2, ["confirmed"])
+    for _ in range(2):
+        await begun.release()
+        await begun.confirm()
+        assert not await begun.reserve()
+        assert (await begun.shop.stock(), await begun.shop.reserved()) == (STOCK, ["released"])
+
+
+async def test_steps_of_one_purchase_that_race_end_alike(begun: Begun) -> None:
+    """A reservation and a release at once: the stock is whole, whoever came first."""
+    await asyncio.gather(*(step() for step in [begun.reserve, begun.release] * 5))
+    assert (await begun.shop.stock(), await begun.shop.reserved()) == (STOCK, ["released"])
+
+
+async def test_who_was_stuck_finds_the_purchase_decided(begun: Begun) -> None:
+    """A worker finished it, and the seller refunded it: the request that wakes up changes nothing."""
+    shop = begun.shop
+    assert await shop.work() == 1
+    assert await shop.money() == (FUNDS - 2 * PRICE, 0, 2 * PRICE)
+    for _ in range(2):
+        late = Saga(shop.app.state.databases, begun.purchase)
+        await late.finish()
+        assert late.purchase.status == "completed"
+    found(await shop.refund({"id": begun.purchase.id}), 201)
+    for stale in (begun.purchase, replace(late.purchase, finished=False)):
+        await Saga(shop.app.state.databases, stale).finish()
+    assert (await shop.money(), await shop.stock(), await shop.reserved()) == ((FUNDS, 0, 0), STOCK, ["released"])
+    assert await shop.clean()
+
+
+async def test_10_that_finish_it_at_once_finish_it_once(begun: Begun) -> None:
+    """One payment, one reservation, whoever is at work on it."""
+    shop = begun.shop
+    await asyncio.gather(*(Saga(shop.app.state.databases, begun.purchase).finish() for _ in range(10)))
+    assert (await shop.money(), await shop.stock()) == ((FUNDS - 200, 0, 200), STOCK - 2)
+    assert await shop.world.value("SELECT count(*) FROM transfers WHERE description = 'Purchase 1'") == 1
+    assert await shop.clean()
+
+
+async def test_a_leased_purchase_is_left_alone(begun: Begun) -> None:
+    """Until the lease is over; workers that look at once lease each purchase to one of them."""
+    shop = begun.shop
+
+    async def lease(limit: int) -> list[int]:
+        async with shop.app.state.databases["main"].checkout() as main:
+            return [leased.id for leased in await PurchaseRepository(main.connection).lease(limit=limit)]
+
+    assert await lease(10) == []
+    found(await shop.buy(), 201)
+    await shop.world.connection.execute(
+        "UPDATE purchases SET leased_until = '-infinity', finished = status <> 'pending'"
+    )
+    assert sorted(map(len, await asyncio.gather(*(lease(10) for _ in range(4))))) == [0, 0, 0, 1]
+
+
+async def test_a_worker_waits_for_nobody(begun: Begun) -> None:
+    """What somebody is deciding is skipped, not waited for; of two, the other is leased."""
+    shop = begun.shop
+    found(await shop.buy(), 201)
+    await shop.world.connection.execute("UPDATE purchases SET leased_until = '-infinity'")
+    await shop.world.connection.execute("UPDATE purchases SET finished = FALSE WHERE id = 2")
+    async with shop.world.connection.transaction():
+        await shop.world.connection.execute("SELECT FROM purchases WHERE id = 1 FOR NO KEY UPDATE")
+        async with shop.app.state.databases["main"].checkout() as main:
+            leased = await PurchaseRepository(main.connection).lease(limit=10)
+    assert [purchase.id for purchase in leased] == [2]
+
+
+async def test_without_the_lock_of_the_product_more_is_sold_than_there_is(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Negative control: two that both saw the last one; the constraint of the database still stands in the way."""
+    await shop.catalog.execute("UPDATE products SET stock = 1")
+    get, both = ReservationRepository._get, asyncio.Barrier(2)
+
+    async def meet(self: ReservationRepository, purchase_id: int) -> Any:
+        async with asyncio.timeout(60):
+            await both.wait()
+        return await get(self, purchase_id)
+
+    without(monkeypatch, products.LOCK, "FOR NO KEY UPDATE")
+    monkeypatch.setattr(ReservationRepository, "_get", meet)
+    answers = await asyncio.gather(shop.buy(), shop.buy())
+    with pytest.raises(AssertionError):
+        assert sorted(answer.status_code for answer in answers) == [201, 422]

@@ -1,0 +1,125 @@
+"""Migrations: each once, in order, whole or not at all; a history that contradicts the files is refused."""
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from repositories.postgres.statements import ROOT
+from repositories.schema import migrations
+from repositories.schema.migrations import MigrationError
+from tests.harness import templates
+
+
+@pytest.fixture
+def empty() -> Iterator[str]:
+    """A database that has had nothing."""
+    with templates.empty() as conninfo:
+        yield conninfo
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of main's migrations that a test may change."""
+    folder = tmp_path / "main" / "migrations"
+    shutil.copytree(ROOT / "main" / "migrations", folder)
+    monkeypatch.setattr(migrations, "ROOT", tmp_path)
+    return folder
+
+
+async def migrate(conninfo: str) -> list[str]:
+    return [migration.name for migration in await migrations.migrate(conninfo, "main", lambda _: None)]
+
+
+async def test_processes_that_start_at_once_apply_each_migration_once(empty: str) -> None:
+    """Four at once: together they apply every file, each once, and all succeed."""
+    applied = await asyncio.gather(*(migrate(empty) for _ in range(4)))
+    assert sorted(name for names in applied for name in names) == [file.name for file in migrations.migrations("main")]
+    assert await migrations.pending(empty, "main") == []
+
+
+async def test_looking_changes_nothing(empty: str) -> None:
+    """`pending`, which a dry run shows, makes no table."""
+    assert len(await migrations.pending(empty, "main")) == len(migrations.migrations("main"))
+    with psycopg.connect(empty) as connection:
+        assert connection.execute("SELECT count(*) FROM pg_class WHERE relname = 'schema_migrations'").fetchone() == (
+            0,
+        )
+
+
+async def test_a_changed_file_is_refused(empty: str, files: Path) -> None:
+    """The checksum tells; nothing is applied."""
+    await migrate(empty)
+    first = files / "0001_users.sql"
+    first.write_text(first.read_text() + "-- later\n")
+    with pytest.raises(MigrationError, match=r"0001_users\.sql was changed"):
+        await migrations.pending(empty, "main")
+
+
+async def test_a_newer_unknown_migration_is_refused(empty: str, files: Path) -> None:
+    """A database that a newer release migrated is not for this one."""
+    (files / "9999_later.sql").write_text("SELECT 1;")
+    await migrate(empty)
+    (files / "9999_later.sql").unlink()
+    with pytest.raises(MigrationError, match=r"9999_later\.sql, which this release of Folio does not have"):
+        await migrations.pending(empty, "main")
+
+
+async def test_a_migration_that_fails_is_rolled_back_whole(empty: str, files: Path) -> None:
+    """What stood before it stays; what it had done is undone; it is tried again next time."""
+    await migrate(empty)
+    (files / "9999_later.sql").write_text("CREATE TABLE half (id bigint); SELECT 1 / 0;")
+    with pytest.raises(MigrationError, match="failed and was rolled back"):
+        await migrate(empty)
+    with psycopg.connect(empty) as connection:
+        assert connection.execute("SELECT to_regclass('half')").fetchone() == (None,)
+    assert [migration.name for migration in await migrations.pending(empty, "main")] == ["9999_later.sql"]
+
+
+@pytest.mark.parametrize("database", sorted(database for database, _ in migrations.UNRELEASED))
+async def test_a_database_of_before_the_first_release_is_refused(database: str, empty: str) -> None:
+    """The refusal says how to start with new databases, differs from that of a changed file, and changes nothing."""
+    [checksum] = [checksum for name, checksum in migrations.UNRELEASED if name == database]
+    remember(empty, checksum)
+    refusal = rf"^The {database} database was made before the first release .* start with new, empty databases"
+    with pytest.raises(MigrationError, match=refusal):
+        await migrations.pending(empty, database)
+    with pytest.raises(MigrationError, match=refusal):
+        await migrations.migrate(empty, database, lambda _: None)
+    with psycopg.connect(empty) as connection:
+        assert connection.execute("SELECT count(*) FROM schema_migrations").fetchone() == (1,)
+
+
+async def test_another_first_file_is_a_changed_file(empty: str) -> None:
+    """Only the checksums of before the first release are refused as such (negative control)."""
+    remember(empty, "0" * 64)
+    with pytest.raises(MigrationError, match=r"0001_users\.sql was changed"):
+        await migrations.pending(empty, "main")
+
+
+def remember(conninfo: str, checksum: str) -> None:
+    """Make a database remember a first migration with this checksum."""
+    with psycopg.connect(conninfo) as connection:
+        connection.execute(migrations.CREATE.text.encode())
+        connection.execute(
+            "INSERT INTO schema_migrations (version, name, checksum) VALUES (1, '0001_users.sql', %s)", (checksum,)
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "statements"),
+    [
+        ("SELECT 1;\n\n-- Two; of them.\nSELECT 2;\n", ["SELECT 1;", "-- Two; of them.\nSELECT 2;"]),
+        ("SELECT 'a;''b;' AS \";\"; SELECT 2", ["SELECT 'a;''b;' AS \";\";", "SELECT 2"]),
+        (
+            "DO $$ BEGIN; 'x $a$; END; $$; SELECT $a$ ; $$ ; $a$;",
+            ["DO $$ BEGIN; 'x $a$; END; $$;", "SELECT $a$ ; $$ ; $a$;"],
+        ),
+    ],
+)
+def test_a_migration_is_split_into_its_statements(text: str, statements: list[str]) -> None:
+    """Semicolons in comments, strings, quoted names and dollar quotes end no statement."""
+    assert migrations.split(text) == statements

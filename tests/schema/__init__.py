@@ -1,1 +1,0 @@
-"""The schema as others read it: a snapshot of each database, and a picture of both."""

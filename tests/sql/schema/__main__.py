@@ -1,0 +1,25 @@
+"""`make schema` and `make diagram`: write what is committed of the schema, from a fresh embedded server."""
+
+import sys
+
+from repositories.postgres.statements import ROOT
+from tests.harness import postgres, templates
+from tests.sql.schema import diagram, snapshot
+
+
+def main(wanted: str) -> None:
+    """Write the snapshots or the picture."""
+    with postgres.embedded() as admin:
+        templates.prepare(admin)
+        with templates.clones() as conninfos:
+            if wanted == "snapshots":
+                for database, conninfo in conninfos.items():
+                    written = snapshot.snapshot(conninfo, database)
+                    (ROOT / database / "schema.sql").write_text(written, encoding="utf-8")
+            else:
+                diagram.PICTURE.write_text(diagram.draw(diagram.source(conninfos)), encoding="utf-8")
+        templates.disconnect()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
