@@ -102,7 +102,7 @@ class UserRepository:
         return await LOCK.maybe(self._connection, User, id=id)
 
     async def keep(self, *, id: int) -> bool:
-        """Keep the user from leaving until the unit of work ends; return False if they left. Locks before any account."""
+        """Keep the user from leaving until the unit of work ends; False if they left. Locks before any account."""
         return await KEEP.maybe(self._connection, _Kept, id=id) is not None
 
     async def promote(self, *, id: int) -> User | None:

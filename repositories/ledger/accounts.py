@@ -84,7 +84,7 @@ async def judge_payee(connection: Connection, *, account_id: int, currency: str,
 
 
 def _judge_rights(account: Account, changes: dict[str, Any], caller: Caller) -> Refusal | None:
-    """The owner renames and closes; an operator sets owner and minimum, freezes and unfreezes."""
+    """Judge the caller: the owner renames and closes; an operator sets owner and minimum, freezes and unfreezes."""
     owner_only = "name" in changes or changes.get("status") == "closed"
     operator_only = changes.keys() & {"owner_id", "minimum"} or changes.get("status") in {"open", "frozen"}
     if operator_only and not caller.operator:
@@ -95,7 +95,7 @@ def _judge_rights(account: Account, changes: dict[str, Any], caller: Caller) -> 
 
 
 def _judge_state(account: Account, changed: Account) -> Refusal | None:
-    """A closed account stays closed, a frozen one is not closed, and none is closed or bounded against its balance."""
+    """Judge the account: closed is final, a frozen account is not closed, and the balance must fit the change."""
     if account.status == "closed":
         return Refusal("account_closed", f"Account {account.id} is closed.")
     if changed.status == "closed" and account.status == "frozen":
