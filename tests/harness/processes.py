@@ -44,13 +44,12 @@ def _written(file: IO[str]) -> str:
     return file.read()
 
 
-def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> float:
-    """Wait until something holds and return how many seconds that took."""
-    started = time.monotonic()
+def until(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
+    """Poll a condition until it is true; fail after a deadline."""
+    deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() - started < seconds, "it did not come about in time"
+        assert time.monotonic() < deadline, f"{condition} not met within {seconds:g} s"
         time.sleep(0.1)
-    return time.monotonic() - started
 
 
 def free_port() -> int:

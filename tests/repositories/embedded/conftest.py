@@ -1,4 +1,4 @@
-"""Folders for servers, one for each test, in which nothing may be left running."""
+"""A data folder for each test; a test that leaves a server running in it fails."""
 
 import fcntl
 import os
@@ -12,17 +12,18 @@ import pytest
 
 from repositories.embedded import EmbeddedServer
 from tests.harness.memory import memory
-from tests.repositories.embedded.probes import eventually, postgres_below
+from tests.harness.processes import until
+from tests.repositories.embedded.probes import RECOVERY_SECONDS, postgres_below
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Yield a folder that every user can enter, unlike pytest's own; a test that leaves a server in it fails."""
+    """Yield a folder that every user can enter, unlike pytest's; fail if a server is left running in it."""
     folder = Path(tempfile.mkdtemp(prefix="folio-test-", dir=memory())).resolve()
     folder.chmod(0o755)
     try:
         yield folder
-        eventually(lambda: not postgres_below(folder))
+        until(lambda: not postgres_below(folder), RECOVERY_SECONDS)
     finally:
         for process in postgres_below(folder):
             process.kill()
@@ -31,7 +32,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a data folder after its first run, made once for all workers: initdb is most of what a test would take."""
+    """Return a data folder after its first run, made once for all workers, because initdb is slow."""
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
@@ -48,20 +49,20 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def prepared(template: Path) -> Callable[[Path], Path]:
-    """Lay a copy of the template at a path, and return the path."""
+def copy_template(template: Path) -> Callable[[Path], Path]:
+    """Return a function that copies the template to a path and returns the path."""
 
-    def lay(data_dir: Path) -> Path:
+    def copy(data_dir: Path) -> Path:
         _copy(template, data_dir)
         return data_dir
 
-    return lay
+    return copy
 
 
 @pytest.fixture
-def data_dir(folder: Path, prepared: Callable[[Path], Path]) -> Path:
+def data_dir(folder: Path, copy_template: Callable[[Path], Path]) -> Path:
     """Return a data folder after its first run."""
-    return prepared(folder / "data")
+    return copy_template(folder / "data")
 
 
 def _copy(source: Path, target: Path) -> None:
