@@ -1,26 +1,26 @@
-"""What EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) tells: a plan's shape, its buffers, the tables that it reads whole."""
+"""The nodes of a plan by EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON): shape, buffers and sequential scans."""
 
 from collections.abc import Collection, Iterator
 from typing import Any
 
 Node = dict[str, Any]
-KEEPING = {"Materialize", "Memoize"}
+CACHING_NODES = {"Materialize", "Memoize"}
 
 
 def nodes(plan: Node) -> Iterator[Node]:
-    """Go through a plan from the top."""
+    """Yield the nodes of a plan from the top."""
     yield plan
     for child in plan.get("Plans", ()):
         yield from nodes(child)
 
 
 def shape(plan: Node) -> str:
-    """Return a plan in one line: its nodes, what each reads, and in parentheses the nodes that it reads from.
+    """Return a plan in one line: each node with its table or index, and its child nodes in parentheses.
 
-    Without nodes that only keep rows between others: they come and go with the last digit of an estimate.
+    Nodes that only cache rows are left out, because they come and go with the last digit of an estimate.
     """
     children = ", ".join(map(shape, plan.get("Plans", ())))
-    if plan["Node Type"] in KEEPING:
+    if plan["Node Type"] in CACHING_NODES:
         return children
     name = plan.get("Subplan Name", "")
     name = f"{name.removeprefix('CTE ')}: " if name.startswith("CTE ") else ""
@@ -28,26 +28,26 @@ def shape(plan: Node) -> str:
 
 
 def buffers(plan: Node) -> int:
-    """Return how many shared buffers a statement read, found in memory or not.
+    """Return the number of shared buffers that a statement read, hits included.
 
-    A node counts what those below it read. A writing CTE that nobody came to read runs after the top node, which
-    does not count it.
+    A node's count includes its child nodes. A writing CTE that no executed node reads runs after the top node, whose
+    count does not include it.
     """
-    read = {node.get("CTE Name") for node in nodes(plan) if node["Actual Loops"]}
-    unread = [
+    cte_names = {node.get("CTE Name") for node in nodes(plan) if node["Actual Loops"]}
+    unread_ctes = [
         node
         for node in nodes(plan)
         if node["Node Type"] == "ModifyTable"
         and node.get("Parent Relationship") == "InitPlan"
-        and node["Subplan Name"].removeprefix("CTE ") not in read
+        and node["Subplan Name"].removeprefix("CTE ") not in cte_names
     ]
-    return sum(node["Shared Hit Blocks"] + node["Shared Read Blocks"] for node in [plan, *unread])
+    return sum(node["Shared Hit Blocks"] + node["Shared Read Blocks"] for node in [plan, *unread_ctes])
 
 
-def read_whole(plan: Node, large: Collection[str]) -> list[str]:
-    """Return which of the large tables a plan has a sequential scan of, whether or not it came to that."""
-    found = {node["Relation Name"] for node in nodes(plan) if node["Node Type"] == "Seq Scan"}
-    return sorted(found & set(large))
+def sequential_scans(plan: Node, large: Collection[str]) -> list[str]:
+    """Return the large tables that a plan has a sequential scan of, even if that scan was not executed."""
+    tables = {node["Relation Name"] for node in nodes(plan) if node["Node Type"] == "Seq Scan"}
+    return sorted(tables & set(large))
 
 
 def _title(node: Node) -> str:
