@@ -59,11 +59,11 @@ class Measurement:
 
 
 def cases(connection: Connection) -> list[Case]:
-    """Return all cases, sorted by file."""
+    """Return all cases, sorted by file and situation."""
     with scratch(connection), connection.cursor(row_factory=class_row(Case)) as cursor:
         connection.execute((ROOT / "plans/parameters.sql").read_text())
         cursor.execute("SELECT file, situation, arguments, exception FROM parameters")
-        return sorted(cursor.fetchall(), key=lambda case: case.file)
+        return sorted(cursor.fetchall(), key=lambda case: (case.file, case.situation))
 
 
 def large_tables(connection: Connection) -> set[str]:
