@@ -147,7 +147,7 @@ class Load:
     async def _until_answered(
         self, route: str, key: str, method: str, path: str, body: dict[str, Any] | None = None
     ) -> Answer:
-        """Repeat a request under its key until the answer is not 503, and return that answer."""
+        """Repeat a request under its key until it is answered, other than by 503, and return that answer."""
         while True:
             answer = await self._send(route, key, method, path, body)
             self.answers.append(answer)

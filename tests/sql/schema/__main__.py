@@ -10,7 +10,7 @@ from tests.sql.schema import diagram, snapshot
 def main(wanted: str) -> None:
     """Write the snapshots or the picture."""
     with postgres.embedded() as admin:
-        templates.prepare(admin)
+        templates.create(admin)
         with templates.clones() as conninfos:
             if wanted == "snapshots":
                 for database, conninfo in conninfos.items():
