@@ -5,12 +5,9 @@ The process that runs pytest starts it once and creates the templates; xdist wor
 
 import contextlib
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import docker
 import docker.errors
@@ -20,7 +17,7 @@ from testcontainers.community.postgres import PostgresContainer
 
 from repositories.embedded import EmbeddedServer
 from tests.harness import templates
-from tests.harness.memory import MEMORY_BYTES, memory
+from tests.harness.memory import MEMORY_BYTES, folder_in_memory
 
 # Test data is discarded, so commits need no disk and the server no standby.
 OPTIONS = {
@@ -92,15 +89,10 @@ def _direct_conninfo(server: PostgresContainer) -> str | None:
 @contextmanager
 def embedded(options: Mapping[str, str] = OPTIONS, min_bytes: int = MEMORY_BYTES) -> Iterator[str]:
     """Run the embedded server in a temporary folder, in memory if there is space."""
-    folder = Path(tempfile.mkdtemp(prefix="folio-tests-", dir=memory(min_bytes)))
-    # If root runs the tests, PostgreSQL's unprivileged user must be able to enter the folder.
-    folder.chmod(0o755)
-    server = EmbeddedServer(folder, postgres_options=options)
-    try:
+    with folder_in_memory("folio-tests-", min_bytes) as folder:
+        server = EmbeddedServer(folder, postgres_options=options)
         with server.running():
             yield server.conninfo("postgres")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def start(stack: ExitStack, options: Mapping[str, str] = OPTIONS, min_bytes: int = MEMORY_BYTES) -> str:

@@ -1,8 +1,6 @@
 """Servers that a test stops and starts: containers if the test run uses a container, else embedded servers."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,7 +10,7 @@ import psutil
 import psycopg
 
 from repositories.embedded import EmbeddedServer
-from tests.harness.memory import memory
+from tests.harness.memory import folder_in_memory
 from tests.harness.postgres import KIND, OPTIONS, new_container
 from tests.harness.processes import free_port, until
 
@@ -73,8 +71,8 @@ class Embedded:
     """An embedded server in a temporary folder."""
 
     def __init__(self, options: Mapping[str, str] = OPTIONS) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="folio-server-", dir=memory()))
-        self._folder.chmod(0o755)
+        self._storage = ExitStack()
+        self._folder = self._storage.enter_context(folder_in_memory("folio-server-"))
         self._server = EmbeddedServer(self._folder, postgres_options=options)
         self._running = ExitStack()
         self.start()
@@ -98,7 +96,7 @@ class Embedded:
 
     def remove(self) -> None:
         self.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._storage.close()
 
 
 def answers(conninfo: str) -> bool:

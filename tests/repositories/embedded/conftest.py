@@ -2,16 +2,14 @@
 
 import fcntl
 import os
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from repositories.embedded import EmbeddedServer
-from tests.harness.memory import memory
+from tests.harness.memory import folder_in_memory
 from tests.harness.processes import until
 from tests.repositories.embedded.probes import RECOVERY_SECONDS, postgres_below
 
@@ -19,15 +17,13 @@ from tests.repositories.embedded.probes import RECOVERY_SECONDS, postgres_below
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """Yield a folder that every user can enter, unlike pytest's; fail if a server is left running in it."""
-    folder = Path(tempfile.mkdtemp(prefix="folio-test-", dir=memory())).resolve()
-    folder.chmod(0o755)
-    try:
-        yield folder
-        until(lambda: not postgres_below(folder), RECOVERY_SECONDS)
-    finally:
-        for process in postgres_below(folder):
-            process.kill()
-        shutil.rmtree(folder, ignore_errors=True)
+    with folder_in_memory("folio-test-") as folder:
+        try:
+            yield folder
+            until(lambda: not postgres_below(folder), RECOVERY_SECONDS)
+        finally:
+            for process in postgres_below(folder):
+                process.kill()
 
 
 @pytest.fixture(scope="session")
@@ -40,11 +36,10 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (shared / "embedded.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not template.exists():
-            with tempfile.TemporaryDirectory(prefix="folio-test-", dir=memory()) as scratch:
-                Path(scratch).chmod(0o755)
-                with EmbeddedServer(Path(scratch)).running():
+            with folder_in_memory("folio-test-") as scratch:
+                with EmbeddedServer(scratch).running():
                     pass
-                _copy(Path(scratch), template)
+                _copy(scratch, template)
     return template
 
 
