@@ -8,11 +8,11 @@ import pytest
 
 from repositories.postgres.statements import ROOT
 from tests.harness import templates
+from tests.harness.programs import run
 from tests.plans import document, filling
 from tests.plans.measurements import Case, Connection, Measurement, cases, measure
 from tests.plans.nodes import buffers
 from tests.sql.probes import FILES
-from tests.sql.test_readme import run
 
 LIST = Case("main/posts/list", "", "('9999-12-31', 9223372036854775807, 51)", None)
 

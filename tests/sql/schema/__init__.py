@@ -1,1 +1,1 @@
-"""The schema as others read it: a snapshot of each database, and a picture of both."""
+"""The schema in documents: a snapshot of each database and a diagram of both."""
