@@ -184,6 +184,6 @@ async def _run_until_service_left(client: Awaitable[None]) -> None:
         await client
 
 
-def order(payer: int, payee: int, key: str, **more: int) -> dict[str, Any]:
+def order(payer: int, payee: int, key: str, **members: int) -> dict[str, Any]:
     """Return the body of a transfer or a hold whose description is its key."""
-    return {"from_account_id": payer, "to_account_id": payee, "amount": 1, "description": key} | more
+    return {"from_account_id": payer, "to_account_id": payee, "amount": 1, "description": key} | members

@@ -56,17 +56,17 @@ async def test_sigterm_under_load(databases: dict[str, str], new_trial: NewTrial
 
     def a_backend_waits() -> bool:
         with psycopg.connect(databases["main"]) as administrator:
-            return administrator.execute(WAITING_BACKENDS, [other.info.backend_pid]).fetchone() is not None
+            return administrator.execute(WAITING_BACKENDS, [rival.info.backend_pid]).fetchone() is not None
 
     async with (
         running(trial.settings | {"FOLIO_DRAIN_TIME": DRAIN_SECONDS}, "--workers", str(workers)) as folio,
-        await psycopg.AsyncConnection.connect(databases["main"]) as other,
+        await psycopg.AsyncConnection.connect(databases["main"]) as rival,
     ):
         await load.open(folio.port)
         async with load:
             await load.wait_for_successes(since=0)
             # A transfer waits for this lock when the signal comes.
-            await other.execute("SELECT FROM accounts WHERE id = %s FOR UPDATE", [load.accounts["transfer 1"][0]])
+            await rival.execute("SELECT FROM accounts WHERE id = %s FOR UPDATE", [load.accounts["transfer 1"][0]])
             await asyncio.to_thread(until, a_backend_waits)
             load.service_leaving = True
             signalled_at = time.monotonic()
@@ -74,7 +74,7 @@ async def test_sigterm_under_load(databases: dict[str, str], new_trial: NewTrial
             await asyncio.sleep(UNLOCK_AFTER_SECONDS)
             assert not await asyncio.to_thread(folio.answers, "/readyz")
             unlocked_at = time.monotonic()
-            await other.commit()
+            await rival.commit()
             status = await asyncio.to_thread(folio.process.wait, 60)
             ended_at = time.monotonic()
     answers = load.answers_since(signalled_at)

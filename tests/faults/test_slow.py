@@ -43,8 +43,8 @@ async def test_a_row_that_is_locked_for_long(databases: dict[str, str], new_tria
 
     @asynccontextmanager
     async def locked() -> AsyncIterator[None]:
-        async with await psycopg.AsyncConnection.connect(databases["main"]) as other:
-            await other.execute("SELECT FROM accounts WHERE id = %s FOR UPDATE", [trial.load.accounts["hold"][0]])
+        async with await psycopg.AsyncConnection.connect(databases["main"]) as rival:
+            await rival.execute("SELECT FROM accounts WHERE id = %s FOR UPDATE", [trial.load.accounts["hold"][0]])
             yield
 
     figures = await trial.run("row locked", locked(), seconds=7)

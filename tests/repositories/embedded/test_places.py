@@ -39,8 +39,8 @@ def test_a_path_that_no_socket_can_have_works(
     """
     data_dir = copy_template(folder / name)
     server = EmbeddedServer(data_dir)
-    with server.running(), companion(data_dir) as other:
-        assert other.first_line() == "ready"
+    with server.running(), companion(data_dir) as peer:
+        assert peer.first_line() == "ready"
         assert answers(server)
         (socket_folder,) = temporary.iterdir()
         assert socket_folder.stat().st_mode & 0o777 == 0o700

@@ -74,10 +74,10 @@ def test_a_backend_that_is_not_ended_delays_the_next_server(
 
 def test_a_server_whose_folio_was_killed_is_replaced(data_dir: Path) -> None:
     """A killed Folio leaves a server without a supervisor; the next start stops that server and announces it."""
-    other = Companion(data_dir)
-    assert other.first_line() == "ready"
+    peer = Companion(data_dir)
+    assert peer.first_line() == "ready"
     orphan = running_postmaster(data_dir)
-    other.kill()
+    peer.kill()
     assert not has_ended(orphan)
     announcements: list[str] = []
     server = EmbeddedServer(data_dir, announcements.append)
@@ -142,9 +142,9 @@ def test_a_server_of_another_folder_is_not_an_orphan(
 def test_an_interrupted_initdb_starts_over(folder: Path) -> None:
     """If Folio is killed during initdb, the next start creates the cluster and removes the incomplete one."""
     data_dir = folder / "data"
-    other = Companion(data_dir)
+    peer = Companion(data_dir)
     until(lambda: list((data_dir / "postgresql").glob("cluster.*/PG_VERSION")), 30)
-    other.kill()  # initdb still writes for a moment
+    peer.kill()  # initdb still writes for a moment
     assert not (data_dir / "postgresql" / "cluster").exists()
     server = EmbeddedServer(data_dir)
     with server.running():

@@ -72,8 +72,8 @@ def drawn_from(picture: str) -> str:
     return picture.partition("`make diagram` drew this from:\n")[2].partition("-->\n<svg")[0]
 
 
-def _line(near: str, table: str, column: str, far: str, other: str, key: str, style: str = "") -> str:
-    return f"{near}_{table}:{column}_type:e -> {far}_{other}:{key}:w {style};"
+def _line(near: str, table: str, column: str, far: str, far_table: str, key: str, style: str = "") -> str:
+    return f"{near}_{table}:{column}_type:e -> {far}_{far_table}:{key}:w {style};"
 
 
 def _cluster(database: str, columns: list[TupleRow]) -> str:

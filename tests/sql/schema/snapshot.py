@@ -19,7 +19,7 @@ NOISE = re.compile(r"^(--.*|SET .*|SELECT pg_catalog\.set_config.*)\n", re.MULTI
 
 def dump(conninfo: str) -> str:
     """Return the schema of a database; on one server, equal schemas give equal texts."""
-    command = [PROGRAMS / "pg_dump", "--schema-only", "--no-owner", "--no-privileges", f"--dbname={conninfo}"]
+    command = [str(PROGRAMS / "pg_dump"), "--schema-only", "--no-owner", "--no-privileges", f"--dbname={conninfo}"]
     return TOKEN.sub("", subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
