@@ -18,8 +18,11 @@ class JsonRequest(Request):
     """A request whose `json()` is strict."""
 
     async def json(self) -> Any:
-        """Return the body's value; a 400 problem for what is not JSON or has a member twice."""
-        return parse(await self.body())
+        """Return the value of the body, None if there is no body; raise 400 if it is not strict JSON."""
+        if not hasattr(self, "_json"):
+            body = await self.body()
+            self._json = parse(body) if body else None
+        return self._json
 
 
 class JsonRoute(APIRoute):

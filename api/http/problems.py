@@ -45,6 +45,7 @@ CODES: dict[str, tuple[int, str]] = {
     "already_refunded": (409, "The purchase was refunded already"),
     "purchase_not_completed": (409, "The purchase is not completed"),
     "price_changed": (409, "The product has another price"),
+    "seller_changed": (409, "The payee account no longer belongs to the seller"),
     "product_archived": (409, "The product is off sale"),
     "below_minimum": (409, "The account has less than the new minimum"),
     "audit_running": (409, "An audit is running"),

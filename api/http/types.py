@@ -30,7 +30,7 @@ class Change(Body):
     Give each member a default_factory: a default would stand in the OpenAPI document, and clients would send it.
     """
 
-    def asked(self) -> dict[str, Any]:
+    def members(self) -> dict[str, Any]:
         """Return the members that the request has."""
         return {name: getattr(self, name) for name in self.model_fields_set}
 
@@ -101,11 +101,6 @@ def _currency(code: str) -> str:
 def milliseconds(seconds: float) -> float:
     """Return a time as answers and log lines show it."""
     return round(seconds * 1000, 1)
-
-
-def fold(text: str) -> str:
-    """Return the form in which names are compared: NFKC, without regard to case."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
 Id = Annotated[int, Field(ge=1, le=MAXIMUM, examples=[1])]

@@ -124,12 +124,12 @@ BEGIN
     GRANT INSERT (name, leased_until) ON leases TO folio_app;
     GRANT UPDATE (leased_until) ON leases TO folio_app;
 
-    GRANT SELECT ON receipts, promises, sales, schema_migrations TO folio_app;
+    GRANT SELECT ON transfer_details, hold_details, purchase_details, schema_migrations TO folio_app;
 
     -- Without users.email, api_keys.digest and request_counts.address.
     GRANT SELECT ON
-    accounts, transfers, entries, holds, purchases, idempotency_keys, posts, audits, leases, receipts, promises, sales,
-    schema_migrations TO folio_reader;
+    accounts, transfers, entries, holds, purchases, idempotency_keys, posts, audits, leases,
+    transfer_details, hold_details, purchase_details, schema_migrations TO folio_reader;
     GRANT SELECT (
         id, username, username_key, role, version, created_at, deleted_at, off_sale
     ) ON users TO folio_reader;

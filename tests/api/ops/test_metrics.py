@@ -9,6 +9,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.process.service import service_of
+from repositories.ledger import orders
 from repositories.postgres import metrics
 from tests.harness import REPOSITORY
 from tests.harness.expect import found, problem
@@ -139,7 +140,7 @@ async def test_the_documentation_lists_every_metric(client: httpx.AsyncClient, s
         for name, type_, labels in row.findall(OPERATIONS.read_text())
     }
     there = {}
-    for metric in vars(metrics).values():
+    for metric in (*vars(metrics).values(), orders.TRANSFERS):
         if isinstance(metric, MetricWrapperBase):
             name = metric._name + ("_total" if metric._type == "counter" else "")
             there[name] = (metric._type, set(metric._labelnames))
