@@ -79,8 +79,8 @@ class Operation:
         """Forget the counts of a unit of work that was not committed."""
         self._counts.clear()
 
-    def apply_counts(self) -> None:
-        """Move the metrics by the counts of the unit of work whose COMMIT was just confirmed."""
+    def confirm(self) -> None:
+        """Apply the counts of the unit of work whose COMMIT was just confirmed."""
         self._wrote = True
         for metric, number in self._counts.items():
             metric.inc(number)

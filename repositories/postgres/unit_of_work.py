@@ -123,27 +123,24 @@ class UnitOfWork:
 
     def _conclude(self, task: CommitTask) -> None:
         """Record the outcome of COMMIT; raise unless the server confirmed it."""
-        error = task.exception() if task.done() and not task.cancelled() else None
-        answered = task.done() and not task.cancelled() and error is None
+        cancelled = not task.done() or task.cancelled()  # the event loop's shutdown cancels this task, too
+        error = None if cancelled else task.exception()
         refused = isinstance(error, psycopg.Error) and error.sqlstate is not None and not self._connection.closed
-        if not (answered or refused):
-            # Also if the event loop's own shutdown cancelled the task: only an answer of the server is an outcome.
+        if cancelled or (error is not None and not refused):
             hang_up(self._connection)
             self._record(CommitState.COMMITTING, CommitState.UNKNOWN)
             metrics.UNITS.labels("unknown").inc()
             raise CommitLost from error
-        tag = task.result().statusmessage if answered else None
+        tag = None if error is not None else task.result().statusmessage
         if tag != "COMMIT":
             self._record(CommitState.COMMITTING, CommitState.ROLLED_BACK)
             metrics.UNITS.labels("rolled_back").inc()
-            if error is not None:
-                raise error
-            raise RolledBack(f"The database answered COMMIT with {tag}; nothing was written.")
+            raise error or RolledBack(f"The database answered COMMIT with {tag}; nothing was written.")
         before = CommitState.UNKNOWN if self._rerun else CommitState.COMMITTING
         self._record(before, CommitState.COMMITTED if self._final else CommitState.IDLE)
         metrics.UNITS.labels("committed").inc()
         if self._operation is not None:
-            self._operation.apply_counts()
+            self._operation.confirm()
 
     def _record(self, before: CommitState, after: CommitState) -> None:
         if self._recorded:

@@ -199,7 +199,7 @@ async def test_20_at_once_for_5_are_5(shop: Shop) -> None:
     await shop.catalog.execute("UPDATE products SET price = 10")
     received = await asyncio.gather(*(shop.buy() for _ in range(20)))
     while any(answer.status_code in {202, 503} for answer in received):
-        await shop.work()
+        await shop.finish_abandoned()
         received = [answer for answer in received if answer.status_code not in {202, 503}]
     purchases = await pages(shop.client, "/purchases", shop.bob)
     statuses = Counter(purchase["status"] for purchase in purchases)
@@ -305,7 +305,7 @@ async def test_the_metrics_tell_what_is_under_way(shop: Shop) -> None:
     assert float(values['folio_purchases_unfinished{state="pending"}']) == 0
     assert float(values['folio_purchases_unfinished{state="unconfirmed"}']) == 1
     assert 90 <= float(values["folio_purchases_unfinished_oldest_seconds"]) < 1000
-    assert await shop.work() == 1
+    assert await shop.finish_abandoned() == 1
     assert (await shop.read(made))["status"] == "completed"
     answer = await shop.client.get("/metrics", headers=shop.root.headers)
     assert "folio_purchases_unfinished_oldest_seconds 0.0" in answer.text

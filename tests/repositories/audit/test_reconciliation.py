@@ -53,7 +53,7 @@ async def test_what_is_under_way_is_no_contradiction_and_is_named(busy: Shop) ->
     await busy.catalog.execute("UPDATE reservations SET status = 'reserved' WHERE purchase_id = 1")
     check = (await busy.audit())["checks"][0]
     assert (check["rows"], check["in_flight"]) == ([], [{"purchase_id": 1, "status": "completed"}])
-    assert await busy.work() == 1
+    assert await busy.finish_abandoned() == 1
     assert await busy.clean()
     await busy.catalog.execute("UPDATE reservations SET status = 'reserved' WHERE purchase_id = 1")
     await busy.world.connection.execute("UPDATE purchases SET decided_at = clock_timestamp() WHERE id = 1")

@@ -19,7 +19,8 @@ from repositories.ledger import transfers as ledger
 from repositories.ledger.keys import Outcome
 from repositories.postgres import connections
 from repositories.postgres import unit_of_work as units
-from repositories.postgres.errors import Fault
+from repositories.postgres.errors import Fault, OutcomeUnknown
+from repositories.postgres.operation import CommitState, Operation, running
 from repositories.postgres.statements import Connection
 from repositories.transfers import ShownTransfer, TransferOrder
 from tests.api.test_transfers import order
@@ -241,3 +242,85 @@ async def test_serialization_failures_and_deadlocks_are_retried_three_times(app:
         with pytest.raises(Fault) as raised:
             await units.run(checkout, work)
         assert (runs, raised.value.code) == (4, "contention")
+
+
+async def insert_audit(connection: Connection) -> None:
+    await connection.execute("INSERT INTO audits (ok, checks) VALUES (TRUE, '[]')")
+
+
+@pytest.mark.parametrize(("final", "state"), [(True, CommitState.COMMITTED), (False, CommitState.IDLE)])
+async def test_the_outcome_is_unknown_until_the_re_run_is_committed(
+    app: FastAPI, network: Proxy, *, final: bool, state: CommitState
+) -> None:
+    """Not even the beginning of the re-run takes UNKNOWN back; its confirmed COMMIT does."""
+    network.trouble = Trouble.CUT_BEFORE
+    states = []
+    with running(Operation("test")) as operation:
+
+        async def work(connection: Connection) -> None:
+            states.append(operation.commit)
+            await insert_audit(connection)
+
+        async with service_of(app).pools["main"].checkout() as checkout:
+            await units.run(checkout, work, repeatable=True, final=final)
+    assert states == [CommitState.IDLE, CommitState.UNKNOWN]
+    assert operation.commit is state
+
+
+async def test_a_commit_whose_task_is_cancelled_is_an_unknown_outcome(
+    app: FastAPI, network: Proxy, world: World
+) -> None:
+    """The shutdown of the event loop cancels every task: here COMMIT has reached the server all the same."""
+    network.trouble = Trouble.DELAY
+    with running(Operation("test")) as operation:
+        async with service_of(app).pools["main"].checkout() as checkout:
+            task = asyncio.create_task(units.run(checkout, insert_audit))
+            await asyncio.wait_for(network.committing.wait(), 20)
+            [commit] = units._commits_in_flight
+            commit.cancel()
+            network.release.set()
+            with pytest.raises(OutcomeUnknown):
+                await task
+    assert operation.commit is CommitState.UNKNOWN
+    assert await world.value("SELECT count(*) FROM audits") == 1
+
+
+async def test_a_cancellation_during_a_lost_commit_is_raised_and_the_outcome_stays_unknown(
+    app: FastAPI, network: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cancelled operation is not run again: shutdown and deadlines have ended it."""
+    monkeypatch.setattr(units, "COMMIT_TIMEOUT", 1.0)
+    network.trouble = Trouble.SWALLOW
+    with running(Operation("test")) as operation:
+        async with service_of(app).pools["main"].checkout() as checkout:
+            task = asyncio.create_task(units.run(checkout, insert_audit, repeatable=True))
+            await asyncio.wait_for(network.committing.wait(), 20)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+    assert operation.commit is CommitState.UNKNOWN
+
+
+async def test_settle_also_waits_for_a_commit_that_is_sent_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Background work may send a COMMIT while settle waits for another one."""
+    commits: set[asyncio.Task[bool]] = set()
+    monkeypatch.setattr(units, "_commits_in_flight", commits)
+    first, second = asyncio.Event(), asyncio.Event()
+
+    def send(confirmed: asyncio.Event) -> asyncio.Task[bool]:
+        task = asyncio.create_task(confirmed.wait())
+        commits.add(task)
+        task.add_done_callback(commits.discard)
+        return task
+
+    earlier = send(first)
+    settling = asyncio.create_task(units.settle(60))
+    await asyncio.sleep(0)
+    later = send(second)
+    first.set()
+    await earlier
+    await asyncio.wait({settling}, timeout=0.1)
+    assert not settling.done()
+    second.set()
+    await asyncio.wait_for(settling, 20)
+    assert later.done()

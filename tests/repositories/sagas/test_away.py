@@ -61,7 +61,7 @@ async def test_with_the_catalog_away_before_the_hold_nothing_happens(
     await networks["catalog"].cut(databases_of["catalog"])
     problem(await shop.buy(key="k"), 503, "database_unavailable")
     assert await contents(shop.world) == before
-    await networks["catalog"].mend(databases_of["catalog"])
+    await networks["catalog"].restore(databases_of["catalog"])
     found(await shop.buy(key="k"), 201)
     assert await shop.clean()
 
@@ -71,7 +71,7 @@ async def test_with_main_away_nothing_happens(shop: Shop, networks: dict[str, Ne
     await networks["main"].cut(databases_of["main"])
     problem(await shop.buy(key="k"), 503, "database_unavailable")
     assert found(await shop.client.get(f"/products/{shop.product}"))["stock"] == STOCK
-    await networks["main"].mend(databases_of["main"])
+    await networks["main"].restore(databases_of["main"])
     assert (await shop.money(), await shop.stock(), await shop.reserved()) == ((FUNDS, 0, 0), STOCK, [])
     found(await shop.buy(key="k"), 201)
 
@@ -89,9 +89,9 @@ async def test_with_the_catalog_away_after_the_hold_the_purchase_is_pending(
     problem(await shop.refund(pending), 409, "purchase_not_completed")
     again = await shop.buy(2, key="k")
     assert (again.status_code, again.json()) == (202, pending)
-    await networks["catalog"].mend(databases_of["catalog"])
-    assert await shop.work() == 1
-    assert await shop.work() == 0
+    await networks["catalog"].restore(databases_of["catalog"])
+    assert await shop.finish_abandoned() == 1
+    assert await shop.finish_abandoned() == 0
     assert (await shop.read(pending))["status"] == "completed"
     assert (await shop.money(), await shop.stock()) == ((FUNDS - 200, 0, 200), STOCK - 2)
     assert (await shop.buy(2, key="k")).status_code == 201
@@ -117,8 +117,8 @@ async def test_with_the_catalog_away_after_the_decision_a_worker_tells_it(
     assert found(refunded, 202)["status"] == "refunded"
     assert (await shop.refund(paid, key="k")).status_code == 202
     assert (await shop.money(), await shop.stock(), await shop.reserved()) == ((FUNDS, 0, 0), STOCK - 1, ["reserved"])
-    await networks["catalog"].mend(databases_of["catalog"])
-    assert await shop.work() == 1
+    await networks["catalog"].restore(databases_of["catalog"])
+    assert await shop.finish_abandoned() == 1
     assert (await shop.refund(paid, key="k")).status_code == 201
     assert (await shop.stock(), await shop.reserved()) == (STOCK, ["released"])
     assert await shop.clean()
@@ -182,7 +182,7 @@ async def test_a_catalog_that_swallows_everything_does_not_keep_the_answer(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND state = 'idle in transaction'"
     )
-    assert await shop.work() == 1
+    assert await shop.finish_abandoned() == 1
     assert (await shop.money(), await shop.stock()) == ((FUNDS - PRICE, 0, PRICE), STOCK - 1)
     assert await shop.clean()
 
@@ -209,7 +209,7 @@ async def test_a_saga_that_is_swallowed_gives_its_connection_back(
     assert len(databases_of["catalog"].checked_out) == 0
     networks["catalog"].between.swallowing = False
     monkeypatch.setattr(purchasing, "TIMEOUT", 60.0)
-    assert await shop.work() == 1
+    assert await shop.finish_abandoned() == 1
     assert await shop.clean()
 
 
@@ -229,10 +229,10 @@ async def test_one_that_cannot_be_finished_keeps_no_other_waiting(
     pending = [found(await shop.buy(), 202) for _ in range(2)]
     stuck.remove(2)
     with pytest.raises(DatabaseUnavailable):
-        await shop.work()
+        await shop.finish_abandoned()
     assert [(await shop.read(purchase))["status"] for purchase in pending] == ["pending", "completed"]
     stuck.clear()
-    assert await shop.work() == 1
+    assert await shop.finish_abandoned() == 1
     assert await shop.clean()
 
 
@@ -243,7 +243,7 @@ async def test_a_product_whose_claim_was_kept_is_made_once_the_catalog_is_back(
     body = {"name": "n", "price": 1, "currency": "EUR", "stock": 1, "account_id": shop.till}
     await networks["catalog"].cut(databases_of["catalog"])
     problem(await shop.client.post("/products", json=body, headers=shop.ada.paying("k")), 503, "database_unavailable")
-    await networks["catalog"].mend(databases_of["catalog"])
+    await networks["catalog"].restore(databases_of["catalog"])
     for _ in range(2):
         found(await shop.client.post("/products", json=body, headers=shop.ada.paying("k")), 201)
     assert len(found(await shop.client.get("/products"))["items"]) == 2
@@ -271,5 +271,5 @@ async def test_no_connection_is_held_while_the_other_database_is_waited_for(
     found(await shop.client.patch(path, json={"account_id": shop.till}, headers=changing))
     assert (await shop.client.delete(path, headers=changing)).status_code == 204
     assert (await shop.client.get(path, headers=shop.bob.headers)).status_code == 404
-    assert await shop.work() == 0
+    assert await shop.finish_abandoned() == 0
     assert taken.count("catalog") >= 9

@@ -53,7 +53,7 @@ async def test_what_is_not_at_its_end_is_shown_with_its_age(
     )
     assert 3600 < total(await scraper.read(), "folio_purchases_unfinished_oldest_seconds") < 4000
     async with scraper.moves() as moved:
-        assert await shop.work() == 1
+        assert await shop.finish_abandoned() == 1
     assert moved.transfers().get("made", 0) == 1 - made
     assert total(moved.after, "folio_purchases_unfinished") == 0
     assert total(moved.after, "folio_purchases_unfinished_oldest_seconds") == 0

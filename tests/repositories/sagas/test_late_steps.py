@@ -109,7 +109,7 @@ async def test_steps_of_one_purchase_that_race_end_alike(begun: Begun) -> None:
 async def test_who_was_stuck_finds_the_purchase_decided(begun: Begun) -> None:
     """A worker finished it, and the seller refunded it: the request that wakes up changes nothing."""
     shop = begun.shop
-    assert await shop.work() == 1
+    assert await shop.finish_abandoned() == 1
     assert await shop.money() == (FUNDS - 2 * PRICE, 0, 2 * PRICE)
     for _ in range(2):
         late = Saga(service_of(shop.app).pools, begun.purchase)
