@@ -105,3 +105,15 @@ async def test_failed_attempts_to_connect_are_counted(
     async with asyncio.timeout(60):
         while (await client.get("/products")).status_code != 200:  # noqa: ASYNC110 - the pool has no event for it
             await asyncio.sleep(0.1)
+
+
+async def test_reading_the_statistics_changes_none_of_them(main: Pool, scraper: Scraper) -> None:
+    """psycopg's counters are moved into the pool's own, and counted there once, however often they are read."""
+    async with scraper.moves() as moved:
+        async with main.checkout():
+            pass
+        stats = main.stats()
+        assert main.stats() == stats
+    assert main.stats() == stats
+    assert (stats.checkouts, stats.peak_in_use, stats.reconnects) == (1, 1, 0)
+    assert stats.connects >= moved.by("folio_pool_connects_total", database="main")
