@@ -108,7 +108,7 @@ async def test_failed_attempts_to_connect_are_counted(
 
 
 async def test_reading_the_statistics_changes_none_of_them(main: Pool, scraper: Scraper) -> None:
-    """psycopg's counters are moved into the pool's own, and counted there once, however often they are read."""
+    """The pool takes psycopg's counters over once, however often the statistics are read."""
     async with scraper.moves() as moved:
         async with main.checkout():
             pass
