@@ -25,8 +25,6 @@ class Key:
 class Kept:
     """The first answer under a key. `answer` is None for a transfer, whose receipt never changes."""
 
-    user_id: int
-    key: str
     request_hash: bytes
     kind: str
     resource_id: int | None
@@ -49,7 +47,7 @@ class IdempotencyKeyRepository:
 
         A unit of work that locks looks only after its locks are held: an earlier answer wins over any refusal.
         """
-        found = await FIND.maybe(self._connection, Kept, user_ids=[key.user_id], keys=[key.key])
+        found = await FIND.maybe(self._connection, Kept, user_id=key.user_id, key=key.key)
         if found is not None and found.request_hash != key.request_hash:
             raise KeyReused
         return found
@@ -58,10 +56,10 @@ class IdempotencyKeyRepository:
         """Keep an answer; a key that another transaction just took is refused by idempotency_keys_pkey."""
         await INSERT.run(
             self._connection,
-            user_ids=[key.user_id],
-            keys=[key.key],
-            request_hashes=[key.request_hash],
-            kinds=[kind],
-            resource_ids=[resource_id],
-            answers=[json.dumps(answer)],
+            user_id=key.user_id,
+            key=key.key,
+            request_hash=key.request_hash,
+            kind=kind,
+            resource_id=resource_id,
+            answer=json.dumps(answer),
         )

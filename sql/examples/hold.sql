@@ -21,7 +21,7 @@ EXECUTE "main/accounts/lock" (ARRAY[:adas, :bobs]) \crosstabview id currency bal
 -- 2. Look for the key, now that the locks are held.
 \set sql `cat sql/main/idempotency_keys/find.sql`
 PREPARE "main/idempotency_keys/find" AS :sql
-EXECUTE "main/idempotency_keys/find" (ARRAY[:ada], '{room-1}');
+EXECUTE "main/idempotency_keys/find" (:ada, 'room-1');
 
 -- 3. Decide as for a transfer, and then write the hold and add it to what ada's account holds, in one statement.
 \set sql `cat sql/main/holds/insert.sql`
@@ -36,8 +36,8 @@ SELECT :hold_amount AS amount, :'hold_status' AS status, :'hold_expires_at' > :'
 \set sql `cat sql/main/idempotency_keys/insert.sql`
 PREPARE "main/idempotency_keys/insert" AS :sql
 EXECUTE "main/idempotency_keys/insert" (
-    ARRAY[:ada], '{room-1}', ARRAY[sha256('["POST", "/holds", {"amount": 3000}]')], '{hold}', ARRAY[:hold_id],
-    ARRAY[json_build_object('id', :hold_id, 'status', :'hold_status')]
+    :ada, 'room-1', sha256('["POST", "/holds", {"amount": 3000}]'), 'hold', :hold_id,
+    json_build_object('id', :hold_id, 'status', :'hold_status')
 );
 COMMIT;
 
@@ -62,7 +62,7 @@ PREPARE "main/holds/lock" AS :sql
 EXECUTE "main/holds/lock" (:hold_id);
 EXECUTE "main/holds/get" (:hold_id) \gset hold_
 SELECT :'hold_status' AS status;
-EXECUTE "main/idempotency_keys/find" (ARRAY[:bob], '{room-1-paid}');
+EXECUTE "main/idempotency_keys/find" (:bob, 'room-1-paid');
 
 -- 4. Decide on what ada's account would have without the hold. Then settle it: one row, or none where its time came
 --    since step 2, and then it is refused.
@@ -80,8 +80,8 @@ EXECUTE "main/transfers/insert" (
 
 -- 6. Keep the answer under bob's key.
 EXECUTE "main/idempotency_keys/insert" (
-    ARRAY[:bob], '{room-1-paid}', ARRAY[sha256('["POST", "/holds/capture", {"amount": 2500}]')], '{hold}',
-    ARRAY[:hold_id], ARRAY[json_build_object('id', :hold_id, 'status', 'captured', 'transfer_id', :paid_id)]
+    :bob, 'room-1-paid', sha256('["POST", "/holds/capture", {"amount": 2500}]'), 'hold', :hold_id,
+    json_build_object('id', :hold_id, 'status', 'captured', 'transfer_id', :paid_id)
 );
 COMMIT;
 

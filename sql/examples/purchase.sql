@@ -18,7 +18,7 @@ EXECUTE "catalog/products/insert" (
 \connect :main
 \set sql `cat sql/main/idempotency_keys/find.sql`
 PREPARE "main/idempotency_keys/find" AS :sql
-EXECUTE "main/idempotency_keys/find" (ARRAY[:ada], '{notebooks-1}');
+EXECUTE "main/idempotency_keys/find" (:ada, 'notebooks-1');
 
 -- What it costs is read now and stays so, whatever becomes of the price.
 \connect :catalog
@@ -36,7 +36,7 @@ PREPARE "main/accounts/lock" AS :sql
 EXECUTE "main/accounts/lock" (ARRAY[:adas, :bobs]) \crosstabview id currency balance
 \set sql `cat sql/main/idempotency_keys/find.sql`
 PREPARE "main/idempotency_keys/find" AS :sql
-EXECUTE "main/idempotency_keys/find" (ARRAY[:ada], '{notebooks-1}');
+EXECUTE "main/idempotency_keys/find" (:ada, 'notebooks-1');
 \set sql `cat sql/main/purchases/insert.sql`
 PREPARE "main/purchases/insert" AS :sql
 EXECUTE "main/purchases/insert" (:ada, :product_id, 2, :product_price, 800, :adas, :bobs, 15) \gset purchase_
@@ -47,8 +47,7 @@ SELECT :'purchase_status' AS status, :purchase_amount AS amount, :'purchase_curr
 \set sql `cat sql/main/idempotency_keys/insert.sql`
 PREPARE "main/idempotency_keys/insert" AS :sql
 EXECUTE "main/idempotency_keys/insert" (
-    ARRAY[:ada], '{notebooks-1}', ARRAY[sha256('["POST", "/purchases", {"quantity": 2}]')], '{purchase}',
-    ARRAY[:purchase_id], ARRAY['null']
+    :ada, 'notebooks-1', sha256('["POST", "/purchases", {"quantity": 2}]'), 'purchase', :purchase_id, 'null'
 );
 COMMIT;
 

@@ -28,7 +28,7 @@ EXECUTE "main/accounts/lock" (ARRAY[:bobs, :adas]) \crosstabview id currency bal
 -- 2. Look for the key, now that the locks are held: an earlier answer wins over any refusal. There is none.
 \set sql `cat sql/main/idempotency_keys/find.sql`
 PREPARE "main/idempotency_keys/find" AS :sql
-EXECUTE "main/idempotency_keys/find" (ARRAY[:ada], ARRAY[:'key']);
+EXECUTE "main/idempotency_keys/find" (:ada, :'key');
 
 -- 3. Decide, on the locked rows: ada's account is hers, both are open and in one currency, and what she can spend is
 --    enough. That is `judge` in repositories/ledger.py; the table's constraints would refuse what it let through.
@@ -49,7 +49,7 @@ COMMIT;
 -- The answer is lost on its way and the same request comes again: the same locks, and now the key is found.
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 EXECUTE "main/accounts/lock" (ARRAY[:bobs, :adas]) \crosstabview id currency balance
-EXECUTE "main/idempotency_keys/find" (ARRAY[:ada], ARRAY[:'key']) \gset found_
+EXECUTE "main/idempotency_keys/find" (:ada, :'key') \gset found_
 SELECT :'found_kind' AS kind, :found_resource_id = :written_id AS same_transfer,
     :'found_shown_account_ids' AS shown_account_ids, :'found_request_hash' = :'request_hash' AS same_request;
 

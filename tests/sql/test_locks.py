@@ -112,7 +112,7 @@ def test_rows_are_locked_by_id_without_an_index_as_well(name: str, table: str, s
         ("main/accounts/lock", "its rows FOR NO KEY UPDATE", "its rows FOR UPDATE"),
         ("main/accounts/lock", "\nFOR NO KEY UPDATE;", "\nFOR UPDATE;"),
         ("main/users/keep", "; its row FOR SHARE", ""),
-        ("main/idempotency_keys/insert", "; its rows FOR KEY SHARE", ""),
+        ("main/idempotency_keys/insert", "; its row FOR KEY SHARE", ""),
         ("main/holds/expire", "; its rows FOR NO KEY UPDATE, by id", ""),
         ("main/users/lock", "its row FOR", "its rows FOR"),
         ("main/accounts/lock", "its rows FOR NO KEY UPDATE, by id", "its row FOR NO KEY UPDATE"),

@@ -104,7 +104,7 @@ async def test_the_audit_by_hand_finds_what_is_broken(databases: dict[str, str],
     """Each file's name and nothing else where all is well; a row below the name of what is broken."""
     script = next(code for code, _ in blocks("sh") if "main/invariants" in code)
     script = script.replace("folio_main", str(conninfo_to_dict(databases["main"])["dbname"]))
-    files = [f"sql/main/invariants/{path.name}" for path in sorted((ROOT / "main" / "audit").glob("*.sql"))]
+    files = [f"sql/main/invariants/{path.name}" for path in sorted((ROOT / "main" / "invariants").glob("*.sql"))]
     account = await world.account(await world.person("ada"))
     clean = run(["bash", "-e"], script, databases["main"])
     assert (clean.stdout.split(), clean.stderr) == (files, "")
