@@ -274,7 +274,7 @@ async def test_a_login_in_folio_owner_migrates_and_the_file_runs_before_and_afte
 async def test_who_owns_the_database_and_may_make_roles_needs_no_superuser(database: str) -> None:
     """With roles that no superuser made: CREATEROLE, and what the file grants itself, are enough."""
     prefix = f"folio_test_{secrets.token_hex(4)}_"
-    text = (ROOT / database / "roles.sql").read_text().replace("folio_", prefix)
+    text = "".join((ROOT / script).read_text() for script in roles.scripts(database)).replace("folio_", prefix)
     table = "transfers" if database == "main" else "products"
     with (
         templates.login("CREATEROLE") as owner,
