@@ -1,4 +1,4 @@
-"""Roles: the privileges that `sql/both/roles.sql` and `sql/<database>/roles.sql` grant, and whether a login has more."""
+"""Roles: the privileges that roles.sql in `sql/both` and `sql/<database>` grant, and whether a login has more."""
 
 from dataclasses import dataclass
 

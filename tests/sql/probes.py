@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -15,9 +16,17 @@ from repositories.postgres.statements import ROOT, Statement
 from tests.harness.launcher import PATIENCE
 from tests.sql.arguments import arguments
 
-FILES = sorted(
-    str(path.relative_to(ROOT).with_suffix("")) for path in ROOT.glob("*/*/*.sql") if path.parent.name != "migrations"
-)
+
+def files(root: Path) -> list[str]:
+    """Return the names of all statement files below a folder like sql/."""
+    return sorted(
+        str(path.relative_to(root).with_suffix(""))
+        for path in root.glob("*/*/*.sql")
+        if path.parent.name != "migrations"
+    )
+
+
+FILES = files(ROOT)
 FINDS_NOTHING = {
     "both/server/activity",  # nobody knows a backend's PID beforehand
     *(name for name in FILES if "/invariants/" in name),  # all is well
@@ -74,7 +83,7 @@ def plan(session: Connection, statement: Statement, *, whole_tables: bool) -> li
     """Return the nodes of the generic plan, none for what has no plan; `whole_tables`: may it read them if it likes."""
     if statement.text.startswith("CREATE"):
         return []
-    nulls = ", ".join(["NULL"] * len(statement.header.parameters))
+    nulls = ", ".join(["NULL"] * len(statement.parameters))
     execute = f"EXECUTE probe ({nulls})" if nulls else "EXECUTE probe"
     try:
         session.execute("SET LOCAL plan_cache_mode = force_generic_plan")
@@ -102,8 +111,7 @@ def indexes(nodes: list[dict[str, Any]]) -> set[str]:
 
 def run(session: Connection, statement: Statement) -> int:
     """Run a statement in a transaction that is left open, and return how many rows it found."""
-    names = [name for name, _ in statement.header.parameters]
-    given = statement.arguments(arguments(statement.name, names))
+    given = statement.arguments(arguments(statement.name, statement.parameters))
     return psycopg.RawCursor(session).execute(statement.text, given).rowcount
 
 
@@ -119,7 +127,10 @@ def holding(sessions: Sessions, statement: Statement) -> Iterator[None]:
     """Have a statement's transaction open; what PostgreSQL refuses in one holds nothing when it is done."""
     try:
         found = run(sessions.running, statement)
-        assert found or statement.name in FINDS_NOTHING, "its arguments find nothing"
+        assert found or statement.name in FINDS_NOTHING, (
+            f"sql/{statement.name}.sql finds no row: change its arguments in tests/sql/arguments.py,"
+            f" or add rows to tests/sql/data/{statement.name.split('/')[0].replace('both', 'main')}.sql"
+        )
         yield
     except psycopg.errors.ActiveSqlTransaction:
         sessions.running.rollback()

@@ -4,25 +4,25 @@ from collections.abc import Callable
 
 import pytest
 
-from repositories.postgres.headers import RowLock
 from repositories.postgres.statements import Statement
 from tests.sql import probes
+from tests.sql.headers import RowLock, header
 from tests.sql.probes import FILES, Sessions
 
 WHOLE_TABLES = ("enable_indexscan = off", "enable_bitmapscan = off")
-CLAIMS = [(name, lock.table, lock.rows) for name in FILES for lock in Statement(name).header.locks if lock.rows]
+CLAIMS = [(name, lock.table, lock.rows) for name in FILES for lock in header(Statement(name)).locks if lock.rows]
 ORDERED = [(name, table) for name, table, rows in CLAIMS if rows.manner == "by id"]
 
 
 def claimed(statement: Statement, table: str) -> RowLock:
-    [rows] = [lock.rows for lock in statement.header.locks if lock.table == table and lock.rows]
+    [rows] = [lock.rows for lock in header(statement).locks if lock.table == table and lock.rows]
     return rows
 
 
 def contradictions(sessions: Sessions, statement: Statement) -> list[str]:
     """Return where the Locks slot differs from the tables and rows that a transaction holds which has run it."""
-    named = {(lock.table, mode) for lock in statement.header.locks for mode in lock.modes}
-    rows = {lock.table: lock.rows for lock in statement.header.locks}
+    named = {(lock.table, mode) for lock in header(statement).locks for mode in lock.modes}
+    rows = {lock.table: lock.rows for lock in header(statement).locks}
     nodes = probes.plan(sessions.running, statement, whole_tables=True)
     with probes.holding(sessions, statement):
         held = probes.held_tables(sessions)

@@ -75,7 +75,7 @@ async def test_what_ran_is_seen_in_pg_stat_statements(counting: dict[str, str]) 
 
 
 async def _run(session: Connection, statement: Statement) -> None:
-    given = arguments(statement.name, [name for name, _ in statement.header.parameters])
+    given = arguments(statement.name, statement.parameters)
     if "/database/" in statement.name:  # refused in a transaction
         await statement.run(session, **given)
     else:

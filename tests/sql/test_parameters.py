@@ -5,17 +5,18 @@ from collections.abc import Callable
 import pytest
 
 from repositories.postgres.statements import Statement
+from tests.sql.headers import header
 from tests.sql.probes import FILES, Described, Sessions, describe
 
 
 def contradictions(statement: Statement, described: Described) -> list[str]:
     """Return where a header and PostgreSQL differ."""
-    types = [type_ for _, type_ in statement.header.parameters]
+    types, columns = list(header(statement).types), list(header(statement).columns)
     found = []
     if types != described[0]:
         found.append(f"parameters: header {types}, PostgreSQL {described[0]}")
-    if list(statement.header.columns) != described[1]:
-        found.append(f"columns: header {list(statement.header.columns)}, PostgreSQL {described[1]}")
+    if columns != described[1]:
+        found.append(f"columns: header {columns}, PostgreSQL {described[1]}")
     return found
 
 

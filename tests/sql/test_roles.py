@@ -2,26 +2,24 @@
 
 import asyncio
 import secrets
+import shutil
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
+from repositories.postgres.errors import Fault
 from repositories.postgres.statements import ROOT, Statement
 from repositories.schema import migrations, roles
 from tests.harness import templates
+from tests.sql.probes import FILES
 
 MIGRATING = {"both/schema_migrations/create", "both/schema_migrations/insert"}
 """Files that are run for the service, before it serves, by who migrates."""
-SERVING = sorted(
-    name
-    for path in ROOT.glob("*/*/*.sql")
-    if path.parent.name not in {"migrations", "database"}
-    and path.parent.parent.name in {"main", "catalog", "both"}
-    and (name := str(path.relative_to(ROOT).with_suffix(""))) not in MIGRATING
-)
+SERVING = [name for name in FILES if "/database/" not in name and name not in MIGRATING]
 HIDDEN = {
     ("api_keys", "digest"),
     ("request_counts", "address"),
@@ -78,7 +76,7 @@ def refused(connection: Connection, statement: Statement) -> bool:
     EXPLAIN asks for privileges on tables as a run does. Functions ask when they are called: what takes no parameters is
     run.
     """
-    arguments = ", ".join("NULL" for _ in statement.header.parameters)
+    arguments = ", ".join("NULL" for _ in statement.parameters)
     run = f'EXPLAIN EXECUTE "{statement.name}" ({arguments})' if arguments else f'EXECUTE "{statement.name}"'
     try:
         with connection.transaction(force_rollback=True):
@@ -86,6 +84,15 @@ def refused(connection: Connection, statement: Statement) -> bool:
     except psycopg.errors.InsufficientPrivilege:
         return True
     return False
+
+
+def ungranted(connection: Connection, names: list[str]) -> list[str]:
+    """Return a line for each file that the session's role may not run."""
+    return [
+        f"sql/{name}.sql is refused to folio_app: grant what it needs in sql/{name.split('/')[0]}/roles.sql"
+        for name, file in prepare(connection, names).items()
+        if refused(connection, file)
+    ]
 
 
 def of(database: str, names: list[str] = SERVING) -> list[str]:
@@ -96,7 +103,7 @@ def of(database: str, names: list[str] = SERVING) -> list[str]:
 def test_the_application_may_run_every_file_that_serves(database: str, databases: dict[str, str]) -> None:
     """Every file but those of migrations."""
     with psycopg.connect(templates.served(databases[database])) as connection:
-        assert [name for name, file in prepare(connection, of(database)).items() if refused(connection, file)] == []
+        assert ungranted(connection, of(database)) == []
 
 
 def test_the_application_may_not_migrate(databases: dict[str, str]) -> None:
@@ -251,6 +258,23 @@ async def test_running_it_again_changes_nothing_and_takes_back_what_was_too_much
         connection.execute(f"GRANT ALL ON {table} TO folio_app, folio_reader")
         assert connection.execute(GRANTS).fetchall() != before
         await roles.grant(databases[database], database)
+        assert connection.execute(GRANTS).fetchall() == before
+
+
+async def test_a_failure_in_the_second_file_undoes_the_first(
+    databases: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both files are one transaction, so a service that runs meanwhile never finds its privileges revoked."""
+    for script in roles.scripts("main"):
+        (tmp_path / script).parent.mkdir()
+        shutil.copy(ROOT / script, tmp_path / script)
+    with (tmp_path / "main/roles.sql").open("a") as file:
+        file.write("SELECT 1 / 0;")
+    monkeypatch.setattr(roles, "ROOT", tmp_path)
+    with psycopg.connect(databases["main"], autocommit=True) as connection:
+        before = connection.execute(GRANTS).fetchall()
+        with pytest.raises(Fault):
+            await roles.grant(databases["main"], "main")
         assert connection.execute(GRANTS).fetchall() == before
 
 
