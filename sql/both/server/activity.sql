@@ -1,9 +1,9 @@
--- Read what backends are doing, and whom they wait for.
+-- Read what each of these backends runs, and which backends block it.
 --
 -- $1 pids  bigint[]  pg_stat_activity.pid
 --
 -- Returns  pid bigint, state text, wait_event_type text, wait_event text, query text, query_seconds double precision, blocked_by bigint[];
---          one row for each backend that there is, by pid; the query's first 200 characters, and since when it runs or has ended
+--          one row for each backend that exists, by pid; query: its first 200 characters; query_seconds: since it started, or ended if idle
 -- Index    none
 -- Locks    pg_authid, pg_database AccessShareLock
 SELECT /* both/server/activity */

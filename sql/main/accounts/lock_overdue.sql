@@ -1,6 +1,6 @@
--- Lock accounts that hold overdue money, but for those that somebody else has locked, who will expire it themselves.
+-- Lock accounts that have expired holds still marked active. Accounts locked by another unit of work are skipped, since it expires their holds itself.
 --
--- $1 limit  bigint  overdue holds looked at
+-- $1 limit  bigint  overdue holds to look at
 --
 -- Returns  id bigint;
 --          one row for each account, by id

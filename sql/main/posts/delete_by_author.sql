@@ -1,4 +1,4 @@
--- Delete all posts of a user who leaves, locked by this unit of work.
+-- Delete all posts of a user who leaves and whom this unit of work has locked.
 --
 -- $1 author_id  bigint  users.id
 --

@@ -1,4 +1,4 @@
--- Tell whether a user, locked by this unit of work with all accounts, buys or sells something that is not at its end.
+-- Check if a user is the buyer or seller of an unfinished purchase. This unit of work has locked the user and all the user's accounts.
 --
 -- $1 user_id  bigint  users.id
 --

@@ -1,4 +1,4 @@
--- Lock a user who has not left, before any of their accounts.
+-- Lock a user who has not left. Run it before locking the user's accounts.
 --
 -- $1 id  bigint  users.id
 --
