@@ -1,4 +1,5 @@
--- Roles of both databases: the owner, the application and the reader, each with the privileges that it needs and no other.
+-- Roles of both databases: the owner, the application and the reader, each with the privileges that it needs and no
+-- others.
 --
 --   folio_owner   owns every table; migrations run as this role
 --   folio_app     runs `folio serve`: each of its privileges is used by a file under sql/
@@ -10,8 +11,8 @@
 --
 --     psql -1 -d folio_main -f sql/both/roles.sql -f sql/main/roles.sql
 --
--- as a superuser, or as the database's owner with CREATEROLE: once before the first migration, which creates the roles, and
--- again after each migration, which grants privileges on new tables. A service that runs meanwhile has either the old
+-- as a superuser, or as the database's owner with CREATEROLE: once before the first migration, to create the roles, and
+-- again after each migration, to grant privileges on new tables. A service that runs meanwhile has either the old
 -- privileges or the new ones. Roles belong to the whole server, so two databases on one server share them; privileges
 -- belong to the database.
 DO $roles$
@@ -48,8 +49,8 @@ BEGIN
     GRANT USAGE ON SCHEMA public TO folio_app, folio_reader;
     ALTER DEFAULT PRIVILEGES FOR ROLE folio_owner REVOKE EXECUTE ON ROUTINES FROM PUBLIC;
 
-    -- Everything in the schema, except extensions, becomes folio_owner's, whichever role migrated. A sequence follows its
-    -- table.
+    -- Everything in the schema, except extensions, becomes folio_owner's, whichever role migrated. A sequence follows
+    -- its table.
     FOR object IN
         SELECT format('TABLE %s', oid::regclass)
         FROM pg_class

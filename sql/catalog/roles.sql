@@ -1,4 +1,5 @@
--- Privileges on the tables of the catalog database. Run both/roles.sql first: it creates the roles and revokes earlier grants.
+-- Privileges on the tables of the catalog database. Run both/roles.sql first: it creates the roles, and revokes earlier
+-- grants.
 DO $roles$
 BEGIN
     IF to_regclass('schema_migrations') IS NULL THEN

@@ -1,10 +1,11 @@
--- What each statement file is measured with, on what sql/plans/main.sql and sql/plans/catalog.sql made: a row for each case.
--- The data follow from numbers, so that what a literal names is always there. User 2 has 181 accounts and as many posts,
--- user 100000 has four; user 162096 buys a thousand times and 15904 sells five thousand products; account 1 is paid
--- thousands of times, 1000001 pays 700,000 times, 600001 has few entries.
+-- The parameters with which each statement file is measured, on the data of sql/plans/main.sql and
+-- sql/plans/catalog.sql: a row for each case. The data follow from numbers, so every literal below names an existing
+-- row. User 2 has 181 accounts and as many posts, user 100000 has four; user 162096 buys a thousand times and 15904
+-- sells five thousand products; account 1 is paid thousands of times, 1000001 pays 700,000 times, 600001 has few
+-- entries.
 --
--- arguments are what stands behind EXECUTE: null, where a file has no plan. exception says why a file may read whole tables,
--- or why it has no plan; without one it may not.
+-- arguments follows EXECUTE; it is null if the file has no plan. exception is the reason why a file may read whole
+-- tables or has no plan; it is null for all other files.
 CREATE TEMPORARY TABLE parameters (
     file text NOT NULL,
     situation text NOT NULL,

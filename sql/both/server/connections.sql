@@ -12,5 +12,5 @@ SELECT /* both/server/connections */
 FROM pg_stat_activity
 WHERE split_part(application_name, ' ', 3) <> split_part(current_setting('application_name'), ' ', 3)
     AND datid IS NOT NULL
-    -- Null in sessions of other roles, unless this role may read all statistics.
+    -- Null for sessions of other roles, unless this role may read all statistics.
     AND coalesce(backend_type, 'client backend') = 'client backend';

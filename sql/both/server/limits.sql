@@ -3,7 +3,7 @@
 -- $ none
 --
 -- Returns  address text, max_connections bigint, reserved_connections bigint;
---          one row; reserved_connections are for superusers and, from PostgreSQL 16 on, for members of pg_use_reserved_connections
+--          one row; reserved_connections: for superusers and, from PostgreSQL 16 on, pg_use_reserved_connections
 -- Index    none
 -- Locks    none
 SELECT /* both/server/limits */

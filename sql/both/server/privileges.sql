@@ -1,4 +1,4 @@
--- Check if this session's login has more privileges than serving needs: a superuser, or the owner of the database or of a table.
+-- Check if this session's login has more privileges than serving needs: superuser, or owner of the database or a table.
 --
 -- $ none
 --

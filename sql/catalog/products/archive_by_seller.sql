@@ -1,4 +1,4 @@
--- Archive all products of sellers who left.
+-- Archive all products of sellers that have left.
 --
 -- $1 seller_ids  bigint[]  users.id of the main database
 --

@@ -1,4 +1,5 @@
--- Write the reservation of a purchase that has none, under the lock of its product. Status reserved lowers the stock; the others do not.
+-- Write the reservation of a purchase that has none, under the lock of its product. Only the status reserved lowers the
+-- stock.
 --
 -- $1 purchase_id  bigint  purchases.id of the main database
 -- $2 product_id   bigint  products.id, locked by this unit of work

@@ -1,4 +1,5 @@
--- Settle a reservation as its purchase was decided: confirm it, or release it and return its quantity to stock. A released reservation stays released.
+-- Settle a reservation as its purchase was decided: confirm it, or release it and return its quantity to stock. A
+-- released reservation stays released.
 --
 -- $1 purchase_id  bigint  purchases.id of the main database
 -- $2 status       text    confirmed, released

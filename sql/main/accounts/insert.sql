@@ -1,4 +1,4 @@
--- Open an account for a user who has not left.
+-- Open an account, unless its owner has left.
 --
 -- $1 owner_id  bigint  users.id
 -- $2 name      text

@@ -1,4 +1,5 @@
--- Lock accounts that have expired holds still marked active. Accounts locked by another unit of work are skipped, since it expires their holds itself.
+-- Lock accounts with holds that are overdue but still active. Accounts that another unit of work has locked are
+-- skipped, because it expires their holds itself.
 --
 -- $1 limit  bigint  overdue holds to look at
 --

@@ -1,4 +1,4 @@
--- Issue an API key to a user who has not left.
+-- Issue an API key, unless its user has left.
 --
 -- $1 user_id     bigint       users.id
 -- $2 name        text

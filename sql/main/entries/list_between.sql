@@ -20,7 +20,8 @@ SELECT /* main/entries/list_between */
 FROM entries
 JOIN transfers ON transfers.id = entries.transfer_id
 WHERE entries.account_id = $1::bigint
-    -- created_at never decreases as version increases: two look-ups turn the times into versions, and each page is a range.
+    -- created_at never decreases as version increases: two look-ups turn the times into versions, and each page is a
+    -- range.
     AND entries.version >= (
         SELECT first.version
         FROM entries AS first

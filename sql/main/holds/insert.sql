@@ -1,4 +1,4 @@
--- Write a hold that was decided under the locks, and add its amount to held of the paying account.
+-- Write a hold that was decided under the locks, and add its amount to the payer's held amount.
 --
 -- $1 from_account_id  bigint  accounts.id, locked by this unit of work
 -- $2 to_account_id    bigint  accounts.id, locked by this unit of work

@@ -1,4 +1,4 @@
--- Captured holds without a transfer, and holds with a wrong transfer: not captured, too large, or between other accounts.
+-- Captured holds without a transfer, and holds with a wrong one: not captured, too large, or between other accounts.
 --
 -- $1 limit  bigint  rows at most
 --

@@ -1,4 +1,4 @@
--- Accounts whose held differs from the sum of their active holds and pending purchases.
+-- Accounts whose held amount differs from the sum of their active holds and pending purchases.
 --
 -- $1 limit  bigint  rows at most
 --

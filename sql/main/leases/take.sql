@@ -1,4 +1,4 @@
--- Take a lease, unless another process holds it.
+-- Take a lease, unless it is taken and has not expired.
 --
 -- $1 name     text    name of the lease, such as audit
 -- $2 seconds  bigint  duration

@@ -1,4 +1,4 @@
--- Delete all posts of a user who leaves and whom this unit of work has locked.
+-- Delete all posts of a leaving user, locked by this unit of work.
 --
 -- $1 author_id  bigint  users.id
 --

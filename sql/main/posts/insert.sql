@@ -1,4 +1,4 @@
--- Write a post of a user who has not left.
+-- Create a post, unless its author has left.
 --
 -- $1 author_id  bigint  users.id
 -- $2 title      text

@@ -1,4 +1,4 @@
--- Begin a purchase that was decided under the locks: write it as pending and add its amount to held of the buyer's account.
+-- Begin a purchase, decided under the locks: write it as pending and add its amount to the payer's held amount.
 --
 -- $1 buyer_id          bigint  users.id
 -- $2 product_id        bigint  products.id of the catalog

@@ -1,4 +1,5 @@
--- Check if a user is the buyer or seller of an unfinished purchase. This unit of work has locked the user and all the user's accounts.
+-- Check if a user is the buyer or seller of an unfinished purchase. The user and all of the user's accounts are locked
+-- by this unit of work.
 --
 -- $1 user_id  bigint  users.id
 --

@@ -1,4 +1,4 @@
--- Write transfers that were decided under the locks: for each its row, two entries and its key, and the accounts' new balances.
+-- Write transfers that were decided under the locks: their rows, two entries each, their keys, and the new balances.
 --
 -- $1 from_account_ids  bigint[]  accounts.id, locked by this unit of work
 -- $2 to_account_ids    bigint[]  accounts.id, locked by this unit of work

@@ -1,4 +1,5 @@
--- Mark a user, locked by this unit of work, as left: the e-mail is erased, the username stays taken, and the row stays for the ledger.
+-- Mark a user, locked by this unit of work, as left. The e-mail is erased; the username stays taken, and the row stays
+-- for the ledger.
 --
 -- $1 id  bigint  users.id
 --

@@ -1,4 +1,4 @@
--- List users who have not left, newest first.
+-- List users, newest first, without those that have left.
 --
 -- $1 before_time  timestamptz  keyset: users.created_at of the last row seen
 -- $2 before_id    bigint       keyset: users.id of that row

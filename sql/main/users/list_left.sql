@@ -1,4 +1,4 @@
--- List users who left a while ago and whose products are not archived yet.
+-- List users that left a while ago and have products to archive.
 --
 -- $1 age    bigint  seconds since they left, at least
 -- $2 limit  bigint  rows at most

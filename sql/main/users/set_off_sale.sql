@@ -1,4 +1,4 @@
--- Record that the catalog has archived all products of these users, who left.
+-- Record that the catalog has archived all products of these users.
 --
 -- $1 ids  bigint[]  users.id
 --

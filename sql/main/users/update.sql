@@ -1,4 +1,4 @@
--- Update the username and e-mail of a user whom this unit of work has locked.
+-- Update the username and e-mail of a user, locked by this unit of work.
 --
 -- $1 id            bigint  users.id
 -- $2 username      text    NFKC
