@@ -11,10 +11,10 @@
 
 A slot may continue on the next lines. Returns is prose after its first semicolon; tests check everything else:
 
-Index  `none`, or the names of the indexes in the generic plan and of those that decide ON CONFLICT. The plan is made on
-       tables with a few thousand rows, at PostgreSQL's default costs, with `enable_seqscan = off`. With `none` sequential
-       scans are allowed: the statement then prefers to read whole tables, or reads no table. Look-ups of unique and
-       foreign keys are in no plan, so they are not listed.
+Index  `none`, or the names of the indexes in the generic plan and of those that decide ON CONFLICT. The plan is made
+       on tables with a few thousand rows, at PostgreSQL's default costs, with `enable_seqscan = off`. With `none`,
+       sequential scans are allowed: the statement prefers to read whole tables, or reads no table. Look-ups of unique
+       and foreign keys are in no plan, so they are not listed.
 Locks  `none`, or `tables modes` for everything that `pg_locks` shows of a transaction that has run the statement: every
        mode on every table, from the weakest to the strongest, including modes that foreign keys take, and `advisory`
        with its key. Indexes, sequences and views are left out, because they are locked with their tables; so is a table

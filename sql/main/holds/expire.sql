@@ -4,7 +4,7 @@
 -- $2 limit        bigint    holds at most
 --
 -- Returns  id bigint, held bigint;
---          one row for each account with overdue holds; held: the rest, after they expired
+--          one row for each account with overdue holds; held: the held amount that remains
 -- Index    holds_active_idx, holds_pkey, accounts_pkey
 -- Locks    holds AccessShareLock, RowShareLock, RowExclusiveLock; its rows FOR NO KEY UPDATE, by id; accounts RowExclusiveLock
 WITH /* main/holds/expire */ overdue AS MATERIALIZED (
