@@ -1,4 +1,4 @@
--- Lease unfinished purchases whose lease has expired, oldest first. The job that leases a purchase finishes it.
+-- Lease unfinished purchases whose lease has expired, earliest expiry first. The job that leases a purchase finishes it.
 --
 -- $1 seconds  bigint  duration
 -- $2 limit    bigint  purchases at most
