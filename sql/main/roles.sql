@@ -62,12 +62,12 @@ BEGIN
     GRANT INSERT (name, leased_until) ON leases TO folio_app;
     GRANT UPDATE (leased_until) ON leases TO folio_app;
 
-    GRANT SELECT ON receipts, promises, sales TO folio_app;
+    GRANT SELECT ON transfer_details, hold_details, purchase_details TO folio_app;
 
     -- The reader gets neither users.email and email_key, nor api_keys.digest, nor request_counts.address.
     GRANT SELECT ON
-    accounts, transfers, entries, holds, purchases, idempotency_keys, posts, audits, leases, receipts, promises, sales
-    TO folio_reader;
+    accounts, transfers, entries, holds, purchases, idempotency_keys, posts, audits, leases,
+    transfer_details, hold_details, purchase_details TO folio_reader;
     GRANT SELECT (
         id, username, username_key, role, version, created_at, deleted_at, off_sale
     ) ON users TO folio_reader;

@@ -287,7 +287,7 @@ async def test_a_login_in_folio_owner_migrates_and_the_file_runs_before_and_afte
             admin.execute(f"ALTER ROLE {user} SET role TO folio_owner")
             await migrations.migrate(migrating(conninfo), "main", lambda _: None)
             owners = "SELECT DISTINCT relowner::regrole::text FROM pg_class WHERE relname = ANY(%s)"
-            assert admin.execute(owners, (["users", "entries", "receipts"],)).fetchall() == [("folio_owner",)]
+            assert admin.execute(owners, (["users", "entries", "transfer_details"],)).fetchall() == [("folio_owner",)]
             assert strays(admin) != [], "the application has no privileges yet"
             await roles.grant(conninfo, "main")
             assert strays(admin) == []

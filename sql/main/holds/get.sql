@@ -9,5 +9,5 @@
 SELECT /* main/holds/get */
     id, from_account_id, to_account_id, currency, amount, description, status, captured_amount, transfer_id,
     expires_in, expires_at, created_at, from_owner_id, to_owner_id
-FROM promises
+FROM hold_details
 WHERE id = $1::bigint;

@@ -11,7 +11,7 @@
 SELECT /* main/holds/list */
     id, from_account_id, to_account_id, currency, amount, description, status, captured_amount, transfer_id,
     expires_in, expires_at, created_at, from_owner_id, to_owner_id
-FROM promises
+FROM hold_details
 WHERE (created_at, id) < ($1::timestamptz, $2::bigint)
 ORDER BY created_at DESC, id DESC
 LIMIT $3::bigint;

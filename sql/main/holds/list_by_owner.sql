@@ -37,9 +37,9 @@ WITH /* main/holds/list_by_owner */ page AS MATERIALIZED (
     LIMIT $4::bigint
 )
 SELECT
-    promises.id, from_account_id, to_account_id, currency, amount, description, status, captured_amount, transfer_id,
-    expires_in, expires_at, promises.created_at, from_owner_id, to_owner_id
+    hold_details.id, from_account_id, to_account_id, currency, amount, description, status, captured_amount,
+    transfer_id, expires_in, expires_at, hold_details.created_at, from_owner_id, to_owner_id
 FROM page
-JOIN promises ON promises.id = page.id
-ORDER BY promises.created_at DESC, promises.id DESC
+JOIN hold_details ON hold_details.id = page.id
+ORDER BY hold_details.created_at DESC, hold_details.id DESC
 LIMIT $4::bigint;

@@ -25,9 +25,9 @@ leased AS (
     RETURNING purchases.id
 )
 SELECT
-    sales.id, buyer_id, product_id, quantity, unit_price, amount, currency, account_id, payee_account_id, seller_id,
-    status, reason, transfer_id, finished, created_at
+    purchase_details.id, buyer_id, product_id, quantity, unit_price, amount, currency, account_id, payee_account_id,
+    seller_id, status, reason, transfer_id, finished, created_at
 FROM leased
-JOIN sales ON sales.id = leased.id
-ORDER BY sales.id
+JOIN purchase_details ON purchase_details.id = leased.id
+ORDER BY purchase_details.id
 LIMIT $2::bigint;

@@ -11,7 +11,7 @@
 SELECT /* main/purchases/list */
     id, buyer_id, product_id, quantity, unit_price, amount, currency, account_id, payee_account_id, seller_id, status,
     reason, transfer_id, finished, created_at
-FROM sales
+FROM purchase_details
 WHERE (created_at, id) < ($1::timestamptz, $2::bigint)
 ORDER BY created_at DESC, id DESC
 LIMIT $3::bigint;

@@ -35,9 +35,9 @@ WITH /* main/purchases/list_by_party */ page AS MATERIALIZED (
     LIMIT $4::bigint
 )
 SELECT
-    sales.id, buyer_id, product_id, quantity, unit_price, amount, currency, account_id, payee_account_id, seller_id,
-    status, reason, transfer_id, finished, sales.created_at
+    purchase_details.id, buyer_id, product_id, quantity, unit_price, amount, currency, account_id, payee_account_id,
+    seller_id, status, reason, transfer_id, finished, purchase_details.created_at
 FROM page
-JOIN sales ON sales.id = page.id
-ORDER BY sales.created_at DESC, sales.id DESC
+JOIN purchase_details ON purchase_details.id = page.id
+ORDER BY purchase_details.created_at DESC, purchase_details.id DESC
 LIMIT $4::bigint;

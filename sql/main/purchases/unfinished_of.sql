@@ -10,7 +10,7 @@
 SELECT /* main/purchases/unfinished_of */
     exists(
         SELECT 1
-        FROM sales
+        FROM purchase_details
         WHERE NOT finished
             AND (buyer_id = $1::bigint OR seller_id = $1::bigint)
     ) AS found;

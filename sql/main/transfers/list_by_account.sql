@@ -22,6 +22,6 @@ SELECT
     from_owner_id, from_balance, from_version, to_owner_id, to_balance, to_version,
     reverses_id, hold_id
 FROM page
-JOIN receipts ON receipts.id = page.transfer_id
+JOIN transfer_details ON transfer_details.id = page.transfer_id
 ORDER BY created_at DESC, id DESC
 LIMIT $4::bigint;

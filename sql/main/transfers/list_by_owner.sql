@@ -26,10 +26,10 @@ WITH /* main/transfers/list_by_owner */ page AS MATERIALIZED (
     LIMIT $4::bigint
 )
 SELECT
-    id, from_account_id, to_account_id, currency, amount, description, receipts.created_at,
+    id, from_account_id, to_account_id, currency, amount, description, transfer_details.created_at,
     from_owner_id, from_balance, from_version, to_owner_id, to_balance, to_version,
     reverses_id, hold_id
 FROM page
-JOIN receipts ON receipts.id = page.transfer_id
-ORDER BY receipts.created_at DESC, receipts.id DESC
+JOIN transfer_details ON transfer_details.id = page.transfer_id
+ORDER BY transfer_details.created_at DESC, transfer_details.id DESC
 LIMIT $4::bigint;

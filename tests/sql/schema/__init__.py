@@ -1,1 +1,1 @@
-"""The schema as others read it: a snapshot of each database, and a picture of both."""
+"""The schema as others read it: snapshots, a picture, and the rules of portability that the migrations hold."""
