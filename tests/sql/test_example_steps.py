@@ -1,4 +1,4 @@
-"""The examples run the statements of the service, in its order and between the same BEGIN and COMMIT."""
+"""The examples run what the service runs, in its order and between the same BEGIN and COMMIT."""
 
 import re
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 
 
 def units(events: Iterable[str]) -> Units:
-    """Return the files run by each unit of work, in order; files run outside a unit of work are left out."""
+    """Return the files run by each unit of work, in order; what runs outside of any is left out."""
     found: Units = []
     unit: list[str] | None = None
     for event in events:
@@ -39,7 +39,7 @@ def shown(example: str) -> Units:
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Everything that the service sends from now on: the name of each file, BEGIN and COMMIT."""
+    """What the service sends from now on: the name of each file, BEGIN and COMMIT."""
     events: list[str] = []
     execute = AsyncCursor.execute
 
@@ -55,7 +55,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 async def test_the_transfer_takes_the_steps_of_the_service(
     client: httpx.AsyncClient, world: World, sent: list[str]
 ) -> None:
-    """POST /transfers, and its repeat; an example that runs another file is caught (negative control)."""
+    """POST /transfers, and the same again; an example that runs another file is caught (negative control)."""
     ada = await world.person("ada")
     purse, till = await world.account(ada), await world.account(ada)
     await world.fund(purse, 10000)
@@ -85,7 +85,7 @@ async def test_the_hold_takes_the_steps_of_the_service(
 async def test_the_purchase_takes_the_steps_of_the_service(
     client: httpx.AsyncClient, world: World, catalog: Connection, sent: list[str]
 ) -> None:
-    """POST /purchases, over both databases; the example also shows a second try at reserving."""
+    """POST /purchases, over both databases; the example shows besides what a second try at reserving finds."""
     ada, bob = await world.person("ada"), await world.person("bob")
     purse, till = await world.account(ada), await world.account(bob)
     await world.fund(purse, 10000)

@@ -1,4 +1,4 @@
-"""The examples print their committed output, with the files of the service."""
+"""The examples do what their committed output says, with the very files of the service."""
 
 import os
 import re
@@ -17,7 +17,7 @@ CONNECTION = {"PGHOST": "host", "PGPORT": "port", "PGUSER": "user", "PGPASSWORD"
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_an_example_prints_its_committed_output(example: str, databases: dict[str, str]) -> None:
+def test_an_example_prints_what_was_committed(example: str, databases: dict[str, str]) -> None:
     """On fresh databases, to the letter."""
     assert run(example, databases) == committed(example)
 
@@ -32,10 +32,10 @@ def test_an_example_prints_its_committed_output(example: str, databases: dict[st
         ("audit", "main/invariants/held.sql", "WHERE accounts.held <>", "WHERE FALSE AND accounts.held <>"),
     ],
 )
-def test_an_example_shows_a_change(
+def test_an_example_shows_what_changed(
     example: str, file: str, old: str, new: str, databases: dict[str, str], tmp_path: Path
 ) -> None:
-    """A changed step, or a changed file of the service, changes the output (negative control)."""
+    """A changed step, or a changed file of the service, prints something else (negative control)."""
     sql = tmp_path / "sql"
     shutil.copytree(ROOT, sql)
     text = (sql / file).read_text()
@@ -45,14 +45,14 @@ def test_an_example_shows_a_change(
 
 
 def test_the_audit_runs_every_audit_file() -> None:
-    """Every invariant is in the example."""
+    """An invariant that is added is added to the example."""
     files = [f"main/invariants/{path.stem}" for path in sorted((ROOT / "main" / "invariants").glob("*.sql"))]
     snapshot = committed("audit").partition("COMMIT;")[0]
     assert re.findall(r'^EXECUTE "(.+)" \(100\);$', snapshot, re.MULTILINE) == files
 
 
 def test_the_folder_and_psql_are_enough(tmp_path: Path) -> None:
-    """The commands of README.md create two databases from the folder alone, and run an example on them."""
+    """What README.md says makes two databases out of the folder alone, and runs an example on them."""
     shutil.copytree(ROOT, tmp_path / "sql")
     [commands] = re.findall(r"(?<=```sh\n).*?(?=```\n)", (ROOT / "examples" / "README.md").read_text(), re.DOTALL)
     server = conninfo_to_dict(os.environ[templates.ADMIN])

@@ -10,7 +10,7 @@ from tests.sql.probes import FILES, Sessions, indexes, plan
 
 
 def contradictions(sessions: Sessions, statement: Statement) -> list[str]:
-    """Return the differences between the Index slot and the plan."""
+    """Return where the Index slot and the plan differ."""
     named = set(header(statement).indexes)
     planned = indexes(plan(sessions.running, statement, whole_tables=not named))
     return [f"{index}: not in the plan" for index in sorted(named - planned)] + [
@@ -20,7 +20,7 @@ def contradictions(sessions: Sessions, statement: Statement) -> list[str]:
 
 @pytest.mark.parametrize("name", FILES)
 def test_the_index_slot_is_the_plan(name: str, sessions: dict[str, Sessions]) -> None:
-    """The slot names every index of the plan and no other; `none` if the statement reads whole tables or no table."""
+    """Every index of the plan is named and every named one is in it; `none` where whole tables are read, or none."""
     assert contradictions(sessions[name.split("/", 1)[0]], Statement(name)) == []
 
 
@@ -42,5 +42,5 @@ def test_an_index_slot_that_lies_is_caught(
     sessions: dict[str, Sessions],
     altered: Callable[[str, str, str], Statement],
 ) -> None:
-    """A wrong name, a missing one, an extra one, and a wrong `none` are found (negative control)."""
+    """A wrong name, a missing one, one too many, and `none` where there is one (negative control)."""
     assert contradictions(sessions[name.split("/", 1)[0]], altered(name, truth, lie))

@@ -1,4 +1,4 @@
-"""The Locks slot of every header is what a second session sees: tables, rows, their order, and waits."""
+"""The Locks slot of every header is what a second session sees: tables, rows, their order, and who waits."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ def claimed(statement: Statement, table: str) -> RowLock:
 
 
 def contradictions(sessions: Sessions, statement: Statement) -> list[str]:
-    """Return the differences between the Locks slot and the locks of a transaction that has run the statement."""
+    """Return where the Locks slot differs from the tables and rows that a transaction holds which has run it."""
     named = {(lock.table, mode) for lock in header(statement).locks for mode in lock.modes}
     rows = {lock.table: lock.rows for lock in header(statement).locks}
     nodes = probes.plan(sessions.running, statement, whole_tables=True)
@@ -30,14 +30,14 @@ def contradictions(sessions: Sessions, statement: Statement) -> list[str]:
         found += [f"{table} {mode}: not in the header" for table, mode in sorted(held - named)]
         for table in sorted({table for table, _ in held if not table.startswith("advisory ")}):
             found += row_contradictions(rows.get(table), table, locked_rows(sessions, table, rows.get(table)))
-    # If a statement writes every row that it locks, only the plan reveals FOR …
+    # Where it writes all that it locks, the rows tell nothing of FOR …, but the plan does.
     if sum(node["Node Type"] == "LockRows" for node in nodes) > sum(bool(claim) for claim in rows.values()):
         found.append("rows: locked in the plan, not in the header")
     return found
 
 
 def locked_rows(sessions: Sessions, table: str, claim: RowLock | None) -> list[probes.HeldRow]:
-    """Return the locked rows that were not written; if there are none, a claim is about the written ones."""
+    """Return the rows that are locked and not written; where there are none, a claim is about those written."""
     held = probes.held_rows(sessions, table)
     return [row for row in held if not row.written] or (held if claim else [])
 
@@ -57,7 +57,7 @@ def row_contradictions(claim: RowLock | None, table: str, locked: list[probes.He
 def waiting_contradictions(
     sessions: Sessions, statement: Statement, table: str, settings: tuple[str, ...] = ()
 ) -> list[str]:
-    """Return the differences between the header and how the statement waits for one row that a rival has locked."""
+    """Return how a statement does not wait as its header says, for one row that somebody else holds."""
     claim = claimed(statement, table)
     with probes.holding(sessions, statement):
         places = [row.place for row in locked_rows(sessions, table, claim)]
@@ -78,26 +78,26 @@ def waiting_contradictions(
 
 @pytest.mark.parametrize("name", FILES)
 def test_the_locks_slot_is_what_a_transaction_holds(name: str, sessions: dict[str, Sessions]) -> None:
-    """Tables and modes are those of pg_locks; exactly the named rows are locked, in the named strength."""
+    """Tables and modes are those of pg_locks; rows are held in the strength that is named, and no other row is."""
     assert contradictions(sessions[name.split("/", 1)[0]], Statement(name)) == []
 
 
 @pytest.mark.parametrize(("name", "table"), [claim[:2] for claim in CLAIMS])
 def test_rows_are_waited_for_as_the_locks_slot_says(name: str, table: str, sessions: dict[str, Sessions]) -> None:
-    """If row 5 of 9, 5 and 3 is locked, `by id` has locked 3, waits, and has not locked 9; SKIP LOCKED skips 5."""
+    """Whoever finds 5 taken of 9, 5 and 3 has 3, waits, and has not 9, where it says `by id`; or leaves 5 out."""
     assert waiting_contradictions(sessions[name.split("/", 1)[0]], Statement(name), table) == []
 
 
 @pytest.mark.parametrize(("name", "table"), ORDERED)
 def test_rows_are_locked_by_id_without_an_index_as_well(name: str, table: str, sessions: dict[str, Sessions]) -> None:
-    """The order is the statement's own, not that of an index, which the planner may ignore."""
+    """The order is the statement's own, and not that of an index which the planner may leave aside."""
     assert waiting_contradictions(sessions[name.split("/", 1)[0]], Statement(name), table, WHOLE_TABLES) == []
 
 
 @pytest.mark.parametrize(
     ("name", "truth", "lie"),
     [
-        # Tables: a wrong mode, a missing mode, a missing table, an extra table, none at all.
+        # Tables: a wrong mode, a mode and a table too few, a table too many, none at all.
         ("main/posts/update", "posts RowExclusiveLock", "posts AccessShareLock"),
         ("main/audits/trim", "audits AccessShareLock, RowExclusiveLock", "audits RowExclusiveLock"),
         ("main/posts/get", "posts, users AccessShareLock", "posts AccessShareLock"),
@@ -107,7 +107,7 @@ def test_rows_are_locked_by_id_without_an_index_as_well(name: str, table: str, s
         ("both/schema_migrations/lock", "advisory 4663154", "advisory 4663155"),
         ("both/schema_migrations/create", "-- Locks    none", "-- Locks    schema_migrations AccessShareLock"),
         ("main/database/create", "-- Locks    none", "-- Locks    pg_database RowExclusiveLock"),
-        # Rows: a wrong strength in the header and in the statement, missing rows, one for several and several for one.
+        # Rows: a wrong strength in the header and in the statement, too few named, one for several and several for one.
         ("main/accounts/share", "its row FOR SHARE", "its row FOR KEY SHARE"),
         ("main/accounts/lock", "its rows FOR NO KEY UPDATE", "its rows FOR UPDATE"),
         ("main/accounts/lock", "\nFOR NO KEY UPDATE;", "\nFOR UPDATE;"),
@@ -126,15 +126,15 @@ def test_a_locks_slot_that_lies_is_caught(
     sessions: dict[str, Sessions],
     altered: Callable[[str, str, str], Statement],
 ) -> None:
-    """Wrong tables, modes, rows and strengths are each found (negative control)."""
+    """Whatever is wrong of tables, modes, rows and strengths is contradicted (negative control)."""
     assert contradictions(sessions[name.split("/", 1)[0]], altered(name, truth, lie))
 
 
 @pytest.mark.parametrize(("name", "table"), ORDERED)
-def test_a_missing_order_is_caught(
+def test_an_order_that_the_statement_does_not_have_is_caught(
     name: str, table: str, sessions: dict[str, Sessions], altered: Callable[[str, str, str], Statement]
 ) -> None:
-    """A statement without its ORDER BY does not pass as `by id` (negative control)."""
+    """Without its ORDER BY, no statement passes for one that locks by id (negative control)."""
     statement, there = altered(name, "ORDER BY id\n", "\n"), sessions[name.split("/", 1)[0]]
     found = [waiting_contradictions(there, statement, table, settings) for settings in ((), WHOLE_TABLES)]
     assert [f"{table}: not locked by id"] in found
@@ -157,5 +157,5 @@ def test_a_lie_about_waiting_is_caught(
     sessions: dict[str, Sessions],
     altered: Callable[[str, str, str], Statement],
 ) -> None:
-    """A header that omits SKIP LOCKED, or claims it for a statement without it, is found (negative control)."""
+    """A header that says nothing of SKIP LOCKED, or says it of a statement without (negative control)."""
     assert waiting_contradictions(sessions[name.split("/", 1)[0]], altered(name, truth, lie), table)

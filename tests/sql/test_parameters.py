@@ -1,4 +1,4 @@
-"""Parameters and columns of every header are those of the prepared statement."""
+"""Parameters and columns of every header are what PostgreSQL says of the prepared statement."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from tests.sql.probes import FILES, Described, Sessions, describe
 
 
 def contradictions(statement: Statement, described: Described) -> list[str]:
-    """Return the differences between a header and PostgreSQL's description."""
+    """Return where a header and PostgreSQL differ."""
     types, columns = list(header(statement).types), list(header(statement).columns)
     found = []
     if types != described[0]:
@@ -22,7 +22,7 @@ def contradictions(statement: Statement, described: Described) -> list[str]:
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_header_agrees_with_the_prepared_statement(name: str, sessions: dict[str, Sessions]) -> None:
-    """Parameter types and columns are those that PostgreSQL infers, in name, type and order."""
+    """Parameter types and columns are what PostgreSQL infers, in name, type and order."""
     statement = Statement(name)
     described = describe(sessions[name.split("/", 1)[0]].running, statement.text)
     assert contradictions(statement, described) == []
@@ -44,7 +44,7 @@ def test_a_header_that_lies_is_caught(
     sessions: dict[str, Sessions],
     altered: Callable[[str, str, str], Statement],
 ) -> None:
-    """A wrong type, a missing parameter and a missing column are each found (negative control)."""
+    """Another type, a parameter too few and a column too few are each contradicted (negative control)."""
     statement = altered("main/accounts/lock", truth, lie)
     [found] = contradictions(statement, describe(sessions["main"].running, statement.text))
     assert found.startswith(slot)

@@ -1,4 +1,4 @@
-"""Measurements and verdicts of `make plans`, on databases small enough for seconds."""
+"""What `make plans` measures and how it judges, on databases too small to take minutes."""
 
 import os
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ def test_the_document_has_every_case(main: Connection) -> None:
 
 
 def test_a_lost_index_is_reported(main: Connection) -> None:
-    """A page by index passes; without the index the whole table is read by another plan (negative control)."""
+    """A page by index is fine; without the index, the table is read whole and the plan another (negative control)."""
     good = measure(main, LIST, {"posts"})
     documented = document.read(document.write("", "", [good], []))
     assert document.differences([good], documented, same_version=True) == []
@@ -71,7 +71,7 @@ def test_a_lost_index_is_reported(main: Connection) -> None:
 
 
 def test_a_small_table_may_be_read_whole(main: Connection) -> None:
-    """A sequential scan is no fault if the table is small or the file is excepted."""
+    """A sequential scan of a table that is not large is no fault, and none of an excepted file is."""
     with main.transaction(force_rollback=True):
         main.execute("DROP INDEX posts_created_at_idx")
         assert measure(main, LIST, {"holds"}).read_whole == ()
@@ -90,7 +90,7 @@ def test_a_small_table_may_be_read_whole(main: Connection) -> None:
     ],
 )
 def test_each_difference_is_a_line(changed: dict[str, object], said: str) -> None:
-    """Each difference from the document has a precise line; a measurement within the budget has none."""
+    """Whatever differs from the document is said precisely, and within the budget nothing is."""
     was = {"file": "main/x", "situation": "y", "kind": "generic", "shape": "Limit", "rows": 5, "buffers": 60}
     documented = document.read(document.write("", "", [Measured(**was)], []))  # type: ignore[arg-type]
     within = Measured(**was | {"buffers": 110})  # type: ignore[arg-type]
@@ -100,14 +100,14 @@ def test_each_difference_is_a_line(changed: dict[str, object], said: str) -> Non
 
 
 def test_plans_are_compared_on_their_own_version_alone() -> None:
-    """Another version may use another plan, within the same budget."""
+    """Another version may plan otherwise, within the same budget."""
     was, now = (Measured("main/x", "", "generic", shape, 5, 60) for shape in ("Limit", "Sort"))
     documented = document.read(document.write("", "", [was], []))
     assert document.differences([now], documented, same_version=False) == []
 
 
 def test_an_array_may_cost_more_on_other_versions_alone() -> None:
-    """Four more buffers per element pass if the index is descended for each; more, or any on 18, are reported."""
+    """Four buffers more for each element, where the index is descended for each; more, or on 18, is reported."""
     case = {"file": "main/purchases/known", "situation": "1,000 purchases", "kind": "generic", "shape": "x", "rows": 1}
     documented = document.read(document.write("", "", [Measured(**case, buffers=7)], []))  # type: ignore[arg-type]
     for buffers_read, same_version, found in ((4031, False, 0), (4032, False, 1), (4031, True, 1)):
@@ -115,8 +115,8 @@ def test_an_array_may_cost_more_on_other_versions_alone() -> None:
         assert len(document.differences([now], documented, same_version=same_version)) == found
 
 
-def test_reads_of_a_writing_expression_are_counted(main: Connection) -> None:
-    """The buffers of a common table expression that writes count, even if nothing reads from it."""
+def test_what_a_writing_expression_reads_is_counted(main: Connection) -> None:
+    """The buffers of a common table expression that writes count, though nobody reads from it."""
     [[explained]] = main.execute(
         "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)"
         " WITH made AS (INSERT INTO audits (ok, checks) VALUES (TRUE, '[]')) SELECT 1"
@@ -127,7 +127,7 @@ def test_reads_of_a_writing_expression_are_counted(main: Connection) -> None:
 
 @pytest.mark.parametrize("database", ["main", "catalog"])
 def test_only_a_fresh_database_is_filled(database: str) -> None:
-    """The scripts refuse a database that has rows, so they never drop the indexes of real data."""
+    """The scripts that fill refuse a database that has rows: what they drop and build again is never anybody's data."""
     rows = {
         "main": "INSERT INTO users (username, username_key) VALUES ('ada', 'ada')",
         "catalog": "INSERT INTO products (seller_id, account_id, name, description, price, currency, stock)"

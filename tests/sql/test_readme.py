@@ -18,17 +18,17 @@ from tests.harness.world import World
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROGRAMS = binaries.installed().root / "bin"
 NEEDS = {"GENERIC_PLAN": 16}
-"""The server's major version that a block needs, by a word in the block."""
+"""What a block of the page needs of the server, as a word in it and a major version."""
 
 
 def blocks(language: str) -> list[tuple[str, str | None]]:
-    """Return the fenced blocks of a language, each with the output that follows it on the page, or None."""
+    """Return the fenced blocks of a language, each with what the page says that it prints, if it says so."""
     fence = rf"^```{language}\n(.*?)^```\n(?:```text\n(.*?)^```\n)?"
     return [(code, printed or None) for code, printed in re.findall(fence, README, re.DOTALL | re.MULTILINE)]
 
 
 def run(program: list[str], code: str, conninfo: str, folder: Path = ROOT.parent) -> subprocess.CompletedProcess[str]:
-    """Feed a block to a program, in the folder that contains sql/, with this database as the default."""
+    """Feed a block to a program, in the folder that holds sql/, with a database and its server as the default."""
     server = conninfo_to_dict(conninfo)
     names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
     environment = os.environ | {name: str(server[key]) for key, name in names.items() if key in server}
@@ -37,10 +37,10 @@ def run(program: list[str], code: str, conninfo: str, folder: Path = ROOT.parent
 
 
 @pytest.mark.parametrize(("code", "printed"), blocks("sql"))
-async def test_a_block_for_psql_prints_the_output_on_the_page(
+async def test_a_block_for_psql_prints_what_the_page_says(
     code: str, printed: str | None, databases: dict[str, str], world: World
 ) -> None:
-    """One account has received 100.00; a block without output on the page runs without an error."""
+    """On one account that received 100.00; without an error where the page shows no output."""
     for word, version in NEEDS.items():
         if word in code and templates.server_version() < version:
             pytest.skip(f"{word} needs PostgreSQL {version}")
@@ -53,14 +53,14 @@ async def test_a_block_for_psql_prints_the_output_on_the_page(
         assert done.stdout == printed
 
 
-def test_the_explained_header_is_that_of_a_file() -> None:
+def test_the_header_that_is_explained_is_a_files() -> None:
     """The page shows the beginning of a real file."""
     [(shown, _)] = blocks("pgsql")
     assert (ROOT / "main/entries/balance_at.sql").read_text().startswith(shown)
 
 
 def test_the_roles_are_set_up_as_the_page_says() -> None:
-    """From two new databases to an application that may serve; only names and passwords are replaced."""
+    """From two new databases to an application that may serve; its own words, but for names and passwords."""
     if not templates.has_roles():
         pytest.skip("only a superuser makes the roles of tests")
     recipe = next(code for code, _ in blocks("sh") if "roles.sql" in code)
@@ -90,7 +90,7 @@ def test_the_roles_are_set_up_as_the_page_says() -> None:
 
 @pytest.mark.parametrize("database", ["main", "catalog"])
 async def test_psql_migrates_as_the_page_says(database: str) -> None:
-    """Folio finds every migration applied to a new database, with the checksum of its file."""
+    """On a new database: Folio finds every migration applied, with the checksum of its file."""
     script = next(code for code, _ in blocks("sh") if "checksum" in code)
     with templates.empty() as conninfo:
         script = script.replace("folio_main", str(conninfo_to_dict(conninfo)["dbname"]))
@@ -100,8 +100,8 @@ async def test_psql_migrates_as_the_page_says(database: str) -> None:
     assert (found.pending, len(found.applied)) == ([], len(migrations.migrations(database)))
 
 
-async def test_the_audit_by_hand_finds_a_broken_invariant(databases: dict[str, str], world: World) -> None:
-    """The audit prints only the files' names if all is well, and a row below the name of a broken invariant."""
+async def test_the_audit_by_hand_finds_what_is_broken(databases: dict[str, str], world: World) -> None:
+    """Each file's name and nothing else where all is well; a row below the name of what is broken."""
     script = next(code for code, _ in blocks("sh") if "main/invariants" in code)
     script = script.replace("folio_main", str(conninfo_to_dict(databases["main"])["dbname"]))
     files = [f"sql/main/invariants/{path.name}" for path in sorted((ROOT / "main" / "invariants").glob("*.sql"))]
@@ -117,7 +117,7 @@ async def test_the_audit_by_hand_finds_a_broken_invariant(databases: dict[str, s
 
 
 def test_the_page_needs_nothing_else() -> None:
-    """All links lead to files in the folder."""
+    """What it refers to stands in the folder."""
     links = set(re.findall(r"\]\(([\w./]+)\)", README))
     assert links
     assert {link for link in links if not (ROOT / link).exists()} == set()
