@@ -61,13 +61,13 @@ def test_a_file_without_an_argument_names_the_arguments(added: Callable[[str], S
 
 
 def test_a_file_that_finds_no_row_names_the_data(
-    added: Callable[[str], Statement], sessions: dict[str, probes.Sessions]
+    added: Callable[[str], Statement], sessions_for: Callable[[str], probes.Sessions]
 ) -> None:
     """An id below zero is on no row."""
     statement = added("id")
     with (
         pytest.raises(AssertionError, match=r"sql/main/accounts/remove\.sql .* tests/sql/data/main\.sql"),
-        probes.holding(sessions["main"], statement),
+        probes.open_transaction(sessions_for("main"), statement),
     ):
         pass
 

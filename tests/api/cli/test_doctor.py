@@ -13,7 +13,7 @@ from psycopg.conninfo import make_conninfo
 
 from repositories.doctor.examination import CHECKS, STATE
 from tests.harness import templates
-from tests.harness.processes import Done, command, service
+from tests.harness.processes import CompletedCommand, command, service
 
 Lines = dict[str, dict[str | None, dict[str, Any]]]
 
@@ -38,7 +38,7 @@ def own_server() -> Iterator[dict[str, str]]:
         yield {"FOLIO_DATA_DIR": folder}
 
 
-def doctor(settings: dict[str, str], *options: str) -> tuple[Done, Lines]:
+def doctor(settings: dict[str, str], *options: str) -> tuple[CompletedCommand, Lines]:
     """Run it, and return its lines by check and database; `ok`, exit status and lines agree in every run."""
     done = command("doctor", "--json", *options, settings=settings)
     assert "Traceback" not in done.stderr

@@ -1,1 +1,1 @@
-"""The schema as others read it: snapshots, a picture, and the rules of portability that the migrations hold."""
+"""The schema in documents, a snapshot of each database and a diagram of both; and the rules of portability."""
