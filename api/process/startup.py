@@ -160,7 +160,7 @@ async def check_privileges(settings: Settings) -> None:
                 database=database,
                 login=found.login,
                 reason="superuser" if found.superuser else "owner",
-                advice=f"Run sql/{database}/roles.sql and serve as a login in {roles.APPLICATION}: see sql/README.md.",
+                advice=f"Run roles.sql as sql/README.md says, and serve as a login in {roles.APPLICATION}.",
             )
 
 
