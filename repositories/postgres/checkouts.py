@@ -1,4 +1,4 @@
-"""The checked-out connections of a pool: for which operation, since when, and where the code is after too long."""
+"""The checked-out connections of a pool: their operation, start and backend, and a stack after the soft limit."""
 
 import asyncio
 import time

@@ -64,7 +64,8 @@ class Operation:
     def change_commit(self, before: CommitState, after: CommitState) -> bool:
         """Change the state of COMMIT from `before` to `after`; return False, and change nothing, in any other state.
 
-        So no unit of work, in whichever task, takes back the state of another: COMMITTED and UNKNOWN stay.
+        So no unit of work, in whichever task, takes back the state of another: COMMITTING, COMMITTED and UNKNOWN stay
+        until their own unit changes them.
         """
         if self.commit is not before:
             return False
