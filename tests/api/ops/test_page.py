@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from api.ops.page import FILES
-from api.ops.status import quantile, slowest_routes
+from api.ops.status import histogram_quantile, slowest_routes
 from api.process.readiness import Readiness
 from api.process.service import service_of
 from tests.harness.expect import found, problem
@@ -128,4 +128,4 @@ async def test_a_pending_migration_is_named(client: httpx.AsyncClient, world: Wo
 )
 def test_a_quantile_is_estimated_as_prometheus_does(counts: dict[float, float], p95: float) -> None:
     """Evenly spread within a bucket; beyond the last bound, that bound."""
-    assert quantile(counts, 0.95) == pytest.approx(p95)
+    assert histogram_quantile(counts, 0.95) == pytest.approx(p95)
