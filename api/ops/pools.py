@@ -1,4 +1,4 @@
-"""The pools of the worker that answers, for operators: their state, and what each checked-out connection does."""
+"""The pools of the worker that answers, for operators: their state, and the work of each checked-out connection."""
 
 import os
 from collections.abc import Iterable, Mapping

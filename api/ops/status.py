@@ -77,7 +77,7 @@ class PurchasesInFlight(Representation):
 
     pending: int = Field(description="purchases that are not decided yet")
     unconfirmed: int = Field(description="decided purchases that are not recorded in the catalog yet")
-    oldest_seconds: float = Field(description="age of the oldest in seconds; 0 if there is none")
+    oldest_seconds: float = Field(description="seconds for which the oldest has been in its state; 0 if there is none")
     oldest: list[InFlight] = Field(description=f"at most {MAX_ITEMS}, the oldest first")
 
 

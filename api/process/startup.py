@@ -35,7 +35,7 @@ TOO_MANY = "Lower FOLIO_WORKERS or FOLIO_POOL_MAX_SIZE, or raise the server's ma
 
 
 class StartupError(Exception):
-    """Folio cannot start with these settings; the message says what to change."""
+    """Folio cannot start with these settings; the message names the change that is needed."""
 
 
 @dataclass(frozen=True)

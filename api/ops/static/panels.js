@@ -28,7 +28,7 @@ export function showStatus(status) {
     ]),
   );
   const { pending, unconfirmed, oldest, oldest_seconds: age } = status.purchases;
-  const suffix = pending + unconfirmed ? `; oldest ${seconds(age)} old` : "";
+  const suffix = pending + unconfirmed ? `; the oldest has waited ${seconds(age)}` : "";
   byId("purchases-summary").textContent = `${pending} pending, ${unconfirmed} decided but not confirmed${suffix}`;
   purchases.show(oldest.map((purchase) => [`${purchase.id}`, purchase.status, clock(purchase.since)]));
   byId("versions").textContent =

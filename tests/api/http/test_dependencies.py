@@ -57,7 +57,7 @@ def threaded(*routers: APIRouter) -> list[str]:
 
 
 def calls(dependant: Dependant) -> Iterator[object]:
-    """Yield what a route or a dependency calls, its own dependencies first."""
+    """Yield the functions and classes of a route or a dependency, its own dependencies first."""
     for dependency in dependant.dependencies:
         yield from calls(dependency)
     if dependant.call is not None:

@@ -1,4 +1,4 @@
-// Returns every text in the page whose contrast with its ground is below 4.5 (WCAG 2.2, 1.4.3), with its ratio.
+// Returns each text whose contrast with its background is below 4.5 (WCAG 2.2, 1.4.3), with its ratio.
 const channels = (colour) => colour.match(/[\d.]+/g).map(Number);
 
 function luminance(colour) {
