@@ -72,7 +72,9 @@ async def _stored(connection: Connection, audit_interval: float) -> bytes:
     unfinished.add_metric(["pending"], counts.pending)
     unfinished.add_metric(["unconfirmed"], counts.unconfirmed)
     oldest = GaugeMetricFamily(
-        "folio_purchases_unfinished_oldest_seconds", "Time for which the oldest unfinished purchase has been in its state", counts.oldest_seconds
+        "folio_purchases_unfinished_oldest_seconds",
+        "Time of the oldest unfinished purchase in its state",
+        counts.oldest_seconds,
     )
     interval = GaugeMetricFamily(
         "folio_audit_interval_seconds", "Seconds between scheduled audits; 0: none", audit_interval

@@ -1,4 +1,4 @@
-"""Drain: after SIGTERM a process is not ready, but serves for some seconds more and closes connections as it answers."""
+"""Drain: after SIGTERM a process is not ready, but serves for some seconds and closes connections as it answers."""
 
 import asyncio
 import contextlib

@@ -52,7 +52,7 @@ def conninfos(settings: Settings) -> dict[str, str]:
 
 
 def serving(settings: Settings) -> dict[str, str]:
-    """Return the conninfo of each database for the service: from the settings, or the embedded server's service role."""
+    """Return the conninfo of each database for serving: from the settings, or the embedded server's service role."""
     as_owner = conninfos(settings)
     if not settings.embedded:
         return as_owner

@@ -54,7 +54,7 @@ def alerts(rules: Path) -> list[dict[str, Any]]:
 
 
 def test_the_alerts_and_the_example_are_valid(rules: Path) -> None:
-    """promtool accepts them; each alert has a severity, a summary and a description, and is documented."""
+    """Promtool accepts them; each alert has a severity, a summary and a description, and is documented."""
     for kind, file in (("rules", "alerts.yml"), ("config", "prometheus.yml")):
         done = promtool("check", kind, rules / file)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -66,7 +66,7 @@ def test_the_alerts_and_the_example_are_valid(rules: Path) -> None:
 
 
 def test_each_alert_fires_when_it_should_and_not_when_it_should_not(rules: Path) -> None:
-    """promtool's tests of the alerts pass; they list all firing alerts at each time, and cover every alert."""
+    """Promtool's tests of the alerts pass; they list all firing alerts at each time, and cover every alert."""
     tests = rules / "alerts_test.yml"
     done = promtool("test", "rules", tests)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -101,7 +101,7 @@ def folio(request: pytest.FixtureRequest, settings: dict[str, str]) -> Iterator[
 
 
 def test_the_metrics_follow_the_conventions_of_prometheus(folio: Service, key: str) -> None:
-    """promtool's linter accepts names, types, units and help texts."""
+    """Promtool's linter accepts names, types, units and help texts."""
     folio.request("GET", "/posts")
     folio.request("POST", "/ops/audit", key)
     shown = folio.request("GET", "/metrics", key)

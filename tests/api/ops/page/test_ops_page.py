@@ -190,7 +190,7 @@ async def test_an_audit_that_takes_longer_than_a_request_is_shown_when_it_ends(
 
 
 async def test_markup_in_data_is_shown_as_text(page: Page, root: Person, sql: Connection) -> None:
-    """Markup in an audit's rows stays text. The policy refuses markup even if a script inserts it (negative control)."""
+    """Markup in an audit's rows stays text; if a script inserts markup, the policy refuses it (negative control)."""
     checks = json.dumps([{"name": HOSTILE, "rows": [{"name": HOSTILE}]}])
     await sql.execute("INSERT INTO audits (ok, checks) VALUES (false, %s::json)", (checks,))
     page.sign_in(root.api_key)
