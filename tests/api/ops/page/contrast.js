@@ -23,11 +23,11 @@ function contrast(element) {
 }
 
 const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-const found = [];
+const failures = [];
 while (walker.nextNode()) {
   const element = walker.currentNode.parentElement;
   const text = walker.currentNode.data.trim();
   if (!text || !element.getClientRects().length) continue;
-  if (contrast(element) < 4.5) found.push(`${text}: ${contrast(element).toFixed(2)}`);
+  if (contrast(element) < 4.5) failures.push(`${text}: ${contrast(element).toFixed(2)}`);
 }
-return found;
+return failures;
