@@ -19,8 +19,11 @@ class JsonRequest(Request):
     """A request with a strict `json()`."""
 
     async def json(self) -> Any:
-        """Return the body's value. Raises 400 `malformed_json` if it is not strict JSON."""
-        return parse(await self.body())
+        """Return the body's value, or None without a body. Raises 400 `malformed_json` if it is not strict JSON."""
+        if not hasattr(self, "_json"):
+            body = await self.body()
+            self._json = parse(body) if body else None
+        return self._json
 
 
 class JsonRoute(APIRoute):

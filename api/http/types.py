@@ -30,7 +30,7 @@ class Change(Body):
     Give each member a default_factory: a default would appear in the OpenAPI document, and clients would send it.
     """
 
-    def asked(self) -> dict[str, Any]:
+    def members(self) -> dict[str, Any]:
         """Return the members that the request sent."""
         return {name: getattr(self, name) for name in self.model_fields_set}
 
@@ -101,11 +101,6 @@ def _currency(code: str) -> str:
 def milliseconds(seconds: float) -> float:
     """Convert seconds to milliseconds with one decimal, as in answers and log lines."""
     return round(seconds * 1000, 1)
-
-
-def fold(text: str) -> str:
-    """Return the form in which names are compared: NFKC, case folded."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
 Id = Annotated[int, Field(ge=1, le=MAXIMUM, examples=[1])]

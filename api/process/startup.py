@@ -160,7 +160,7 @@ async def check_privileges(settings: Settings) -> None:
                 database=database,
                 login=privileges.login,
                 reason="superuser" if privileges.superuser else "owner",
-                advice=f"Run sql/{database}/roles.sql and serve as a member of {roles.APPLICATION}: see sql/README.md.",
+                advice=f"Run roles.sql as sql/README.md says, and serve as a member of {roles.APPLICATION}.",
             )
 
 

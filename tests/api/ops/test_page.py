@@ -112,10 +112,10 @@ async def test_the_status_is_shown_with_the_catalog_away_and_the_pool_exhausted(
 async def test_a_pending_migration_is_named(client: httpx.AsyncClient, world: World, catalog: Connection) -> None:
     """The state of a database with a pending migration names the migration; the status is complete otherwise."""
     root = await world.person("root", role="operator")
-    await catalog.execute("DELETE FROM schema_migrations WHERE version = 4")
+    await catalog.execute("DELETE FROM schema_migrations WHERE version = 3")
     status = found(await client.get("/ops/status", headers=root.headers))
-    assert status["databases"][1]["pending"] == ["0004_comments.sql"]
-    assert status["databases"][1]["state"] == "lacks 1 migration(s), from 0004_comments.sql on"
+    assert status["databases"][1]["pending"] == ["0003_schema_migrations.sql"]
+    assert status["databases"][1]["state"] == "lacks 1 migration(s), from 0003_schema_migrations.sql on"
 
 
 @pytest.mark.parametrize(
