@@ -16,14 +16,14 @@ from api.http.problems import answers
 from api.http.types import Representation, Time, milliseconds
 from repositories import server
 from repositories.doctor import capacity
-from repositories.doctor.advice import Cores, Observed, advise
-from repositories.doctor.capacity import Demand, Limits
+from repositories.doctor.advice import Cores, Observations, advise
+from repositories.doctor.capacity import Demand
 from repositories.postgres import pools
 from repositories.postgres.errors import Fault
 from repositories.postgres.holders import Holder
 from repositories.postgres.pool_stats import PoolStats, quantile
 from repositories.postgres.pools import Checkout
-from repositories.server import Activity
+from repositories.server import Activity, Limits
 
 router = APIRouter(prefix="/ops", tags=["operations"])
 
@@ -136,7 +136,7 @@ async def _look(pool: pools.Pool, checkout: Checkout | None) -> _Seen:
         return _Seen(holders, {}, None)
     pids = [holder.backend_pid for holder in holders]
     found = await server.read_activity(checkout.connection, pids=pids) if pids else {}
-    return _Seen(holders, found, await capacity.read(checkout.connection))
+    return _Seen(holders, found, await server.read_limits(checkout.connection))
 
 
 def _show(pool: pools.Pool, seen: _Seen, demand: Demand | None) -> Pool:
@@ -156,9 +156,9 @@ def _show(pool: pools.Pool, seen: _Seen, demand: Demand | None) -> Pool:
 
 
 def _advise(pool: pools.Pool, stats: PoolStats, demand: Demand) -> PoolAdvice:
-    observed = Observed.of(stats, pool.waits, pool.holds)
-    cores = Cores.beside(pool.conninfo)
-    return PoolAdvice.model_validate(advise(pool.name, cores, demand, observed))
+    observations = Observations.summarize(stats, pool.waits, pool.holds)
+    cores = Cores.count_for(pool.conninfo)
+    return PoolAdvice.model_validate(advise(pool.name, cores, demand, observations))
 
 
 def _held(holder: Holder, found: Activity | None) -> Held:

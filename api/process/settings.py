@@ -18,8 +18,8 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from repositories.postgres.pools import PoolOptions
+from repositories.schema.databases import DATABASES
 
-DATABASES = ("main", "catalog")
 MALFORMED = (
     "is not well formed: postgresql://user:password@host:port/name, where in a password @ is %40, : is %3A and / is %2F"
 )
@@ -125,7 +125,8 @@ def complaints(error: ValidationError) -> list[str]:
 
 def strangers(names: Iterable[str]) -> list[str]:
     """Return the names of environment variables that look like settings and are none: most likely a slip."""
-    pools = [f"{own}POOL_{name}" for own in ("", "MAIN_", "CATALOG_") for name in PoolSettings.model_fields]
+    prefixes = ("", *(f"{database}_" for database in DATABASES))
+    pools = [f"{prefix}POOL_{name}" for prefix in prefixes for name in PoolSettings.model_fields]
     known = {f"FOLIO_{name}".upper() for name in [*Settings.model_fields, *pools]}
     # FOLIO_TEST_* are for the tests.
     looks_so = {name for name in names if name.upper().startswith("FOLIO_") and not name.startswith("FOLIO_TEST_")}

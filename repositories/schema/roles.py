@@ -1,25 +1,12 @@
-"""Roles: what `sql/<database>/roles.sql` gives the application, and whether a login has more than that."""
+"""Roles: what `sql/<database>/roles.sql` gives the application."""
 
-from dataclasses import dataclass
-
-from repositories.postgres.statements import ROOT, Connection, statement
+from repositories.postgres.statements import ROOT
 from repositories.schema import migrations
-
-PRIVILEGES = statement("both/server/privileges")
 
 APPLICATION = "folio_app"
 """The role whose members serve."""
 SERVICE = "folio_service"
 """The login that serves on a server of Folio's own; elsewhere logins are the DBA's."""
-
-
-@dataclass(frozen=True)
-class Privileges:
-    """Who a session logged in as, and whether that is a superuser or an owner of the database or of its tables."""
-
-    login: str
-    superuser: bool
-    owner: bool
 
 
 async def grant(conninfo: str, database: str) -> None:
@@ -30,11 +17,6 @@ async def grant(conninfo: str, database: str) -> None:
 async def admit(conninfo: str) -> None:
     """Make the login that serves on a server of Folio's own; its password is that of the connection string's."""
     await _run(conninfo, "both/service.sql")
-
-
-async def privileges(connection: Connection) -> Privileges:
-    """Return what the login of a connection may do beyond serving."""
-    return await PRIVILEGES.one(connection, Privileges)
 
 
 async def _run(conninfo: str, script: str) -> None:

@@ -41,7 +41,7 @@ async def hold_both_while_a_third_waits(database: Pool) -> None:
         third = asyncio.create_task(hold())
         while not database.stats().waiting:  # noqa: ASYNC110 - the pool tells nobody
             await asyncio.sleep(0.01)
-        await asyncio.sleep(2 * advice.LONG_WAIT)  # the wait itself is what is measured
+        await asyncio.sleep(2 * advice.LONG_WAIT_SECONDS)  # the wait itself is what is measured
     await third
 
 
@@ -57,7 +57,7 @@ async def test_what_a_pool_has_seen_changes_its_advice(
     app: FastAPI, client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Long waits for connections that are held long: one step more, for that pool alone."""
-    monkeypatch.setattr(advice, "ENOUGH", 12)
+    monkeypatch.setattr(advice, "MIN_CHECKOUTS", 12)
     for _ in range(4):  # more often than the workers look by the way
         await hold_both_while_a_third_waits(service_of(app).pools["main"])
     pools = await look(client, world)
