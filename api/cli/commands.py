@@ -181,7 +181,7 @@ def add_operator(
 
 @keys.command("issue")
 def issue_key(username: Name, *, as_json: AsJson = False) -> None:
-    """Issue a new key for a user who lost theirs."""
+    """Issue a new key for a user, for instance in place of a lost one."""
 
     async def work(connection: Connection) -> tuple[User, str]:
         user = await UserRepository(connection).get_by_username(username_key=fold(username))

@@ -42,7 +42,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._await_headers()
 
     def data_received(self, data: bytes) -> None:
-        """Count what arrives before the headers are complete."""
+        """Count the bytes that arrive before the headers are complete."""
         if self._timer is not None:
             self._size += len(data)
             if self._size > MAX_HEADERS_BYTES and not self._complete(data):
