@@ -65,7 +65,7 @@ async def run_audit(
     202 if that takes longer than the request may: the audit continues, and GET returns its result.
     """
     if service.auditing.locked():
-        raise Problem("audit_running", "This process is already running an audit.")
+        raise Problem("audit_running", "This process is running an audit already.")
     await main.give_back()
     outcomes: list[AuditRow | Exception] = []
 
