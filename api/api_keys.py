@@ -1,29 +1,29 @@
-"""API keys over HTTP: a user's own, and an operator's help for who lost theirs."""
+"""API keys over HTTP: a user's own, and those that an operator issues or revokes for another user."""
 
 from datetime import UTC, datetime
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Response
 from pydantic import AfterValidator
 
 from api.http import problems
+from api.http.answers import answer, found
 from api.http.authentication import Member, OperatorWriter, Writer
 from api.http.dependencies import ApiKeys, Main, Users
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time
-from api.http.problems import Problem, answers
+from api.http.problems import answers
 from api.http.types import Body, Id, Name, PathId, Representation, Time
 from repositories.api_keys import ApiKeyRepository
-from repositories.postgres import unit_of_work as units
-from repositories.postgres.statements import Connection
+from repositories.postgres import unit_of_work
+from repositories.postgres.pools import Checkout
 
 router = APIRouter(tags=["API keys"], route_class=JsonRoute)
 
 
-def _to_come(time: datetime) -> datetime:
+def _in_the_future(time: datetime) -> datetime:
     if time <= datetime.now(UTC):
-        raise ValueError("must be to come")
+        raise ValueError("must be in the future")
     return time
 
 
@@ -32,7 +32,7 @@ class NewApiKey(Body):
 
     name: Name
     read_only: bool = False
-    expires_at: Annotated[Time, AfterValidator(_to_come)] | None = None
+    expires_at: Annotated[Time, AfterValidator(_in_the_future)] | None = None
 
     model_config = {"json_schema_extra": {"examples": [{"name": "reporting", "read_only": True}]}}
 
@@ -58,16 +58,19 @@ class IssuedApiKey(ApiKey):
     status_code=201,
     summary="Issue yourself a key",
     responses=answers(*problems.BODY, *problems.WRITES),
+    response_model=IssuedApiKey,
 )
-async def create_my_api_key(new: NewApiKey, caller: Writer, main: Main, response: Response) -> IssuedApiKey:
+async def create_my_api_key(new: NewApiKey, caller: Writer, main: Main) -> Response:
     """Issue a further key for yourself."""
-    return await _issue(main, response, user_id=caller.user_id, new=new, location="/users/me/api-keys/{}")
+    return await _issue(main, user_id=caller.user_id, new=new, path="/users/me/api-keys")
 
 
-@router.get("/users/me/api-keys", summary="List your keys", responses=answers(*problems.OWN))
-async def list_my_api_keys(caller: Member, keys: ApiKeys, page: PageOf) -> Page[ApiKey]:
+@router.get(
+    "/users/me/api-keys", summary="List your keys", responses=answers(*problems.OWN), response_model=Page[ApiKey]
+)
+async def list_my_api_keys(caller: Member, keys: ApiKeys, page: PageOf) -> Response:
     """List your keys that are not revoked, newest first."""
-    rows = await keys.list(user_id=caller.user_id, before=page.position(), limit=page.rows)
+    rows = await keys.list(user_id=caller.user_id, page=page.keyset())
     return page.answer(rows, ApiKey.model_validate, by_time)
 
 
@@ -79,8 +82,7 @@ async def list_my_api_keys(caller: Member, keys: ApiKeys, page: PageOf) -> Page[
 )
 async def revoke_my_api_key(id: PathId, caller: Writer, keys: ApiKeys) -> None:
     """Revoke one of your keys, the present one included; in force at once."""
-    if not await keys.revoke(user_id=caller.user_id, id=id):
-        raise Problem("api_key_not_found", f"You have no API key {id}.")
+    found(await keys.revoke(user_id=caller.user_id, id=id), "api_key", id)
 
 
 @router.post(
@@ -88,10 +90,11 @@ async def revoke_my_api_key(id: PathId, caller: Writer, keys: ApiKeys) -> None:
     status_code=201,
     summary="Issue a user a key",
     responses=answers("operator_required", "user_not_found", *problems.BODY, *problems.WRITES),
+    response_model=IssuedApiKey,
 )
-async def create_api_key(id: PathId, new: NewApiKey, _: OperatorWriter, main: Main, response: Response) -> IssuedApiKey:
+async def create_api_key(id: PathId, new: NewApiKey, _: OperatorWriter, main: Main) -> Response:
     """Issue a key for a user who lost theirs. For operators."""
-    return await _issue(main, response, user_id=id, new=new, location=f"/users/{id}/api-keys")
+    return await _issue(main, user_id=id, new=new, path=f"/users/{id}/api-keys")
 
 
 @router.delete(
@@ -102,22 +105,13 @@ async def create_api_key(id: PathId, new: NewApiKey, _: OperatorWriter, main: Ma
 )
 async def revoke_api_keys(id: PathId, _: OperatorWriter, users: Users, keys: ApiKeys) -> None:
     """Revoke every key of a user. For operators."""
-    if await users.get(id=id) is None:
-        raise Problem("user_not_found", "There is no such user.")
+    found(await users.get(id=id), "user", id)
     await keys.revoke_all(user_id=id)
 
 
-async def _issue(main: Main, response: Response, *, user_id: int, new: NewApiKey, location: str) -> IssuedApiKey:
-    issued = await units.run(main, partial(_insert, user_id=user_id, new=new))
-    response.headers["Location"] = location.format(issued.id)
-    return issued
-
-
-async def _insert(connection: Connection, *, user_id: int, new: NewApiKey) -> IssuedApiKey:
-    issued = await ApiKeyRepository(connection).issue(
-        user_id=user_id, name=new.name, read_only=new.read_only, expires_at=new.expires_at
+async def _issue(main: Checkout, *, user_id: int, new: NewApiKey, path: str) -> Response:
+    issued = await unit_of_work.run(
+        main, lambda connection: ApiKeyRepository(connection).issue(user_id=user_id, **new.model_dump())
     )
-    if issued is None:
-        raise Problem("user_not_found", "There is no such user.")
-    key, secret = issued
-    return IssuedApiKey(**vars(key), api_key=secret)
+    key, secret = found(issued, "user", user_id)
+    return answer(IssuedApiKey(**vars(key), api_key=secret), status=201, location=f"{path}/{key.id}")

@@ -12,8 +12,8 @@ import psycopg
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 
-from api.accounts import visible
 from api.http import problems
+from api.http.answers import answer, visible
 from api.http.authentication import Member
 from api.http.dependencies import Accounts, CurrentService, Entries, Main
 from api.http.json_bodies import JsonRoute
@@ -78,35 +78,30 @@ async def list_entries(
     accounts: Accounts,
     entries: Entries,
     page: PageOf,
-    response: Response,
     service: CurrentService,
     since: Annotated[Time | None, Query(alias="from", description="the first instant")] = None,
     until: Annotated[Time | None, Query(alias="to", description="the first instant no more")] = None,
     accept: Annotated[str, Header(description="`text/csv` for all of it in one file")] = "*/*",
-) -> Page[Entry] | StreamingResponse:
+) -> Response:
     """Read what happened on an account, newest first, from ≤ time < to: a page, or all of it as `text/csv`."""
-    await visible(accounts, id, caller)
+    visible(await accounts.get(id=id), "account", id, caller)
     statement = partial(entries.list, account_id=id, since=since, until=until)
-    response.headers["Vary"] = "Accept"
+    vary = {"Vary": "Accept"}
     if _prefers_csv(accept):
         first = await statement(before=NEWEST, limit=CSV_ROWS)
-        pages = _pages(
-            service.pools["main"],
-            service.settings.request_timeout,
-            first,
-            account_id=id,
-            since=since,
-            until=until,
-        )
-        disposition = f'attachment; filename="account-{id}.csv"'
-        headers = {"Content-Disposition": disposition, **response.headers}
-        return StreamingResponse(_csv(pages), media_type=CSV, headers=headers)
+        timeout = service.settings.request_timeout
+        pages = _pages(service.pools["main"], timeout, first, account_id=id, since=since, until=until)
+        disposition = {"Content-Disposition": f'attachment; filename="account-{id}.csv"'}
+        return StreamingResponse(_csv(pages), media_type=CSV, headers=disposition | vary)
     rows = await statement(before=page.version(NEWEST), limit=page.rows)
-    return page.answer(rows, Entry.model_validate, lambda entry: (entry.version,))
+    return page.answer(rows, Entry.model_validate, lambda entry: (entry.version,), headers=vary)
 
 
 @router.get(
-    "/accounts/{id}/balance", summary="Read a balance at a time", responses=answers("account_not_found", *problems.OWN)
+    "/accounts/{id}/balance",
+    summary="Read a balance at a time",
+    responses=answers("account_not_found", *problems.OWN),
+    response_model=BalanceAt,
 )
 async def get_balance(
     id: PathId,
@@ -114,9 +109,9 @@ async def get_balance(
     accounts: Accounts,
     main: Main,
     at: Annotated[Time, Query(description="not to come")],
-) -> BalanceAt:
+) -> Response:
     """Read what the balance was at an instant, every entry of that instant included: the answer is final."""
-    await visible(accounts, id, caller)
+    visible(await accounts.get(id=id), "account", id, caller)
 
     async def work(connection: Connection) -> BalanceAtRow:
         await AccountRepository(connection).share(id=id)
@@ -125,7 +120,7 @@ async def get_balance(
     then = await units.run(main, work)
     if not then.past:
         raise invalid(("query", "at"), f"{at.isoformat()} is to come", "time_to_come")
-    return BalanceAt(account_id=id, at=at, balance=then.balance, version=then.version)
+    return answer(BalanceAt(account_id=id, at=at, balance=then.balance, version=then.version))
 
 
 def _prefers_csv(accept: str) -> bool:

@@ -1,4 +1,4 @@
-"""Holds over HTTP: money promised by its owner, captured or released by whom it was promised to."""
+"""Holds over HTTP: made by the payer, captured or released by the payee."""
 
 from functools import partial
 from typing import Annotated, Literal
@@ -6,32 +6,30 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Response
 from pydantic import Field
 
-from api.http import idempotency, problems
+from api.http import problems
+from api.http.answers import answer, keyed_answer, visible
 from api.http.authentication import Member, Writer
 from api.http.dependencies import Holds, Main
+from api.http.idempotency import OptionalKey, RequiredKey
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time
-from api.http.problems import Problem, answers, invalid
+from api.http.problems import answers
 from api.http.types import Amount, Body, Description, Id, PathId, Representation, Time
-from repositories.api_keys import Caller
 from repositories.holds import Hold as HoldRow
-from repositories.holds import HoldRepository
-from repositories.ledger import holds as holding
-from repositories.ledger import transfers as ledger
-from repositories.postgres.statements import Connection
-from repositories.refusals import Refusal
-from repositories.transfers import Order
+from repositories.ledger import holds as ledger
+from repositories.ledger.keys import run_keyed
+from repositories.transfers import TransferOrder
 
 router = APIRouter(prefix="/holds", tags=["holds"], route_class=JsonRoute)
 
-LONGEST = 30 * 24 * 60 * 60
-"""Seconds that a hold may last."""
+MAX_SECONDS = 30 * 24 * 60 * 60
+"""The longest time that a hold may last."""
 
-Seconds = Annotated[int, Field(ge=1, le=LONGEST, description="seconds", examples=[3600])]
+Seconds = Annotated[int, Field(ge=1, le=MAX_SECONDS, description="seconds", examples=[3600])]
 
 
 class NewHold(Body):
-    """Money to be promised."""
+    """A hold to be made."""
 
     from_account_id: Id
     to_account_id: Id
@@ -47,18 +45,18 @@ class NewHold(Body):
 
 
 class Capture(Body):
-    """How much of a hold is to be captured; all of it where nothing is said."""
+    """The part of a hold to capture; all of it without an amount."""
 
     amount: Amount | None = Field(default=None, description="up to the hold's; null: all of it")
 
     model_config = {"json_schema_extra": {"examples": [{"amount": 1000}]}}
 
 
-ALL = Capture()
+WHOLE = Capture()
 
 
 class Hold(Representation):
-    """Money that is promised, or was; amounts in minor units."""
+    """Money of one account held for another; amounts in minor units."""
 
     id: Id
     from_account_id: Id
@@ -77,45 +75,30 @@ class Hold(Representation):
 @router.post(
     "",
     status_code=201,
-    summary="Promise money",
+    summary="Make a hold",
     responses=answers(
-        "idempotency_key_missing",
-        "idempotency_key_reused",
-        *problems.ORDER,
-        *problems.BODY,
-        *problems.WRITES,
+        "idempotency_key_missing", "idempotency_key_reused", *problems.ORDER, *problems.BODY, *problems.WRITES
     ),
+    response_model=Hold,
 )
-async def create_hold(new: NewHold, caller: Writer, main: Main, response: Response, key: idempotency.Required) -> Hold:
-    """Promise money of an account of yours to another account: it cannot be spent until the hold is over."""
-    order = Order(ordered_by=caller.user_id, **new.model_dump(exclude={"expires_in"}))
-
-    async def make(connection: Connection, accounts: ledger.Accounts) -> Hold | Refusal:
-        return _show(await holding.hold(connection, accounts, order=order, expires_in=new.expires_in))
-
-    hold = await idempotency.once(
-        main,
-        response,
-        key=key.required(caller, new),
-        memory=idempotency.AsAnswered("hold", Hold),
-        lock=partial(ledger.lock, ids=order.account_ids),
-        make=make,
-    )
-    response.headers["Location"] = f"/holds/{hold.id}"
-    return hold
+async def create_hold(new: NewHold, caller: Writer, main: Main, key: RequiredKey) -> Response:
+    """Hold money of an account of yours for another account: it cannot be spent until the hold ends."""
+    order = TransferOrder(ordered_by=caller.user_id, **new.model_dump(exclude={"expires_in"}))
+    hold = partial(ledger.hold, order=order, expires_in=new.expires_in, key=key, to_answer=_to_answer)
+    return keyed_answer(await run_keyed(main, hold, key=key), Hold.model_validate, location="/holds/{id}")
 
 
-@router.get("", summary="List holds", responses=answers(*problems.OWN))
-async def list_holds(caller: Member, holds: Holds, page: PageOf) -> Page[Hold]:
+@router.get("", summary="List holds", responses=answers(*problems.OWN), response_model=Page[Hold])
+async def list_holds(caller: Member, holds: Holds, page: PageOf) -> Response:
     """List holds from or to your accounts, newest first; operators see everybody's."""
-    rows = await holds.list(owner_id=caller.reads, before=page.position(), limit=page.rows)
+    rows = await holds.list(owner_id=caller.reads, page=page.keyset())
     return page.answer(rows, Hold.model_validate, by_time)
 
 
-@router.get("/{id}", summary="Read a hold", responses=answers("hold_not_found", *problems.OWN))
-async def get_hold(id: PathId, caller: Member, holds: Holds) -> Hold:
+@router.get("/{id}", summary="Read a hold", responses=answers("hold_not_found", *problems.OWN), response_model=Hold)
+async def get_hold(id: PathId, caller: Member, holds: Holds) -> Response:
     """Read a hold from or to an account of yours; operators read everybody's."""
-    return Hold.model_validate(_visible(await holds.get(id=id), id, caller))
+    return answer(Hold.model_validate(visible(await holds.get(id=id), "hold", id, caller)))
 
 
 @router.post(
@@ -132,32 +115,12 @@ async def get_hold(id: PathId, caller: Member, holds: Holds) -> Hold:
         *problems.BODY,
         *problems.WRITES,
     ),
+    response_model=Hold,
 )
-async def capture_hold(
-    id: PathId,
-    caller: Writer,
-    main: Main,
-    response: Response,
-    key: idempotency.Required,
-    asked: Capture = ALL,
-) -> Hold:
-    """Take what was promised to you, or a part of it, once; the rest is released in the same moment."""
-
-    async def make(connection: Connection, locked: tuple[HoldRow, ledger.Accounts]) -> Hold | Refusal:
-        hold = _visible(locked[0], id, caller)
-        amount = asked.amount or hold.amount
-        if amount > hold.amount:
-            raise invalid(("body", "amount"), f"must be at most what is held: {hold.amount}", "amount_exceeds_hold")
-        return _show(await holding.capture(connection, locked, ordered_by=caller.user_id, amount=amount))
-
-    return await idempotency.once(
-        main,
-        response,
-        key=key.required(caller, asked),
-        memory=idempotency.AsAnswered("hold", Hold),
-        lock=partial(_lock, id=id),
-        make=make,
-    )
+async def capture_hold(id: PathId, caller: Writer, main: Main, key: RequiredKey, part: Capture = WHOLE) -> Response:
+    """Capture a hold for your account, or a part of it, once; the rest is released with it."""
+    capture = partial(ledger.capture, hold_id=id, amount=part.amount, caller=caller, key=key, to_answer=_to_answer)
+    return keyed_answer(await run_keyed(main, capture, key=key), Hold.model_validate, status=200)
 
 
 @router.post(
@@ -166,39 +129,13 @@ async def capture_hold(
     responses=answers(
         "hold_not_found", "not_owner", "hold_not_active", "hold_expired", "idempotency_key_reused", *problems.WRITES
     ),
+    response_model=Hold,
 )
-async def release_hold(id: PathId, caller: Writer, main: Main, response: Response, key: idempotency.Optional) -> Hold:
-    """Give up what was promised to you; operators give up what was promised to anybody."""
-
-    async def make(connection: Connection, locked: tuple[HoldRow, ledger.Accounts]) -> Hold | Refusal:
-        _visible(locked[0], id, caller)
-        return _show(await holding.release(connection, locked, ordered_by=caller.user_id, operator=caller.operator))
-
-    return await idempotency.once(
-        main,
-        response,
-        key=key.key(caller),
-        memory=idempotency.AsAnswered("hold", Hold),
-        lock=partial(_lock, id=id),
-        make=make,
-    )
+async def release_hold(id: PathId, caller: Writer, main: Main, key: OptionalKey) -> Response:
+    """Release a hold for your account; operators release any hold."""
+    release = partial(ledger.release, hold_id=id, caller=caller, key=key, to_answer=_to_answer)
+    return keyed_answer(await run_keyed(main, release, key=key), Hold.model_validate, status=200)
 
 
-async def _lock(connection: Connection, *, id: int) -> tuple[HoldRow, ledger.Accounts]:
-    return await holding.lock(connection, hold=_there(await HoldRepository(connection).get(id=id), id))
-
-
-def _there(row: HoldRow | None, id: int) -> HoldRow:
-    if row is None:
-        raise Problem("hold_not_found", f"There is no hold {id}.")
-    return row
-
-
-def _visible(row: HoldRow | None, id: int, caller: Caller) -> HoldRow:
-    """Return a hold that the caller may see; 404 for what is somebody else's as for what is not there."""
-    own = row is not None and caller.user_id in {row.from_owner_id, row.to_owner_id}
-    return _there(row if own or caller.operator else None, id)
-
-
-def _show(outcome: HoldRow | Refusal) -> Hold | Refusal:
-    return outcome if isinstance(outcome, Refusal) else Hold.model_validate(outcome)
+def _to_answer(row: HoldRow) -> dict[str, object]:
+    return Hold.model_validate(row).model_dump(mode="json")

@@ -1,21 +1,23 @@
 """Posts over HTTP: public to read, changed by their authors only."""
 
-from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from fastapi import APIRouter, Response
 from pydantic import Field
 
-from api.http import idempotency, problems
-from api.http.authentication import Writer, unauthorized
+from api.http import problems
+from api.http.answers import accepted, answer, found, keyed_answer
+from api.http.authentication import Writer
 from api.http.dependencies import Main, Posts
-from api.http.etags import UNCHANGED, Match, NoneMatch, etag
+from api.http.etags import UNCHANGED, Match, NoneMatch
+from api.http.idempotency import OptionalKey
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time
-from api.http.problems import Problem, answers
+from api.http.problems import answers
 from api.http.types import Body, Change, Id, Line, OfUser, PathId, Representation, Text, Time, Words
-from repositories.api_keys import Caller
-from repositories.postgres import unit_of_work as units
-from repositories.postgres.statements import Connection
+from repositories.ledger.keys import insert_keyed, run_keyed
+from repositories.postgres import unit_of_work
 from repositories.posts import Post as PostRow
 from repositories.posts import PostRepository
 
@@ -34,7 +36,7 @@ class NewPost(Body):
 
 
 class PostChange(Change):
-    """What an author changes; what is left out stays."""
+    """The members to change."""
 
     title: Line = Field(default_factory=str)
     content: Text = Field(default_factory=str)
@@ -43,7 +45,7 @@ class PostChange(Change):
 
 
 class Author(Representation):
-    """Who wrote a post."""
+    """The author of a post."""
 
     id: Id
     username: str
@@ -61,43 +63,29 @@ class Post(Representation):
     updated_at: Time
 
 
-def _show(row: PostRow) -> Post:
-    fields = {name: value for name, value in vars(row).items() if not name.startswith("author_")}
-    return Post(author=Author(id=row.author_id, username=row.author_username), **fields)
-
-
 @router.post(
     "/posts",
     status_code=201,
     summary="Write a post",
     responses=answers("idempotency_key_reused", *problems.BODY, *problems.WRITES),
+    response_model=Post,
 )
-async def create_post(new: NewPost, caller: Writer, main: Main, response: Response, key: idempotency.Optional) -> Post:
+async def create_post(new: NewPost, caller: Writer, main: Main, key: OptionalKey) -> Response:
     """Write a post."""
-
-    async def make(connection: Connection, _: None) -> Post:
-        row = await PostRepository(connection).insert(author_id=caller.user_id, title=new.title, content=new.content)
-        if row is None:
-            raise unauthorized("The API key is revoked.")
-        return _show(row)
-
-    post = await idempotency.once(
-        main, response, key=key.key(caller, new), memory=idempotency.AsAnswered("post", Post), make=make
+    create = partial(
+        insert_keyed,
+        key=key,
+        kind="post",
+        insert=lambda connection: PostRepository(connection).insert(author_id=caller.user_id, **new.model_dump()),
+        to_answer=_to_answer,
     )
-    response.headers["Location"] = f"/posts/{post.id}"
-    response.headers["ETag"] = etag(post.version)
-    return post
+    return keyed_answer(await run_keyed(main, create, key=key), _show, location="/posts/{id}", tagged=True)
 
 
-@router.get("/posts", summary="List posts", responses=answers(*problems.READS))
-async def list_posts(
-    posts: Posts,
-    page: PageOf,
-    author_id: OfUser = None,
-    q: Words = None,
-) -> Page[Post]:
+@router.get("/posts", summary="List posts", responses=answers(*problems.READS), response_model=Page[Post])
+async def list_posts(posts: Posts, page: PageOf, author_id: OfUser = None, q: Words = None) -> Response:
     """List posts, newest first: all, of one author, or with the words of a query."""
-    rows = await posts.list(author_id=author_id, query=q, before=page.position(), limit=page.rows)
+    rows = await posts.list(author_id=author_id, query=q, page=page.keyset())
     return page.answer(rows, _show, by_time)
 
 
@@ -107,11 +95,10 @@ async def list_posts(
     responses=UNCHANGED | answers("post_not_found", *problems.READS),
     response_model=Post,
 )
-async def get_post(id: PathId, posts: Posts, response: Response, have: NoneMatch) -> Post | Response:
+async def get_post(id: PathId, posts: Posts, known: NoneMatch) -> Response:
     """Read a post."""
-    row = _found(await posts.get(id=id))
-    response.headers["ETag"] = etag(row.version)
-    return have.unchanged(row.version, response) or _show(row)
+    row = found(await posts.get(id=id), "post", id)
+    return known.answer(_show(row), row.version)
 
 
 @router.patch(
@@ -120,24 +107,19 @@ async def get_post(id: PathId, posts: Posts, response: Response, have: NoneMatch
     responses=answers(
         "post_not_found", "not_owner", "precondition_required", "precondition_failed", *problems.BODY, *problems.WRITES
     ),
+    response_model=Post,
 )
-async def update_post(
-    id: PathId, change: PostChange, caller: Writer, main: Main, response: Response, match: Match
-) -> Post:
+async def update_post(id: PathId, change: PostChange, caller: Writer, main: Main, match: Match) -> Response:
     """Change a post of yours."""
-
-    async def work(connection: Connection) -> Post:
-        posts = PostRepository(connection)
-        row = await _lock(posts, id, caller, match)
-        changed = replace(row, **change.asked())
-        if changed == row:
-            return _show(row)
-        edition = await posts.update(id=id, title=changed.title, content=changed.content)
-        return _show(replace(changed, **vars(edition)))
-
-    post = await units.run(main, work)
-    response.headers["ETag"] = etag(post.version)
-    return post
+    row = accepted(
+        await unit_of_work.run(
+            main,
+            lambda connection: PostRepository(connection).change(
+                id=id, author_id=caller.user_id, changes=change.members(), precondition=match
+            ),
+        )
+    )
+    return answer(_show(row), version=row.version)
 
 
 @router.delete(
@@ -148,25 +130,18 @@ async def update_post(
 )
 async def delete_post(id: PathId, caller: Writer, main: Main, match: Match) -> None:
     """Delete a post of yours."""
-
-    async def work(connection: Connection) -> None:
-        posts = PostRepository(connection)
-        await _lock(posts, id, caller, match)
-        await posts.delete(id=id)
-
-    await units.run(main, work)
-
-
-async def _lock(posts: PostRepository, id: int, caller: Caller, match: Match) -> PostRow:
-    """Lock a post that the caller may change at the version that they named: first whose, then which."""
-    row = _found(await posts.lock(id=id))
-    if row.author_id != caller.user_id:
-        raise Problem("not_owner", "Only its author may change a post.")
-    match.check(row.version)
-    return row
+    accepted(
+        await unit_of_work.run(
+            main,
+            lambda connection: PostRepository(connection).delete(id=id, author_id=caller.user_id, precondition=match),
+        )
+    )
 
 
-def _found(row: PostRow | None) -> PostRow:
-    if row is None:
-        raise Problem("post_not_found", "There is no such post.")
-    return row
+def _show(row: PostRow) -> Post:
+    fields = {name: value for name, value in vars(row).items() if not name.startswith("author_")}
+    return Post(author=Author(id=row.author_id, username=row.author_username), **fields)
+
+
+def _to_answer(row: PostRow) -> dict[str, Any]:
+    return _show(row).model_dump(mode="json")

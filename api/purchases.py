@@ -6,25 +6,22 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Response
 from pydantic import Field
 
-from api import products
-from api.http import idempotency, problems
+from api.http import problems
+from api.http.answers import answer, refused, visible
 from api.http.authentication import Member, Writer
 from api.http.dependencies import CurrentService, Main, Purchases
+from api.http.idempotency import RequiredKey
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time
-from api.http.problems import Problem, answers, invalid
+from api.http.problems import Problem, answers
 from api.http.types import Amount, Body, Id, PathId, Representation, Time
+from api.process.service import Service
 from repositories.accounts import MAXIMUM
-from repositories.api_keys import Caller
-from repositories.idempotency_keys import Kept
-from repositories.ledger import transfers as ledger
-from repositories.postgres.failpoints import reach
-from repositories.postgres.statements import Connection
+from repositories.ledger import purchases as ledger
+from repositories.ledger.keys import Outcome, StoredAnswer, run_keyed
 from repositories.purchases import Purchase as PurchaseRow
-from repositories.purchases import PurchaseRepository
 from repositories.refusals import Refusal
-from repositories.sagas import purchases as purchasing
-from repositories.sagas.purchases import Saga, Wanted
+from repositories.sagas import purchases as sagas
 
 router = APIRouter(prefix="/purchases", tags=["purchases"], route_class=JsonRoute)
 
@@ -37,7 +34,7 @@ class NewPurchase(Body):
     product_id: Id
     quantity: Quantity
     account_id: Id = Field(description="pays: an account of yours")
-    price: Amount | None = Field(default=None, description="of one; refused where the product has another by now")
+    price: Amount | None = Field(default=None, description="of one; refused if the product has another by now")
 
     model_config = {
         "json_schema_extra": {"examples": [{"product_id": 1, "quantity": 2, "account_id": 2, "price": 1250}]}
@@ -56,31 +53,13 @@ class Purchase(Representation):
     currency: str
     account_id: Id
     status: Literal["pending", "completed", "rejected", "refunded"]
-    reason: str | None = Field(description="why it was rejected: the code of the problem")
-    transfer_id: Id | None = Field(description="what paid it")
+    reason: str | None = Field(description="the reason for rejecting it: the code of the problem")
+    transfer_id: Id | None = Field(description="the payment")
     created_at: Time
 
 
-class AsItIsNow:
-    """A repeat gets the purchase as it is now."""
-
-    kind = "purchase"
-
-    def keep(self, made: PurchaseRow, /) -> tuple[int | None, object]:
-        """Keep which purchase it was."""
-        return made.id, None
-
-    async def recall(self, connection: Connection, kept: Kept, /) -> PurchaseRow:
-        """Read the purchase."""
-        assert kept.resource_id is not None  # noqa: S101 - a constraint of the table
-        purchase = await PurchaseRepository(connection).get(id=kept.resource_id)
-        assert purchase is not None  # noqa: S101 - purchases are never removed
-        return purchase
-
-
-MEMORY = AsItIsNow()
 ACCEPTED: dict[int | str, dict[str, Any]] = {
-    202: {"model": Purchase, "description": "Begun; a worker finishes it: read `Location` again"}
+    202: {"model": Purchase, "description": "Begun; a job finishes it: read `Location` again"}
 }
 """For OpenAPI."""
 
@@ -92,7 +71,7 @@ ACCEPTED: dict[int | str, dict[str, Any]] = {
     responses=ACCEPTED
     | answers(
         "product_not_found",
-        "product_archived",
+        "seller_changed",
         "price_changed",
         "out_of_stock",
         "idempotency_key_missing",
@@ -104,45 +83,33 @@ ACCEPTED: dict[int | str, dict[str, Any]] = {
     response_model=Purchase,
 )
 async def create_purchase(
-    new: NewPurchase,
-    caller: Writer,
-    main: Main,
-    service: CurrentService,
-    response: Response,
-    key: idempotency.Required,
-) -> Purchase:
+    new: NewPurchase, caller: Writer, main: Main, service: CurrentService, key: RequiredKey
+) -> Response:
     """Buy a product: its money is held, its stock reserved, and then it is paid, or rejected with a reason.
 
-    202 where it could not be finished at once: it will be, and a repeat under the key tells how it stands.
+    202 if it cannot be finished at once: a job finishes it, and a repeat under the key shows its state.
     """
-    named = key.required(caller, new)
-    purchase = await idempotency.repeated(main, response, key=named, memory=MEMORY)
-    if purchase is None:
-        await main.give_back()
-        wanted = await _wanted(service, new, caller)
-        await main.renew()
-
-        async def make(connection: Connection, accounts: ledger.Accounts) -> PurchaseRow | Refusal:
-            return await purchasing.begin(connection, accounts, wanted=wanted)
-
-        lock = partial(ledger.lock, ids=wanted.order.account_ids)
-        purchase = await idempotency.once(main, response, key=named, memory=MEMORY, lock=lock, make=make)
-        reach("after hold")
+    outcome = await sagas.buy(service.pools, main, caller=caller, key=key, **new.model_dump())
     await main.give_back()
-    return await _finish(purchase, service, response)
+    return await _finish(outcome, service)
 
 
-@router.get("", summary="List purchases", responses=answers(*problems.OWN))
-async def list_purchases(caller: Member, purchases: Purchases, page: PageOf) -> Page[Purchase]:
-    """List what you bought and what you sold, newest first; operators see everybody's."""
-    rows = await purchases.list(party_id=caller.reads, before=page.position(), limit=page.rows)
+@router.get("", summary="List purchases", responses=answers(*problems.OWN), response_model=Page[Purchase])
+async def list_purchases(caller: Member, purchases: Purchases, page: PageOf) -> Response:
+    """List your purchases and sales, newest first; operators see everybody's."""
+    rows = await purchases.list(party_id=caller.reads, page=page.keyset())
     return page.answer(rows, Purchase.model_validate, by_time)
 
 
-@router.get("/{id}", summary="Read a purchase", responses=answers("purchase_not_found", *problems.OWN))
-async def get_purchase(id: PathId, caller: Member, purchases: Purchases) -> Purchase:
-    """Read what you bought or sold; operators read everybody's."""
-    return Purchase.model_validate(_visible(await purchases.get(id=id), id, caller))
+@router.get(
+    "/{id}",
+    summary="Read a purchase",
+    responses=answers("purchase_not_found", *problems.OWN),
+    response_model=Purchase,
+)
+async def get_purchase(id: PathId, caller: Member, purchases: Purchases) -> Response:
+    """Read a purchase or sale of yours; operators read everybody's."""
+    return answer(Purchase.model_validate(visible(await purchases.get(id=id), "purchase", id, caller)))
 
 
 @router.post(
@@ -163,61 +130,35 @@ async def get_purchase(id: PathId, caller: Member, purchases: Purchases) -> Purc
     response_model=Purchase,
 )
 async def refund_purchase(
-    id: PathId,
-    caller: Writer,
-    main: Main,
-    service: CurrentService,
-    response: Response,
-    key: idempotency.Required,
-) -> Purchase:
-    """Pay what you sold back, once, all of it; what was bought goes back into the stock."""
-
-    async def lock(connection: Connection) -> purchasing.Locked:
-        purchase = _visible(await PurchaseRepository(connection).get(id=id), id, caller)
-        return await purchasing.lock(connection, purchase=purchase)
-
-    async def make(connection: Connection, locked: purchasing.Locked) -> PurchaseRow | Refusal:
-        return await purchasing.refund(connection, locked, ordered_by=caller.user_id, operator=caller.operator)
-
-    purchase = await idempotency.once(main, response, key=key.required(caller), memory=MEMORY, lock=lock, make=make)
+    id: PathId, caller: Writer, main: Main, service: CurrentService, key: RequiredKey
+) -> Response:
+    """Pay a sale of yours back, once, all of it; its quantity goes back to stock."""
+    outcome = await run_keyed(main, partial(ledger.refund, purchase_id=id, caller=caller, key=key), key=key)
     await main.give_back()
-    return await _finish(purchase, service, response)
+    return await _finish(outcome, service)
 
 
-async def _wanted(service: CurrentService, new: NewPurchase, caller: Caller) -> Wanted:
-    """Read what is to be bought; with the catalog away nothing has happened yet."""
-    product = await products.read(service, new.product_id)
-    if product is None or product.archived_at is not None:
-        raise products.not_found(new.product_id)
-    if new.quantity * product.price > MAXIMUM:
-        raise invalid(("body", "quantity"), "costs more than any account can pay", "amount_too_large")
-    return Wanted(caller.user_id, product, new.quantity, new.account_id, new.price)
+async def _finish(outcome: Outcome[PurchaseRow], service: Service) -> Response:
+    """Finish a purchase as far as time allows, and answer with its state; raise the problem of a rejection.
 
-
-async def _finish(purchase: PurchaseRow, service: CurrentService, response: Response) -> Purchase:
-    """Finish a purchase as far as time allows, and answer how it stands then; the Problem of a rejection.
-
-    A repeat only looks: whoever began is at work on it, or a worker will be.
+    A replay only shows the state: the first request is finishing the purchase, or a job will.
     """
-    if not idempotency.is_replay(response):
-        saga = Saga(service.pools, purchase)
+    if isinstance(outcome.result, Refusal):
+        raise refused(outcome.result, replayed=outcome.replayed)
+    assert not isinstance(outcome.result, StoredAnswer)  # noqa: S101 - a repeat reads the purchase again
+    purchase = outcome.result
+    if not outcome.replayed:
+        saga = sagas.Saga(service.pools, purchase)
         await service.background.run("purchase", saga.finish())
         purchase = saga.purchase
-    response.headers["Location"] = f"/purchases/{purchase.id}"
+    location = f"/purchases/{purchase.id}"
     if purchase.status == "rejected":
-        raise _rejection(purchase, response)
-    if not purchase.finished:
-        response.status_code = 202
-    return Purchase.model_validate(purchase)
+        raise _rejection(purchase, location, replayed=outcome.replayed)
+    shown = Purchase.model_validate(purchase)
+    return answer(shown, status=201 if purchase.finished else 202, location=location, replayed=outcome.replayed)
 
 
-def _rejection(purchase: PurchaseRow, response: Response) -> Problem:
-    detail = f"Purchase {purchase.id} was rejected, and its money is free again: {purchase.reason}."
-    return Problem(purchase.reason or "", detail, headers=dict(response.headers), purchase_id=purchase.id)
-
-
-def _visible(row: PurchaseRow | None, id: int, caller: Caller) -> PurchaseRow:
-    """Return a purchase that the caller may see; 404 for what is somebody else's as for what is not there."""
-    if row is None or not (caller.operator or caller.user_id in {row.buyer_id, row.seller_id}):
-        raise Problem("purchase_not_found", f"There is no purchase {id}.")
-    return row
+def _rejection(purchase: PurchaseRow, location: str, *, replayed: bool) -> Problem:
+    headers = {"Location": location} | ({"Idempotency-Replayed": "true"} if replayed else {})
+    detail = f"Purchase {purchase.id} was rejected ({purchase.reason}); its money is free again."
+    return Problem(purchase.reason or "internal_error", detail, headers=headers, purchase_id=purchase.id)

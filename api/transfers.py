@@ -1,27 +1,26 @@
-"""Transfers over HTTP: money moved, many at a time, and back again, once for each Idempotency-Key."""
+"""Transfers over HTTP: one, many at once, and reversed."""
 
 from functools import partial
-from itertools import chain
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from api.accounts import visible
-from api.http import idempotency, problems
+from api.http import problems
+from api.http.answers import answer, keyed_answer, visible
 from api.http.authentication import Member, Writer
 from api.http.dependencies import Accounts, Main, Transfers
+from api.http.idempotency import RequiredKey
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time
-from api.http.problems import Problem, ProblemDetails, answers, details
+from api.http.problems import ProblemDetails, answers, details
 from api.http.types import Amount, Balance, Body, Currency, Description, Digits, Id, PathId, Representation, Time
 from repositories.accounts import MAXIMUM
-from repositories.api_keys import Caller
-from repositories.idempotency_keys import Kept
 from repositories.ledger import transfers as ledger
-from repositories.postgres.statements import Connection
+from repositories.ledger.keys import run_keyed
 from repositories.refusals import Refusal
-from repositories.transfers import Order, Receipt, TransferRepository
+from repositories.transfers import ShownTransfer, TransferOrder
+from repositories.transfers import Transfer as TransferRow
 
 router = APIRouter(tags=["transfers"], route_class=JsonRoute)
 
@@ -34,10 +33,10 @@ class NewTransfer(Body):
     from_account_id: Id
     to_account_id: Id
     amount: Amount
-    currency: Currency | None = Field(default=None, description="refused where the accounts are in another")
+    currency: Currency | None = Field(default=None, description="refused if the accounts are in another")
     description: Description | None = None
     from_account_version: int | None = Field(
-        default=None, ge=0, le=MAXIMUM, description="refused where the paying account is at another"
+        default=None, ge=0, le=MAXIMUM, description="refused if the paying account is at another"
     )
 
     model_config = {
@@ -115,131 +114,58 @@ NOT_ATOMIC: dict[int | str, dict[str, Any]] = {
 """For OpenAPI."""
 
 
-def _show(receipt: Receipt, account_ids: list[int]) -> Transfer:
-    balances = [
-        AccountBalance(account_id=receipt.from_account_id, balance=receipt.from_balance, version=receipt.from_version),
-        AccountBalance(account_id=receipt.to_account_id, balance=receipt.to_balance, version=receipt.to_version),
-    ]
-    shown = [balance for balance in balances if balance.account_id in account_ids]
-    return Transfer(
-        id=receipt.id,
-        from_account_id=receipt.from_account_id,
-        to_account_id=receipt.to_account_id,
-        currency=receipt.currency,
-        amount=receipt.amount,
-        description=receipt.description,
-        reverses_id=receipt.reverses_id,
-        hold_id=receipt.hold_id,
-        balances=shown,
-        created_at=receipt.created_at,
-    )
-
-
-class Receipts:
-    """A repeat gets the receipt, which never changes, with the balances that were shown first."""
-
-    kind = "transfer"
-
-    def keep(self, _: Transfer, /) -> None:
-        """Keep nothing more: the statement that writes a transfer writes its key."""
-
-    async def recall(self, connection: Connection, kept: Kept, /) -> Transfer:
-        """Read the transfer."""
-        assert kept.resource_id is not None  # noqa: S101 - a constraint of the table
-        [receipt] = await TransferRepository(connection).receipts(ids=[kept.resource_id])
-        return _show(receipt, kept.shown_account_ids or [])
-
-
-RECEIPTS = Receipts()
-
-
-def _outcome(outcome: Receipt | Refusal, caller: Caller) -> Transfer | Refusal:
-    return outcome if isinstance(outcome, Refusal) else _show(outcome, outcome.accounts_of(caller.user_id))
-
-
 @router.post(
     "/transfers",
     status_code=201,
     summary="Pay",
-    responses=answers(
-        *REFUSALS,
-        *problems.BODY,
-        *problems.WRITES,
-    ),
+    responses=answers(*REFUSALS, *problems.BODY, *problems.WRITES),
+    response_model=Transfer,
 )
-async def create_transfer(
-    new: NewTransfer, caller: Writer, main: Main, response: Response, key: idempotency.Required
-) -> Transfer:
+async def create_transfer(new: NewTransfer, caller: Writer, main: Main, key: RequiredKey) -> Response:
     """Move money from an account of yours to any account of the same currency.
 
     Safe to repeat under the same Idempotency-Key: a repeat gets the first answer again, refusals included.
     """
-    order = Order(ordered_by=caller.user_id, **new.model_dump())
-    named = key.required(caller, new)
-
-    async def make(connection: Connection, accounts: ledger.Accounts) -> Transfer | Refusal:
-        return _outcome(await ledger.transfer(connection, accounts, order=order, key=named), caller)
-
-    lock = partial(ledger.lock, ids=order.account_ids)
-    transfer = await idempotency.once(main, response, key=named, memory=RECEIPTS, lock=lock, make=make)
-    response.headers["Location"] = f"/transfers/{transfer.id}"
-    return transfer
+    order = TransferOrder(ordered_by=caller.user_id, **new.model_dump())
+    outcome = await run_keyed(main, partial(ledger.transfer, order=order, key=key), key=key)
+    return keyed_answer(outcome, _show, location="/transfers/{id}")
 
 
 @router.post(
     "/transfers/batch",
     status_code=201,
     summary="Pay many",
-    responses=NOT_ATOMIC
-    | answers(
-        *REFUSALS,
-        *problems.BODY,
-        *problems.WRITES,
-    ),
+    responses=NOT_ATOMIC | answers(*REFUSALS, *problems.BODY, *problems.WRITES),
     response_model=Batch | Outcomes,
 )
-async def create_batch(
-    new: NewBatch, request: Request, caller: Writer, main: Main, response: Response, key: idempotency.Required
-) -> Batch | Outcomes:
+async def create_batch(new: NewBatch, request: Request, caller: Writer, main: Main, key: RequiredKey) -> Response:
     """Make transfers in the order given, each on the balances that those before it left, under one Idempotency-Key.
 
     Atomic: all or none; a problem names the `index` of the transfer that was refused first. Not atomic: each on its
     own, with an outcome for each.
     """
-    orders = [Order(ordered_by=caller.user_id, **item.model_dump()) for item in new.transfers]
+    orders = [TransferOrder(ordered_by=caller.user_id, **item.model_dump()) for item in new.transfers]
 
-    def show(outcome: Receipt | Refusal) -> Made | Refused:
-        if isinstance(outcome, Receipt):
-            return Made(transfer=_show(outcome, outcome.accounts_of(caller.user_id)))
-        members = outcome.members()
-        problem = details(request.scope, members.pop("code"), members.pop("detail"), members)
-        return Refused(status=problem["status"], problem=ProblemDetails(**problem))
-
-    async def make(connection: Connection, accounts: ledger.Accounts) -> Batch | Outcomes | Refusal:
-        outcomes = await ledger.batch(connection, accounts, orders=orders, atomic=new.atomic)
-        if isinstance(outcomes, Refusal):
-            return outcomes
-        shown = [show(outcome) for outcome in outcomes]
+    def show(results: list[TransferRow | Refusal]) -> Batch | Outcomes:
+        items = [_show_result(request, result, caller.user_id) for result in results]
         if new.atomic:
-            return Batch(items=[item.transfer for item in shown if isinstance(item, Made)])
-        return Outcomes(items=shown)
+            return Batch(items=[item.transfer for item in items if isinstance(item, Made)])
+        return Outcomes(items=items)
 
-    answer: Batch | Outcomes = await idempotency.once(
-        main,
-        response,
-        key=key.required(caller, new),
-        memory=idempotency.AsAnswered("batch", Batch if new.atomic else Outcomes),
-        lock=partial(ledger.lock, ids=list(chain.from_iterable(order.account_ids for order in orders))),
-        make=make,
+    batch = partial(
+        ledger.transfer_batch,
+        orders=orders,
+        atomic=new.atomic,
+        key=key,
+        to_answer=lambda results: show(results).model_dump(mode="json"),
     )
-    response.status_code = 201 if new.atomic else 200
-    return answer
+    return keyed_answer(await run_keyed(main, batch, key=key), show, status=201 if new.atomic else 200)
 
 
 @router.post(
     "/transfers/{id}/reversal",
     status_code=201,
-    summary="Take back",
+    summary="Reverse",
     responses=answers(
         "transfer_not_found",
         "not_owner",
@@ -250,50 +176,69 @@ async def create_batch(
         *problems.PAYMENT,
         *problems.WRITES,
     ),
+    response_model=Transfer,
 )
-async def create_reversal(
-    id: PathId, caller: Writer, main: Main, response: Response, key: idempotency.Required
-) -> Transfer:
-    """Pay a transfer back to whom it came from, once, as its recipient or an operator."""
-    named = key.required(caller)
-
-    async def lock(connection: Connection) -> tuple[Receipt, ledger.Accounts]:
-        locked = await ledger.lock_original(connection, transfer_id=id)
-        if locked is None:
-            raise Problem("transfer_not_found", f"There is no transfer {id}.")
-        return locked
-
-    async def make(connection: Connection, locked: tuple[Receipt, ledger.Accounts]) -> Transfer | Refusal:
-        outcome = await ledger.reverse(
-            connection, locked, ordered_by=caller.user_id, operator=caller.operator, key=named
-        )
-        return _outcome(outcome, caller)
-
-    transfer = await idempotency.once(main, response, key=named, memory=RECEIPTS, lock=lock, make=make)
-    response.headers["Location"] = f"/transfers/{transfer.id}"
-    return transfer
+async def create_reversal(id: PathId, caller: Writer, main: Main, key: RequiredKey) -> Response:
+    """Pay a transfer back to its payer, once, as its recipient or an operator."""
+    reverse = partial(ledger.reverse, transfer_id=id, caller=caller, key=key)
+    return keyed_answer(await run_keyed(main, reverse, key=key), _show, location="/transfers/{id}")
 
 
-@router.get("/transfers", summary="List transfers", responses=answers("account_not_found", *problems.OWN))
+@router.get(
+    "/transfers",
+    summary="List transfers",
+    responses=answers("account_not_found", *problems.OWN),
+    response_model=Page[Transfer],
+)
 async def list_transfers(
     caller: Member,
     accounts: Accounts,
     transfers: Transfers,
     page: PageOf,
     account_id: Annotated[int | None, Digits, Query(ge=1, le=MAXIMUM, description="from or to this account")] = None,
-) -> Page[Transfer]:
+) -> Response:
     """List transfers from or to your accounts, newest first; operators see everybody's."""
     if account_id is not None:
-        await visible(accounts, account_id, caller)
-    rows = await transfers.list(account_id=account_id, owner_id=caller.reads, before=page.position(), limit=page.rows)
-    return page.answer(rows, lambda row: _show(row, row.accounts_of(caller.user_id)), by_time)
+        visible(await accounts.get(id=account_id), "account", account_id, caller)
+    rows = await transfers.list(account_id=account_id, owner_id=caller.reads, page=page.keyset())
+    return page.answer(rows, lambda row: _show(ShownTransfer(row, row.accounts_of(caller.user_id))), by_time)
 
 
-@router.get("/transfers/{id}", summary="Read a transfer", responses=answers("transfer_not_found", *problems.OWN))
-async def get_transfer(id: PathId, caller: Member, transfers: Transfers) -> Transfer:
+@router.get(
+    "/transfers/{id}",
+    summary="Read a transfer",
+    responses=answers("transfer_not_found", *problems.OWN),
+    response_model=Transfer,
+)
+async def get_transfer(id: PathId, caller: Member, transfers: Transfers) -> Response:
     """Read a transfer from or to an account of yours; operators read everybody's."""
-    receipts = await transfers.receipts(ids=[id])
-    own = receipts[0].accounts_of(caller.user_id) if receipts else []
-    if not receipts or not (own or caller.operator):
-        raise Problem("transfer_not_found", f"There is no transfer {id}.")
-    return _show(receipts[0], own)
+    transfer = visible(next(iter(await transfers.read(ids=[id])), None), "transfer", id, caller)
+    return answer(_show(ShownTransfer(transfer, transfer.accounts_of(caller.user_id))))
+
+
+def _show(shown: ShownTransfer) -> Transfer:
+    row = shown.transfer
+    balances = [
+        AccountBalance(account_id=row.from_account_id, balance=row.from_balance, version=row.from_version),
+        AccountBalance(account_id=row.to_account_id, balance=row.to_balance, version=row.to_version),
+    ]
+    return Transfer(
+        id=row.id,
+        from_account_id=row.from_account_id,
+        to_account_id=row.to_account_id,
+        currency=row.currency,
+        amount=row.amount,
+        description=row.description,
+        reverses_id=row.reverses_id,
+        hold_id=row.hold_id,
+        balances=[balance for balance in balances if balance.account_id in shown.account_ids],
+        created_at=row.created_at,
+    )
+
+
+def _show_result(request: Request, result: TransferRow | Refusal, user_id: int) -> Made | Refused:
+    if not isinstance(result, Refusal):
+        return Made(transfer=_show(ShownTransfer(result, result.accounts_of(user_id))))
+    members = result.members()
+    problem = details(request.scope, members.pop("code"), members.pop("detail"), members)
+    return Refused(status=problem["status"], problem=ProblemDetails(**problem))

@@ -1,29 +1,24 @@
-"""Users over HTTP: registration, public profiles, and what a user may do to themselves."""
+"""Users over HTTP: registration, public profiles, and a user's own profile."""
 
-from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from api.http import problems
+from api.http.answers import accepted, answer, found
 from api.http.authentication import Anyone, Member, Writer
 from api.http.dependencies import CurrentService, Main, Users
-from api.http.etags import UNCHANGED, Match, NoneMatch, etag
+from api.http.etags import UNCHANGED, Match, NoneMatch
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time
-from api.http.problems import Problem, answers
+from api.http.problems import answers
 from api.http.rate_limits import limit
-from api.http.types import Body, Change, Email, Id, PathId, Representation, Time, Username, fold
-from repositories.accounts import AccountRepository
-from repositories.api_keys import ApiKeyRepository
-from repositories.ledger import transfers as ledger
-from repositories.postgres import unit_of_work as units
-from repositories.postgres.statements import Connection
-from repositories.posts import PostRepository
-from repositories.purchases import PurchaseRepository
+from api.http.types import Body, Change, Email, Id, PathId, Representation, Time, Username
+from repositories import api_keys
+from repositories.postgres import unit_of_work
 from repositories.sagas import leaving
-from repositories.users import User as UserRow
 from repositories.users import UserRepository
 
 router = APIRouter(tags=["users"], route_class=JsonRoute)
@@ -37,14 +32,14 @@ class NewUser(Body):
 
 
 class UserChange(Change):
-    """What a user changes of themselves; what is left out stays."""
+    """The members to change."""
 
     username: Username = Field(default_factory=str)
     email: Email = Field(default_factory=str)
 
 
 class Profile(Representation):
-    """What everybody may know of a user."""
+    """The public profile of a user."""
 
     id: Id
     username: str
@@ -52,7 +47,7 @@ class Profile(Representation):
 
 
 class User(Profile):
-    """What users know of themselves, and operators of everybody."""
+    """The whole profile, for the user and for operators."""
 
     email: str | None
     role: Literal["member", "operator"]
@@ -70,45 +65,28 @@ class Registered(User):
     status_code=201,
     summary="Register",
     responses=answers("username_taken", "email_taken", "too_many_requests", *problems.BODY, *problems.READS),
+    response_model=Registered,
 )
-async def register_user(
-    new: NewUser, request: Request, response: Response, main: Main, service: CurrentService
-) -> Registered:
+async def register_user(new: NewUser, request: Request, main: Main, service: CurrentService) -> Response:
     """Register a user and issue their first API key. It cannot be had again; an operator can issue another."""
     await limit(request, main, kind="registration", most=service.settings.registrations_per_minute)
-
-    async def work(connection: Connection) -> Registered:
-        user = await register(connection, username=new.username, email=new.email)
-        issued = await ApiKeyRepository(connection).issue(user_id=user.id, name="first")
-        assert issued is not None  # noqa: S101 - the user was made by this unit of work
-        return Registered(**vars(user), api_key=issued[1])
-
-    registered = await units.run(main, work)
-    response.headers["Location"] = f"/users/{registered.id}"
-    response.headers["ETag"] = etag(registered.version)
-    return registered
+    register = partial(api_keys.register, username=new.username, email=new.email)
+    user, secret = await unit_of_work.run(main, register)
+    registered = Registered(**vars(user), api_key=secret)
+    return answer(registered, status=201, location=f"/users/{user.id}", version=user.version)
 
 
-async def register(connection: Connection, *, username: str, email: str | None) -> UserRow:
-    """Insert a user, in the caller's unit of work; the constraints refuse what is taken."""
-    return await UserRepository(connection).insert(
-        username=username, username_key=fold(username), email=email, email_key=None if email is None else fold(email)
-    )
-
-
-@router.get("/users", summary="List users", responses=answers(*problems.READS))
-async def list_users(users: Users, page: PageOf) -> Page[Profile]:
+@router.get("/users", summary="List users", responses=answers(*problems.READS), response_model=Page[Profile])
+async def list_users(users: Users, page: PageOf) -> Response:
     """List the public profiles of all users, newest first."""
-    rows = await users.list(before=page.position(), limit=page.rows)
-    return page.answer(rows, Profile.model_validate, by_time)
+    return page.answer(await users.list(page=page.keyset()), Profile.model_validate, by_time)
 
 
 @router.get("/users/me", summary="Read yourself", responses=UNCHANGED | answers(*problems.OWN), response_model=User)
-async def get_me(caller: Member, users: Users, response: Response, have: NoneMatch) -> User | Response:
-    """Read what Folio knows of you."""
-    user = _found(await users.get(id=caller.user_id))
-    response.headers["ETag"] = etag(user.version)
-    return have.unchanged(user.version, response) or User.model_validate(user)
+async def get_me(caller: Member, users: Users, known: NoneMatch) -> Response:
+    """Read your profile."""
+    user = found(await users.get(id=caller.user_id), "user", caller.user_id)
+    return known.answer(User.model_validate(user), user.version)
 
 
 @router.get(
@@ -118,15 +96,12 @@ async def get_me(caller: Member, users: Users, response: Response, have: NoneMat
     responses=UNCHANGED | answers("user_not_found", "unauthorized", "too_many_requests", *problems.READS),
     response_model=User | Profile,
 )
-async def get_user(
-    id: PathId, caller: Anyone, users: Users, response: Response, have: NoneMatch
-) -> User | Profile | Response:
+async def get_user(id: PathId, caller: Anyone, users: Users, known: NoneMatch) -> Response:
     """Read a user's public profile; operators, and users themselves, see all of it."""
-    user = _found(await users.get(id=id))
-    response.headers["ETag"] = etag(user.version)
-    response.headers["Vary"] = "Authorization"
+    user = found(await users.get(id=id), "user", id)
     whole = caller is not None and (caller.operator or caller.user_id == id)
-    return have.unchanged(user.version, response) or (User if whole else Profile).model_validate(user)
+    shown = (User if whole else Profile).model_validate(user)
+    return known.answer(shown, user.version, headers={"Vary": "Authorization"})
 
 
 @router.patch(
@@ -140,28 +115,19 @@ async def get_user(
         *problems.BODY,
         *problems.WRITES,
     ),
+    response_model=User,
 )
-async def update_me(change: UserChange, caller: Writer, main: Main, response: Response, match: Match) -> User:
+async def update_me(change: UserChange, caller: Writer, main: Main, match: Match) -> Response:
     """Change your username or e-mail address."""
-
-    async def work(connection: Connection) -> UserRow:
-        users = UserRepository(connection)
-        user = _found(await users.lock(id=caller.user_id))
-        match.check(user.version)
-        changed = replace(user, **change.asked())
-        if changed == user:
-            return user
-        return await users.update(
-            id=user.id,
-            username=changed.username,
-            username_key=fold(changed.username),
-            email=changed.email,
-            email_key=changed.email and fold(changed.email),
+    user = accepted(
+        await unit_of_work.run(
+            main,
+            lambda connection: UserRepository(connection).change(
+                id=caller.user_id, changes=change.members(), precondition=match
+            ),
         )
-
-    user = await units.run(main, work)
-    response.headers["ETag"] = etag(user.version)
-    return User.model_validate(user)
+    )
+    return answer(User.model_validate(user), version=user.version)
 
 
 @router.delete(
@@ -174,28 +140,8 @@ async def update_me(change: UserChange, caller: Writer, main: Main, response: Re
 )
 async def delete_me(caller: Writer, main: Main, service: CurrentService, match: Match) -> None:
     """Leave: keys revoked, accounts closed, posts removed, e-mail erased, the username retired; the ledger stays."""
-
-    async def work(connection: Connection) -> None:
-        users = UserRepository(connection)
-        user = _found(await users.lock(id=caller.user_id))
-        match.check(user.version)
-        owned = await ledger.lock_owned(connection, owner_id=user.id)
-        if await PurchaseRepository(connection).unfinished_of(user_id=user.id):
-            raise Problem("purchases_pending", "Something that you buy or sell is not at its end yet.")
-        if any(account.balance or account.held for account in owned.values()):
-            raise Problem("balance_not_zero", "Empty your accounts first.")
-        await AccountRepository(connection).close_owned(owner_id=user.id)
-        await PostRepository(connection).delete_by_author(author_id=user.id)
-        await ApiKeyRepository(connection).revoke_all(user_id=user.id)
-        await users.delete(id=user.id)
-
-    await units.run(main, work)
+    leave = partial(leaving.leave, user_id=caller.user_id, precondition=match)
+    accepted(await unit_of_work.run(main, leave))
     await main.give_back()
-    # At once where that can be; a worker sees to it once more.
+    # The request waits for this as long as it has time; a job repeats it later.
     await service.background.run("take_off_sale", leaving.take_off_sale(service.pools, seller_ids=[caller.user_id]))
-
-
-def _found(user: UserRow | None) -> UserRow:
-    if user is None:
-        raise Problem("user_not_found", "There is no such user.")
-    return user

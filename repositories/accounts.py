@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from repositories.postgres.keyset import Position
+from repositories.postgres.keyset import Keyset
 from repositories.postgres.statements import Connection, statement
 
 INSERT = statement("main/accounts/insert")
@@ -37,6 +37,11 @@ class Account:
     status: str
     version: int
     created_at: datetime
+
+    @property
+    def owner_ids(self) -> frozenset[int]:
+        """Return the users who may see it."""
+        return frozenset({self.owner_id})
 
     @property
     def available(self) -> int:
@@ -75,12 +80,11 @@ class AccountRepository:
         """Lock, in id order, accounts that hold overdue money and that nobody else has locked; return their ids."""
         return await LOCK_OVERDUE.values(self._connection, limit=limit)
 
-    async def list(self, *, owner_id: int | None, before: Position, limit: int) -> list[Account]:
+    async def list(self, *, owner_id: int | None, page: Keyset) -> list[Account]:
         """Return one owner's accounts, or everybody's, newest first."""
-        page = {"before_time": before.time, "before_id": before.id, "limit": limit}
         if owner_id is not None:
-            return await LIST_BY_OWNER.all(self._connection, Account, owner_id=owner_id, **page)
-        return await LIST.all(self._connection, Account, **page)
+            return await LIST_BY_OWNER.all(self._connection, Account, owner_id=owner_id, **page.arguments())
+        return await LIST.all(self._connection, Account, **page.arguments())
 
     async def update(self, *, id: int, name: str, owner_id: int, minimum: int | None, status: str) -> Account:
         """Change a locked account."""

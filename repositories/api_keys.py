@@ -4,9 +4,11 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
-from repositories.postgres.keyset import Position
+from repositories.postgres.keyset import Keyset
 from repositories.postgres.statements import Connection, statement
+from repositories.users import User, UserRepository
 
 INSERT = statement("main/api_keys/insert")
 AUTHENTICATE = statement("main/api_keys/authenticate")
@@ -28,6 +30,14 @@ class ApiKey:
     expires_at: datetime | None
 
 
+class Owned(Protocol):
+    """A row that one user or several own."""
+
+    @property
+    def owner_ids(self) -> frozenset[int]:
+        """Return the users who may see it."""
+
+
 @dataclass(frozen=True)
 class Caller:
     """Whose key a request came with."""
@@ -41,6 +51,10 @@ class Caller:
         """Whether they read everything and help others."""
         return self.role == "operator"
 
+    def may_see(self, row: "Owned") -> bool:
+        """Return True if the row is the caller's, or the caller is an operator."""
+        return self.operator or self.user_id in row.owner_ids
+
     @property
     def reads(self) -> int | None:
         """Whose rows their lists show: None for everybody's."""
@@ -48,7 +62,9 @@ class Caller:
 
 
 @dataclass(frozen=True)
-class _Revoked:
+class RevokedKey:
+    """A key that was just revoked."""
+
     id: int
 
 
@@ -78,19 +94,25 @@ class ApiKeyRepository:
         """Return whose key this is, or None where it is unknown, revoked or expired."""
         return await AUTHENTICATE.maybe(self._connection, Caller, digest=_digest(secret))
 
-    async def list(self, *, user_id: int, before: Position, limit: int) -> list[ApiKey]:
+    async def list(self, *, user_id: int, page: Keyset) -> list[ApiKey]:
         """Return the user's keys that are not revoked, newest first."""
-        return await LIST.all(
-            self._connection, ApiKey, user_id=user_id, before_time=before.time, before_id=before.id, limit=limit
-        )
+        return await LIST.all(self._connection, ApiKey, user_id=user_id, **page.arguments())
 
-    async def revoke(self, *, user_id: int, id: int) -> bool:
-        """Revoke a key of the user, in force with the commit; False where there was none to revoke."""
-        return await REVOKE.maybe(self._connection, _Revoked, user_id=user_id, id=id) is not None
+    async def revoke(self, *, user_id: int, id: int) -> RevokedKey | None:
+        """Revoke a key of the user, in force with the commit; return None if there is none to revoke."""
+        return await REVOKE.maybe(self._connection, RevokedKey, user_id=user_id, id=id)
 
     async def revoke_all(self, *, user_id: int) -> None:
         """Revoke every key of the user."""
         await REVOKE_ALL.run(self._connection, user_id=user_id)
+
+
+async def register(connection: Connection, *, username: str, email: str) -> tuple[User, str]:
+    """Register a user with their first key, and return both. The constraints refuse a taken name or address."""
+    user = await UserRepository(connection).insert(username=username, email=email)
+    issued = await ApiKeyRepository(connection).issue(user_id=user.id, name="first")
+    assert issued is not None  # noqa: S101 - this unit of work inserted the user
+    return user, issued[1]
 
 
 def _digest(secret: str) -> bytes:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from repositories.postgres.keyset import Position
+from repositories.postgres.keyset import Keyset
 from repositories.postgres.statements import Connection, statement
 
 INSERT = statement("main/holds/insert")
@@ -34,6 +34,11 @@ class Hold:
     created_at: datetime
     from_owner_id: int
     to_owner_id: int
+
+    @property
+    def owner_ids(self) -> frozenset[int]:
+        """Return the users who may see it."""
+        return frozenset({self.from_owner_id, self.to_owner_id})
 
 
 @dataclass(frozen=True)
@@ -92,9 +97,8 @@ class HoldRepository:
         """Expire what is overdue on locked accounts, and return what each of those that held it holds now."""
         return await EXPIRE.all(self._connection, Held, account_ids=list(account_ids), limit=limit)
 
-    async def list(self, *, owner_id: int | None, before: Position, limit: int) -> list[Hold]:
+    async def list(self, *, owner_id: int | None, page: Keyset) -> list[Hold]:
         """Return holds from or to any account of an owner, else all; newest first."""
-        page = {"before_time": before.time, "before_id": before.id, "limit": limit}
         if owner_id is not None:
-            return await LIST_BY_OWNER.all(self._connection, Hold, owner_id=owner_id, **page)
-        return await LIST.all(self._connection, Hold, **page)
+            return await LIST_BY_OWNER.all(self._connection, Hold, owner_id=owner_id, **page.arguments())
+        return await LIST.all(self._connection, Hold, **page.arguments())

@@ -1,4 +1,4 @@
-"""Idempotency keys: what was answered under which key, committed in the same transaction as what it did."""
+"""Idempotency keys: the first answer under each key, committed in the same transaction as its effect."""
 
 import json
 from dataclasses import dataclass
@@ -12,21 +12,19 @@ INSERT = statement("main/idempotency_keys/insert")
 
 @dataclass(frozen=True)
 class Key:
-    """A user's key, and the request that came with it."""
+    """The Idempotency-Key of a request. It belongs to one user."""
 
     user_id: int
     key: str
     request_hash: bytes
-    """SHA-256 of method, path and parsed body."""
+    """SHA-256 of the method, the path and the JSON value of the body."""
     request_id: str
 
 
 @dataclass(frozen=True)
-class Kept:
-    """The first answer under a key. `answer` is None for a transfer, whose receipt never changes."""
+class StoredKey:
+    """A key that was used, with the answer or the resource to build it from."""
 
-    user_id: int
-    key: str
     request_hash: bytes
     kind: str
     resource_id: int | None
@@ -35,7 +33,7 @@ class Kept:
 
 
 class KeyReused(Exception):
-    """Another request was answered under this key."""
+    """The key was used for another request."""
 
 
 class IdempotencyKeyRepository:
@@ -44,24 +42,24 @@ class IdempotencyKeyRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def find(self, *, key: Key) -> Kept | None:
-        """Return what the same request was answered before; KeyReused where it was another request.
+    async def find(self, *, key: Key) -> StoredKey | None:
+        """Return the stored key, or None if it is new. Raises KeyReused if it was stored for another request.
 
-        A unit of work that locks looks only after its locks are held: an earlier answer wins over any refusal.
+        Call it after the locks of the unit of work are held: an earlier answer wins over any refusal.
         """
-        found = await FIND.maybe(self._connection, Kept, user_ids=[key.user_id], keys=[key.key])
-        if found is not None and found.request_hash != key.request_hash:
+        stored = await FIND.maybe(self._connection, StoredKey, user_id=key.user_id, key=key.key)
+        if stored is not None and stored.request_hash != key.request_hash:
             raise KeyReused
-        return found
+        return stored
 
     async def insert(self, *, key: Key, kind: str, resource_id: int | None, answer: object) -> None:
-        """Keep an answer; a key that another transaction just took is refused by idempotency_keys_pkey."""
+        """Store an answer; idempotency_keys_pkey refuses a key that another transaction has just stored."""
         await INSERT.run(
             self._connection,
-            user_ids=[key.user_id],
-            keys=[key.key],
-            request_hashes=[key.request_hash],
-            kinds=[kind],
-            resource_ids=[resource_id],
-            answers=[json.dumps(answer)],
+            user_id=key.user_id,
+            key=key.key,
+            request_hash=key.request_hash,
+            kind=kind,
+            resource_id=resource_id,
+            answer=json.dumps(answer),
         )

@@ -1,10 +1,13 @@
 """Posts: what users write, public to read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from repositories.postgres.keyset import Position
+from repositories.postgres.keyset import Keyset
 from repositories.postgres.statements import Connection, statement
+from repositories.preconditions import Precondition
+from repositories.refusals import Refusal
 
 INSERT = statement("main/posts/insert")
 GET = statement("main/posts/get")
@@ -33,7 +36,7 @@ class Post:
 
 @dataclass(frozen=True)
 class Edition:
-    """What an update made of a post."""
+    """The version and time that an update gave a post."""
 
     version: int
     updated_at: datetime
@@ -53,26 +56,43 @@ class PostRepository:
         """Return the post, or None."""
         return await GET.maybe(self._connection, Post, id=id)
 
-    async def lock(self, *, id: int) -> Post | None:
-        """Lock the post until the unit of work ends, to change or delete it."""
-        return await LOCK.maybe(self._connection, Post, id=id)
-
-    async def list(self, *, author_id: int | None, query: str | None, before: Position, limit: int) -> list[Post]:
+    async def list(self, *, author_id: int | None, query: str | None, page: Keyset) -> list[Post]:
         """Return posts, newest first: of one author, with the words of a query, or all."""
-        page = {"before_time": before.time, "before_id": before.id, "limit": limit}
         if query is not None:
-            return await SEARCH.all(self._connection, Post, query=query, author_id=author_id, **page)
+            return await SEARCH.all(self._connection, Post, query=query, author_id=author_id, **page.arguments())
         if author_id is not None:
-            return await LIST_BY_AUTHOR.all(self._connection, Post, author_id=author_id, **page)
-        return await LIST.all(self._connection, Post, **page)
+            return await LIST_BY_AUTHOR.all(self._connection, Post, author_id=author_id, **page.arguments())
+        return await LIST.all(self._connection, Post, **page.arguments())
 
-    async def update(self, *, id: int, title: str, content: str) -> Edition:
-        """Change a locked post."""
-        return await UPDATE.one(self._connection, Edition, id=id, title=title, content=content)
+    async def change(
+        self, *, id: int, author_id: int, changes: dict[str, Any], precondition: Precondition
+    ) -> Post | Refusal:
+        """Change title or content of the author's post. Locks the post."""
+        post = await self._lock_own(id, author_id, precondition)
+        if isinstance(post, Refusal):
+            return post
+        changed = replace(post, **changes)
+        if changed == post:
+            return post
+        edition = await UPDATE.one(self._connection, Edition, id=id, title=changed.title, content=changed.content)
+        return replace(changed, **vars(edition))
 
-    async def delete(self, *, id: int) -> None:
-        """Delete a locked post."""
+    async def delete(self, *, id: int, author_id: int, precondition: Precondition) -> Refusal | None:
+        """Delete the author's post. Locks the post."""
+        post = await self._lock_own(id, author_id, precondition)
+        if isinstance(post, Refusal):
+            return post
         await DELETE.run(self._connection, id=id)
+        return None
+
+    async def _lock_own(self, id: int, author_id: int, precondition: Precondition) -> Post | Refusal:
+        """Lock a post; ownership is judged before the precondition."""
+        post = await LOCK.maybe(self._connection, Post, id=id)
+        if post is None:
+            return Refusal("post_not_found", f"There is no post {id}.")
+        if post.author_id != author_id:
+            return Refusal("not_owner", "Only its author may change a post.")
+        return precondition.refusal(post.version) or post
 
     async def delete_by_author(self, *, author_id: int) -> None:
         """Delete all posts of a user who leaves."""

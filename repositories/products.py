@@ -1,11 +1,14 @@
 """Products: what users sell, public to read until it is archived. They are in the catalog, the money is not."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from repositories.postgres.keyset import Position
+from repositories.postgres.keyset import Keyset
 from repositories.postgres.statements import Connection, statement
+from repositories.preconditions import Precondition
+from repositories.refusals import Refusal
 
 INSERT = statement("catalog/products/insert")
 FIND = statement("catalog/products/find")
@@ -37,43 +40,43 @@ class Product:
     archived_at: datetime | None
 
 
+@dataclass(frozen=True)
+class NewProduct:
+    """A product to insert."""
+
+    seller_id: int
+    account_id: int
+    name: str
+    description: str
+    price: int
+    currency: str
+    stock: int
+
+
+def own(product: Product | None, id: int, seller_id: int) -> Product | Refusal:
+    """Return a product if the seller owns it; a stranger's archived product is refused like a missing one."""
+    if product is None or (product.archived_at is not None and product.seller_id != seller_id):
+        return Refusal("product_not_found", f"There is no product {id}.")
+    if product.seller_id != seller_id:
+        return Refusal("not_owner", "Only its seller may change a product.")
+    return product
+
+
 class ProductRepository:
     """The products of one connection to the catalog."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def insert(
-        self,
-        *,
-        seller_id: int,
-        account_id: int,
-        name: str,
-        description: str,
-        price: int,
-        currency: str,
-        stock: int,
-        key: str | None,
-    ) -> tuple[Product, bool]:
-        """Put a product up for sale, or find, as it is now, the one that the seller made under this key.
+    async def insert(self, *, product: NewProduct, key: str | None) -> tuple[Product, bool]:
+        """Put a product up for sale, or return the one that the seller put up under this key, as it is now.
 
-        The second says whether it was made.
+        The second value is True if the product was inserted.
         """
-        made = await INSERT.maybe(
-            self._connection,
-            Product,
-            seller_id=seller_id,
-            account_id=account_id,
-            name=name,
-            description=description,
-            price=price,
-            currency=currency,
-            stock=stock,
-            idempotency_key=key,
-        )
-        if made is not None:
-            return made, True
-        return await FIND.one(self._connection, Product, seller_id=seller_id, idempotency_key=key), False
+        row = await INSERT.maybe(self._connection, Product, **vars(product), idempotency_key=key)
+        if row is not None:
+            return row, True
+        return await FIND.one(self._connection, Product, seller_id=product.seller_id, idempotency_key=key), False
 
     async def get(self, *, id: int) -> Product | None:
         """Return the product, archived or not, or None."""
@@ -83,32 +86,50 @@ class ProductRepository:
         """Lock the product until the unit of work ends, before any reservation of it."""
         return await LOCK.maybe(self._connection, Product, id=id)
 
-    async def list(self, *, seller_id: int | None, query: str | None, before: Position, limit: int) -> list[Product]:
+    async def list(self, *, seller_id: int | None, query: str | None, page: Keyset) -> list[Product]:
         """Return what is for sale, newest first: by one seller, with the words of a query, or all."""
-        page = {"before_time": before.time, "before_id": before.id, "limit": limit}
         if query is not None:
-            return await SEARCH.all(self._connection, Product, query=query, seller_id=seller_id, **page)
+            return await SEARCH.all(self._connection, Product, query=query, seller_id=seller_id, **page.arguments())
         if seller_id is not None:
-            return await LIST_BY_SELLER.all(self._connection, Product, seller_id=seller_id, **page)
-        return await LIST.all(self._connection, Product, **page)
+            return await LIST_BY_SELLER.all(self._connection, Product, seller_id=seller_id, **page.arguments())
+        return await LIST.all(self._connection, Product, **page.arguments())
 
-    async def update(self, *, id: int, account_id: int, name: str, description: str, price: int, stock: int) -> Product:
-        """Change a locked product."""
+    async def change(
+        self, *, id: int, seller_id: int, changes: dict[str, Any], precondition: Precondition
+    ) -> Product | Refusal:
+        """Change a product of the seller's. Locks the product."""
+        product = own(await self.lock(id=id), id, seller_id)
+        if isinstance(product, Refusal):
+            return product
+        refusal = precondition.refusal(product.version)
+        if refusal is not None:
+            return refusal
+        if product.archived_at is not None:
+            return Refusal("product_archived", "A product that is off sale cannot be changed.")
+        changed = replace(product, **changes)
+        if changed == product:
+            return product
         return await UPDATE.one(
             self._connection,
             Product,
             id=id,
-            account_id=account_id,
-            name=name,
-            description=description,
-            price=price,
-            stock=stock,
+            account_id=changed.account_id,
+            name=changed.name,
+            description=changed.description,
+            price=changed.price,
+            stock=changed.stock,
         )
 
-    async def archive(self, *, id: int) -> None:
-        """Take a locked product off sale; once."""
-        await ARCHIVE.run(self._connection, id=id)
+    async def archive(self, *, id: int, seller_id: int, precondition: Precondition) -> Refusal | None:
+        """Take a product of the seller's off sale; a repeat changes nothing. Locks the product."""
+        product = own(await self.lock(id=id), id, seller_id)
+        if isinstance(product, Refusal):
+            return product
+        refusal = precondition.refusal(product.version)
+        if refusal is None:
+            await ARCHIVE.run(self._connection, id=id)
+        return refusal
 
     async def archive_by_seller(self, *, seller_ids: Sequence[int]) -> None:
-        """Take everything off sale that users who left were selling."""
+        """Take all products of these sellers off sale."""
         await ARCHIVE_BY_SELLER.run(self._connection, seller_ids=seller_ids)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from repositories.postgres.keyset import Position
+from repositories.postgres.keyset import Keyset
 from repositories.postgres.statements import Connection, statement
 
 INSERT = statement("main/purchases/insert")
@@ -26,8 +26,8 @@ LIST_BY_PARTY = statement("main/purchases/list_by_party")
 LIST_AFTER = statement("main/purchases/list_after")
 KNOWN = statement("main/purchases/known")
 
-LEASED = 15
-"""Seconds for which whoever is at work on a purchase has it alone: longer than a request, or any step, takes."""
+LEASE_SECONDS = 15
+"""Seconds for which one process has an unfinished purchase to itself: longer than a request or a step takes."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,11 @@ class Purchase:
     finished: bool
     """Whether the catalog knows how it was decided."""
     created_at: datetime
+
+    @property
+    def owner_ids(self) -> frozenset[int]:
+        """Return the users who may see it."""
+        return frozenset({self.buyer_id, self.seller_id})
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,7 @@ class PurchaseRepository:
             amount=quantity * unit_price,
             account_id=account_id,
             payee_account_id=payee_account_id,
-            lease=LEASED,
+            lease=LEASE_SECONDS,
         )
         return await GET.one(self._connection, Purchase, id=made)
 
@@ -134,7 +139,7 @@ class PurchaseRepository:
 
     async def refund(self, *, id: int) -> None:
         """Mark a locked, completed purchase as refunded, leased to the caller, who gives the stock back."""
-        await REFUND.run(self._connection, id=id, lease=LEASED)
+        await REFUND.run(self._connection, id=id, lease=LEASE_SECONDS)
 
     async def finish(self, *, id: int, status: str) -> None:
         """Note that the catalog knows this status; nothing where the purchase has another by now."""
@@ -142,7 +147,7 @@ class PurchaseRepository:
 
     async def lease(self, *, limit: int) -> builtins.list[Purchase]:
         """Lease unfinished purchases that nobody is at work on, and return them."""
-        return await LEASE.all(self._connection, Purchase, seconds=LEASED, limit=limit)
+        return await LEASE.all(self._connection, Purchase, seconds=LEASE_SECONDS, limit=limit)
 
     async def count_unfinished(self) -> Unfinished:
         """Count what is not at its end."""
@@ -167,12 +172,11 @@ class PurchaseRepository:
         found = await FIND_PAID.values(self._connection, transfer_id=transfer_id)
         return found[0] if found else None
 
-    async def list(self, *, party_id: int | None, before: Position, limit: int) -> list[Purchase]:
+    async def list(self, *, party_id: int | None, page: Keyset) -> list[Purchase]:
         """Return what a user bought and sold, or all purchases, newest first."""
-        page = {"before_time": before.time, "before_id": before.id, "limit": limit}
         if party_id is not None:
-            return await LIST_BY_PARTY.all(self._connection, Purchase, user_id=party_id, **page)
-        return await LIST.all(self._connection, Purchase, **page)
+            return await LIST_BY_PARTY.all(self._connection, Purchase, user_id=party_id, **page.arguments())
+        return await LIST.all(self._connection, Purchase, **page.arguments())
 
     async def list_after(self, *, after_id: int, age: int, limit: int) -> builtins.list[Compared]:
         """Return a page of purchases, by id, that are unfinished or were decided `age` seconds ago or earlier."""

@@ -1,26 +1,47 @@
-"""Refusals: the reasons for which the ledger declines a request."""
+"""Refusals: the reasons for which a request is declined under the locks of its unit of work."""
 
 from dataclasses import dataclass
 from typing import Any
 
+UNSTORED = frozenset(
+    {
+        *("unauthorized", "not_owner", "operator_required"),
+        *("precondition_required", "precondition_failed", "validation_error"),
+    }
+)
+"""Codes of refusals that depend on the caller or the request alone: like every `…_not_found`, they store no answer."""
+
+_NOT_SHOWN = frozenset({"version", "location", "kind"})
+
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why something was refused; `index` is its place in a batch."""
+    """The reason, as the code and detail of a problem, with the members that the code adds."""
 
     code: str
     detail: str
     available: int | None = None
     shortfall: int | None = None
     index: int | None = None
+    """The place of the refused transfer in a batch."""
     request_id: str | None = None
-    """The request for which it was decided, where this is a repeat."""
+    """The request that was refused first, if this is a replay."""
+    version: int | None = None
+    """The present version of the resource, for the ETag of a failed precondition."""
+    location: tuple[str, ...] | None = None
+    """The member of the request that is invalid, such as ("body", "amount"), for `validation_error`."""
+    kind: str | None = None
+    """The type of that error, such as "amount_exceeds_hold"."""
 
     @property
-    def decided(self) -> bool:
-        """Whether the key may not be tried again: what is not there, or not theirs to do, was never decided."""
-        return self.code != "not_owner" and not self.code.endswith("_not_found")
+    def stored(self) -> bool:
+        """True if the refusal is the final answer under its Idempotency-Key: a new attempt takes a new key."""
+        return self.code not in UNSTORED and not self.code.endswith("_not_found")
 
     def members(self) -> dict[str, Any]:
-        """Return what there is to say."""
-        return {name: value for name, value in vars(self).items() if value is not None}
+        """Return the members that are set, by name."""
+        return {name: value for name, value in vars(self).items() if value is not None and name not in _NOT_SHOWN}
+
+
+USER_LEFT = Refusal("unauthorized", "The API key is revoked.")
+"""The caller left after their key was looked up."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from repositories.idempotency_keys import Key
-from repositories.postgres.keyset import Position
+from repositories.postgres.keyset import Keyset
 from repositories.postgres.statements import Connection, statement
 
 INSERT = statement("main/transfers/insert")
@@ -17,7 +17,7 @@ LIST_BY_OWNER = statement("main/transfers/list_by_owner")
 
 
 @dataclass(frozen=True)
-class Order:
+class TransferOrder:
     """A transfer that somebody asks for; `amount` in minor units."""
 
     ordered_by: int
@@ -39,7 +39,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Written:
+class InsertedTransfer:
     """What the database made of an order."""
 
     id: int
@@ -51,7 +51,7 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Receipt:
+class Transfer:
     """A transfer, what it left on both accounts, and whose accounts those are now."""
 
     id: int
@@ -70,10 +70,23 @@ class Receipt:
     reverses_id: int | None
     hold_id: int | None
 
+    @property
+    def owner_ids(self) -> frozenset[int]:
+        """Return the users who may see it."""
+        return frozenset({self.from_owner_id, self.to_owner_id})
+
     def accounts_of(self, user_id: int) -> list[int]:
         """Return which of the two accounts are the user's, the payer's first."""
         sides = ((self.from_account_id, self.from_owner_id), (self.to_account_id, self.to_owner_id))
         return [account_id for account_id, owner_id in sides if owner_id == user_id]
+
+
+@dataclass(frozen=True)
+class ShownTransfer:
+    """A transfer with the accounts whose balances its answer shows: those that were the caller's own."""
+
+    transfer: Transfer
+    account_ids: list[int]
 
 
 class TransferRepository:
@@ -82,14 +95,14 @@ class TransferRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def insert(self, *, orders: Sequence[Order], key: Key | None = None) -> list[Written]:
+    async def insert(self, *, orders: Sequence[TransferOrder], key: Key | None = None) -> list[InsertedTransfer]:
         """Write decided orders, their entries and new balances, and the key of the only one if one is given.
 
         Every account is locked by the unit of work.
         """
         return await INSERT.all(
             self._connection,
-            Written,
+            InsertedTransfer,
             from_account_ids=[order.from_account_id for order in orders],
             to_account_ids=[order.to_account_id for order in orders],
             amounts=[order.amount for order in orders],
@@ -106,17 +119,14 @@ class TransferRepository:
         found = await FIND_REVERSAL.values(self._connection, reverses_id=id)
         return found[0] if found else None
 
-    async def receipts(self, *, ids: Iterable[int]) -> list[Receipt]:
+    async def read(self, *, ids: Iterable[int]) -> list[Transfer]:
         """Return the transfers that exist, by id."""
-        return await RECEIPTS.all(self._connection, Receipt, ids=list(ids))
+        return await RECEIPTS.all(self._connection, Transfer, ids=list(ids))
 
-    async def list(
-        self, *, account_id: int | None, owner_id: int | None, before: Position, limit: int
-    ) -> list[Receipt]:
+    async def list(self, *, account_id: int | None, owner_id: int | None, page: Keyset) -> list[Transfer]:
         """Return transfers of one account, else from or to any account of an owner, else all; newest first."""
-        page = {"before_time": before.time, "before_id": before.id, "limit": limit}
         if account_id is not None:
-            return await LIST_BY_ACCOUNT.all(self._connection, Receipt, account_id=account_id, **page)
+            return await LIST_BY_ACCOUNT.all(self._connection, Transfer, account_id=account_id, **page.arguments())
         if owner_id is not None:
-            return await LIST_BY_OWNER.all(self._connection, Receipt, owner_id=owner_id, **page)
-        return await LIST.all(self._connection, Receipt, **page)
+            return await LIST_BY_OWNER.all(self._connection, Transfer, owner_id=owner_id, **page.arguments())
+        return await LIST.all(self._connection, Transfer, **page.arguments())

@@ -1,12 +1,16 @@
-"""Users: who publishes, sells and pays."""
+"""Users: the people who publish, sell and pay."""
 
 import builtins
+import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from repositories.postgres.keyset import Position
+from repositories.postgres.keyset import Keyset
 from repositories.postgres.statements import Connection, statement
+from repositories.preconditions import Precondition
+from repositories.refusals import USER_LEFT, Refusal
 
 INSERT = statement("main/users/insert")
 GET = statement("main/users/get")
@@ -38,51 +42,68 @@ class _Kept:
     id: int
 
 
+def fold(text: str) -> str:
+    """Return the form in which names and addresses are compared: NFKC, without regard to case."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
 class UserRepository:
-    """The users of one connection. `*_key` arguments are the folded forms that are compared."""
+    """The users of one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def insert(self, *, username: str, username_key: str, email: str | None, email_key: str | None) -> User:
-        """Register a user; the constraints users_username_key and users_email_key refuse what is taken."""
+    async def insert(self, *, username: str, email: str | None) -> User:
+        """Register a user; the constraints users_username_key and users_email_key refuse a taken name or address."""
         return await INSERT.one(
-            self._connection, User, username=username, username_key=username_key, email=email, email_key=email_key
+            self._connection,
+            User,
+            username=username,
+            username_key=fold(username),
+            email=email,
+            email_key=email and fold(email),
         )
 
     async def get(self, *, id: int) -> User | None:
-        """Return the user, or None who never was or has left."""
+        """Return the user, or None if there is none or the user has left."""
         return await GET.maybe(self._connection, User, id=id)
 
-    async def get_by_username(self, *, username_key: str) -> User | None:
+    async def get_by_username(self, *, username: str) -> User | None:
         """Return the user of that name, or None."""
-        return await GET_BY_USERNAME.maybe(self._connection, User, username_key=username_key)
+        return await GET_BY_USERNAME.maybe(self._connection, User, username_key=fold(username))
 
-    async def list(self, *, before: Position, limit: int) -> list[User]:
+    async def list(self, *, page: Keyset) -> list[User]:
         """Return users who have not left, newest first."""
-        return await LIST.all(self._connection, User, before_time=before.time, before_id=before.id, limit=limit)
+        return await LIST.all(self._connection, User, **page.arguments())
+
+    async def change(self, *, id: int, changes: dict[str, Any], precondition: Precondition) -> User | Refusal:
+        """Change username or e-mail address of a user; the constraints refuse a taken one. Locks the user."""
+        user = await self.lock(id=id)
+        if user is None:
+            return USER_LEFT
+        refusal = precondition.refusal(user.version)
+        if refusal is not None:
+            return refusal
+        changed = replace(user, **changes)
+        if changed == user:
+            return user
+        return await UPDATE.one(
+            self._connection,
+            User,
+            id=id,
+            username=changed.username,
+            username_key=fold(changed.username),
+            email=changed.email,
+            email_key=changed.email and fold(changed.email),
+        )
 
     async def lock(self, *, id: int) -> User | None:
         """Lock the user until the unit of work ends; before any of their accounts."""
         return await LOCK.maybe(self._connection, User, id=id)
 
     async def keep(self, *, id: int) -> bool:
-        """Keep the user from leaving until the unit of work ends; False who has left. Before any account is locked."""
+        """Keep the user from leaving until the unit of work ends; False if they left. Locks before any account."""
         return await KEEP.maybe(self._connection, _Kept, id=id) is not None
-
-    async def update(
-        self, *, id: int, username: str, username_key: str, email: str | None, email_key: str | None
-    ) -> User:
-        """Change name and e-mail of a locked user; the constraints refuse what is taken."""
-        return await UPDATE.one(
-            self._connection,
-            User,
-            id=id,
-            username=username,
-            username_key=username_key,
-            email=email,
-            email_key=email_key,
-        )
 
     async def promote(self, *, id: int) -> User | None:
         """Make the user an operator."""

@@ -18,12 +18,11 @@ from rich.table import Table
 
 from api.cli import doctor, server
 from api.cli.terminal import AsJson, complain, fail, output, progress, put, say, screen
-from api.http.types import Email, Username, fold
+from api.http.types import Email, Username
 from api.ops.audits import Audit
 from api.process import logs, startup
 from api.process.settings import Settings, complaints
 from api.process.startup import StartupError
-from api.users import register
 from repositories.api_keys import ApiKeyRepository
 from repositories.audit import run as auditing
 from repositories.audits import Audit as AuditRow
@@ -168,9 +167,9 @@ def add_operator(
 
     async def work(connection: Connection) -> tuple[User, str]:
         users = UserRepository(connection)
-        user = await users.get_by_username(username_key=fold(username))
+        user = await users.get_by_username(username=username)
         if user is None:
-            user = await register(connection, username=username, email=address)
+            user = await users.insert(username=username, email=address)
         promoted = await users.promote(id=user.id)
         if promoted is None:
             raise UsageError(f"{username} has left.")
@@ -184,7 +183,7 @@ def issue_key(username: Name, *, as_json: AsJson = False) -> None:
     """Issue a new key for a user, for instance in place of a lost one."""
 
     async def work(connection: Connection) -> tuple[User, str]:
-        user = await UserRepository(connection).get_by_username(username_key=fold(username))
+        user = await UserRepository(connection).get_by_username(username=username)
         if user is None:
             raise UsageError(f"There is no user {username}.")
         return user, await _issue(connection, user, "issued by the command line")

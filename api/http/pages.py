@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Generic, Protocol, TypeVar
 from urllib.parse import urlencode
@@ -10,11 +10,12 @@ from urllib.parse import urlencode
 from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel
 
+from api.http.answers import answer
 from api.http.problems import invalid
 from api.http.types import Digits
-from repositories.postgres.keyset import NEWEST, Position
+from repositories.postgres.keyset import NEWEST, Keyset, Position
 
-Item = TypeVar("Item", bound=BaseModel)
+Item = TypeVar("Item")
 Row = TypeVar("Row")
 
 
@@ -26,35 +27,27 @@ class Page(BaseModel, Generic[Item]):
 
 
 class PageRequest:
-    """The page that a request asks for."""
+    """The page that a request asks for. One row more than `limit` is read: it tells if there is a next page."""
 
-    def __init__(
-        self,
-        request: Request,
-        response: Response,
-        limit: Annotated[int, Digits, Query(ge=1, le=100, description="items at the most")] = 50,
-        cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before")] = None,
-    ) -> None:
+    def __init__(self, request: Request, limit: int, cursor: str | None) -> None:
         self._request = request
-        self._response = response
         self._list = request.scope["route"].name
-        self.limit = limit
+        self._limit = limit
         self.rows = limit + 1
-        """Rows to read: one more than is shown tells whether there is a next page."""
         self._cursor = cursor
 
-    def position(self) -> Position:
-        """Return where the page begins, in a list that is ordered by time and id."""
+    def keyset(self) -> Keyset:
+        """Return the rows to read, in a list ordered by time and id."""
         if self._cursor is None:
-            return NEWEST
+            return Keyset(NEWEST, self.rows)
         try:
             time, row_id = self._decode()
-            return Position(datetime.fromisoformat(time), _bigint(row_id))
+            return Keyset(Position(datetime.fromisoformat(time), _bigint(row_id)), self.rows)
         except (ValueError, TypeError):
             raise _bad_cursor() from None
 
     def version(self, newest: int) -> int:
-        """Return where the page begins, in a list that is ordered by version."""
+        """Return the version before which to read, in a list ordered by version; `newest` without a cursor."""
         if self._cursor is None:
             return newest
         try:
@@ -64,16 +57,20 @@ class PageRequest:
             raise _bad_cursor() from None
 
     def answer(
-        self, rows: Sequence[Row], show: Callable[[Row], Item], last: Callable[[Row], tuple[str | int, ...]]
-    ) -> Page[Item]:
-        """Build the page from the rows that were read, and its `Link`; `last` gives what the next page begins after."""
-        shown = rows[: self.limit]
-        cursor = None
-        if len(rows) > self.limit:
+        self,
+        rows: Sequence[Row],
+        show: Callable[[Row], BaseModel],
+        last: Callable[[Row], tuple[str | int, ...]],
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Answer with the page and its `Link`; `last` returns the position of the last row, for the next page."""
+        shown = rows[: self._limit]
+        headers, cursor = dict(headers or {}), None
+        if len(rows) > self._limit:
             cursor = self._encode(last(shown[-1]))
             query = dict(self._request.query_params) | {"cursor": cursor}
-            self._response.headers["Link"] = f'<{self._request.url.path}?{urlencode(query)}>; rel="next"'
-        return Page(items=[show(row) for row in shown], next_cursor=cursor)
+            headers["Link"] = f'<{self._request.url.path}?{urlencode(query)}>; rel="next"'
+        return answer(Page[Any](items=[show(row) for row in shown], next_cursor=cursor), headers=headers)
 
     def _encode(self, position: tuple[str | int, ...]) -> str:
         return base64.urlsafe_b64encode(json.dumps([self._list, *position]).encode()).decode().rstrip("=")
@@ -90,7 +87,16 @@ class PageRequest:
         return list(position)
 
 
-PageOf = Annotated[PageRequest, Depends()]
+async def page_request(
+    request: Request,
+    limit: Annotated[int, Digits, Query(ge=1, le=100, description="items of the page")] = 50,
+    cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before")] = None,
+) -> PageRequest:
+    """Return the page that a request asks for; a dependency."""
+    return PageRequest(request, limit, cursor)
+
+
+PageOf = Annotated[PageRequest, Depends(page_request)]
 
 
 class Timed(Protocol):

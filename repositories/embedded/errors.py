@@ -1,5 +1,5 @@
-"""What can go wrong with the embedded server, for whoever runs Folio to read."""
+"""The error of the embedded server. Its messages are for the operator."""
 
 
 class EmbeddedServerError(Exception):
-    """The embedded server cannot be had; the message says why, and what would help."""
+    """The embedded server cannot be used; the message says why, and how to fix it."""

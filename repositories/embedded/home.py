@@ -1,8 +1,8 @@
-"""The folder of one embedded server: what lies in it, who may use it, and how to connect.
+"""The folder of one embedded server: its files, its owner and its connection strings.
 
-It is `postgresql` in the data folder, or a symbolic link of that name to a folder under /var/lib/folio, where root runs
-Folio and PostgreSQL's user cannot enter the data folder. The link travels with a project folder that is moved; and two
-copies of a project share one server, since the lock lies beside the data.
+The home is `postgresql` in the data folder. If root runs Folio and PostgreSQL's user cannot enter the data folder,
+`postgresql` is a symbolic link to a folder under /var/lib/folio. The link survives a move of the project folder. Two
+copies of a project with such a link share one server, because the lock is in the home.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from repositories.embedded.account import Account, choose
 from repositories.embedded.errors import EmbeddedServerError
 
 STATE = Path("/var/lib/folio")
-"""Where root keeps what PostgreSQL's user cannot reach at its own place."""
+"""Root puts data and programs here if PostgreSQL's user cannot reach the originals."""
 NAME = "postgresql"
 SUPERUSER = "folio"
 PORT = "5432"
@@ -32,82 +32,84 @@ class Home:
 
     @property
     def cluster(self) -> Path:
-        """PostgreSQL's data directory; complete if it is there at all."""
+        """PostgreSQL's data directory; complete if it exists."""
         return self.path / "cluster"
 
     @property
     def password(self) -> Path:
-        """The superuser's password. It is there if and only if a cluster was made: see `cluster.prepare`."""
+        """The superuser's password; the file exists if and only if a cluster was created: see `cluster.ensure`."""
         return self.path / "password"
 
     @property
     def lock(self) -> Path:
-        """Who holds the flock on this file starts, supervises and stops the server."""
+        """The process with the flock on this file starts, supervises and stops the server."""
         return self.path / "lock"
 
     @property
     def startup_log(self) -> Path:
-        """What the server says before it opens its own log, from the last start only."""
+        """The server's output until it opens its own log; overwritten by each start."""
         return self.path / "startup.log"
 
     @property
     def socket(self) -> Path:
-        """The folder of the Unix socket, or a symbolic link to one whose path is shorter: see `sockets.prepare`."""
+        """The folder of the Unix socket, or a symbolic link to one with a shorter path: see `sockets.make_folder`."""
         return self.path / "socket"
 
     def conninfo(self, dbname: str) -> str:
-        """Return the connection string for a database, from the files alone; raise if no cluster was made yet.
+        """Return the connection string of a database, read from the home's files.
 
-        It names all that libpq would otherwise take from PGHOST, PGPORT, PGUSER and the like.
+        It overrides PGHOST, PGPORT, PGUSER and PGPASSWORD. Raises EmbeddedServerError if there is no cluster yet.
         """
         try:
             password = self.password.read_text()
         except FileNotFoundError:
-            raise EmbeddedServerError(f"No embedded server was started in {self.path} yet.") from None
+            raise EmbeddedServerError(
+                f"No embedded server was started in {self.path} yet. Run folio serve first."
+            ) from None
         host = str(self.socket.resolve())
         return make_conninfo(host=host, port=PORT, user=SUPERUSER, password=password, dbname=dbname)
 
     def open(self, path: Path, flags: int) -> int:
-        """Open or make a file of this folder, readable to the folder's owner only, and return its descriptor.
+        """Open or create a file that only the home's owner can read, and return its descriptor.
 
-        Root may work in a folder that is somebody else's: it follows no link there, and what it makes is theirs.
+        Root may work in a home of another user: root follows no link there, and gives that user each file it creates.
         """
         descriptor = os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         self.claim(path)
         return descriptor
 
     def claim(self, path: Path) -> None:
-        """Make a file of this folder its owner's, where root has made it or given it to somebody else."""
+        """As root, make the home's owner the owner of a file."""
         if os.geteuid() == 0:
             owner = self.path.stat()
             os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder for its owner alone; where that is root, PostgreSQL's user passes through but sees no names."""
+    """Make a folder that only its owner can enter. PostgreSQL's user can pass through a folder of root, not list it."""
     mode = 0o711 if os.geteuid() == 0 else 0o700
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode)
-        folder.chmod(mode)  # whatever the umask
+        folder.chmod(mode)  # mkdir applies the umask
 
 
 def find(data_dir: Path) -> Home:
-    """Return the home that belongs to a data folder, whether it was made yet or not."""
+    """Return the home of a data folder; it may not exist yet."""
     return Home((data_dir / NAME).resolve())
 
 
-def prepare(data_dir: Path, announce: Callable[[str], None]) -> tuple[Home, Account]:
-    """Return a data folder's home, made if need be, and the account that runs PostgreSQL there.
+def ensure(data_dir: Path, announce: Callable[[str], None]) -> tuple[Home, Account]:
+    """Return the home of a data folder, created if it is missing, and the account that runs PostgreSQL there.
 
-    Any number of processes may do this at once: they come to the same decision, and making a folder or a link happens
-    once. Folders above the home are neither opened nor given away.
+    Processes may call this at the same time: each gets the same home. Permissions and owners of the folders above the
+    home stay as they are.
     """
     entrance = data_dir / NAME
     data_dir.mkdir(parents=True, exist_ok=True)
     if not os.path.lexists(entrance):
         account = choose([])
         if os.geteuid() == 0 and not account.enters(data_dir):
-            _settle_elsewhere(entrance, account, announce)
+            _link_to_state(entrance, account, announce)
         else:
             make_folder(entrance)
     home = find(data_dir)
@@ -115,22 +117,22 @@ def prepare(data_dir: Path, announce: Callable[[str], None]) -> tuple[Home, Acco
     account = choose([home.cluster, home.path])
     if not account.is_own and not account.enters(home.path):
         raise EmbeddedServerError(
-            f"User {account.name}, as whom PostgreSQL runs here, cannot enter {home.path}. Move the data folder to"
-            " where it can, or name another one with FOLIO_DATA_DIR."
+            f"PostgreSQL runs as user {account.name}, and that user cannot enter {home.path}. Move the data folder to a"
+            " place that the user can enter, or set FOLIO_DATA_DIR to another folder."
         )
     return home, account
 
 
-def _settle_elsewhere(entrance: Path, account: Account, announce: Callable[[str], None]) -> None:
+def _link_to_state(entrance: Path, account: Account, announce: Callable[[str], None]) -> None:
     make_folder(STATE)
     target = STATE / secrets.token_hex(8)
     make_folder(target)
     try:
         entrance.symlink_to(target)
-    except FileExistsError:  # another process was faster; its choice holds
+    except FileExistsError:  # another process was faster: use its link
         target.rmdir()
         return
-    announce(f"User {account.name} cannot enter {entrance.parent}: the data lies in {target}.")
+    announce(f"User {account.name} cannot enter {entrance.parent}: PostgreSQL's data is in {target}.")
 
 
 def _check_owner(home: Home, entrance: Path) -> None:
@@ -138,11 +140,10 @@ def _check_owner(home: Home, entrance: Path) -> None:
         owner = home.path.stat().st_uid
     except FileNotFoundError:
         raise EmbeddedServerError(
-            f"The data is gone: {entrance} leads to {home.path}, which does not exist. Bring it back, or remove"
-            f" {entrance} to begin with empty databases."
+            f"The data is missing: {entrance} is a link to {home.path}, which does not exist. Restore it, or remove"
+            f" {entrance} to start with empty databases."
         ) from None
     if os.geteuid() not in (0, owner):
         raise EmbeddedServerError(
-            f"{home.path} belongs to user id {owner}: run Folio as that user, or name another folder with"
-            " FOLIO_DATA_DIR."
+            f"{home.path} belongs to user id {owner}. Run Folio as that user, or set FOLIO_DATA_DIR to another folder."
         )

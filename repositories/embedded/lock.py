@@ -1,4 +1,4 @@
-"""Who runs the server of a home: the one process that holds its lock, and whose end, however it comes, frees it."""
+"""The lock of a home: one process at a time runs the server, and the end of that process frees the lock."""
 
 import fcntl
 import os
@@ -7,14 +7,14 @@ from repositories.embedded.home import Home
 
 
 class Lock:
-    """An exclusive flock. Its descriptor is closed in programs that this process starts, PostgreSQL among them."""
+    """An exclusive flock. Programs that this process starts, such as PostgreSQL, do not inherit its descriptor."""
 
     def __init__(self, home: Home) -> None:
         self._home = home
         self._descriptor: int | None = None
 
     def acquire(self) -> bool:
-        """Take the lock if nobody else has it, without waiting; return whether this object holds it now."""
+        """Take the lock without waiting, and return True if this object has it now, False if another process has it."""
         if self._descriptor is None:
             descriptor = self._home.open(self._home.lock, os.O_RDWR)
             try:
@@ -26,7 +26,7 @@ class Lock:
         return True
 
     def release(self) -> None:
-        """Give the lock up, if it is held."""
+        """Release the lock; a no-op if this object does not have it."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

@@ -1,4 +1,4 @@
-"""The PostgreSQL server of one home, as a child of this process."""
+"""The PostgreSQL server of one home, as a child process."""
 
 import os
 import subprocess
@@ -16,23 +16,23 @@ from repositories.embedded.binaries import Binaries
 from repositories.embedded.errors import EmbeddedServerError
 from repositories.embedded.home import PORT, Home
 
-START_TIMEOUT = 120.0
-"""Seconds until a started server must answer: crash recovery reads up to 1 GB of WAL (max_wal_size) before it does."""
-SHARED_MEMORY = "pre-existing shared memory block"
-"""Said while backends of a killed postmaster are still there; once they are not, a start succeeds."""
+START_TIMEOUT_SECONDS = 120.0
+"""Before it answers, a server that recovers from a crash reads up to 1 GB of WAL (max_wal_size)."""
+SHARED_MEMORY_ERROR = "pre-existing shared memory block"
+"""PostgreSQL logs this while backends of a killed postmaster are alive; once they have exited, a start succeeds."""
 LOG_SETTINGS = {
     "logging_collector": "on",
     "log_directory": "log",
-    # A file for each start, day and 10 MB. PostgreSQL bounds their size, `Postmaster.prune_logs` their number.
+    # One file per start, day and 10 MB; `Postmaster.prune_logs` limits their number.
     "log_filename": "postgresql-%Y-%m-%d_%H%M%S.log",
     "log_rotation_age": "1d",
     "log_rotation_size": "10MB",
 }
-KEPT_LOGS = 7
+MAX_LOG_FILES = 7
 
 
 class Postmaster:
-    """A server that listens on a Unix socket only, and keeps PostgreSQL's own defaults of durability."""
+    """A server that listens on a Unix socket only; its settings of durability are PostgreSQL's defaults."""
 
     def __init__(
         self, home: Home, account: Account, binaries: Binaries, socket_folder: Path, options: Mapping[str, str]
@@ -49,43 +49,44 @@ class Postmaster:
 
     @property
     def runs(self) -> bool:
-        """Whether the process is there; it may not answer yet."""
+        """True if the process has not ended; it may not answer yet."""
         return self._process is not None and self._process.poll() is None
 
     @property
     def exit_status(self) -> int | None:
-        """The exit status of a server that was started and has ended; negative for the signal that ended it."""
+        """The exit status of a server that has ended, or the negative number of the signal that ended it; else None."""
         return None if self._process is None else self._process.poll()
 
     def start(self, cancelled: Event) -> None:
-        """Start the server and return when it answers, or early if `cancelled` is set; then `stop` is still due.
+        """Start the server and return when it answers.
 
-        A server that ends instead, or does not answer in time, is an error that quotes its log, and nothing runs.
+        If `cancelled` is set, return early; the caller must still call `stop`. If the server ends or does not answer in
+        time, stop it and raise EmbeddedServerError with the end of its log.
         """
-        deadline = time.monotonic() + START_TIMEOUT
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while not cancelled.is_set():
             self._launch()
             while self.runs and time.monotonic() < deadline:
-                if silence(self._home) is None or cancelled.wait(0.05):
+                if connection_failure(self._home) is None or cancelled.wait(0.05):
                     return
-            last_words = "\n".join(self._last_words())
-            if self.runs or SHARED_MEMORY not in last_words or time.monotonic() > deadline:
+            log_end = "\n".join(self._log_end())
+            if self.runs or SHARED_MEMORY_ERROR not in log_end or time.monotonic() > deadline:
                 self.stop()
                 raise EmbeddedServerError(
-                    f"PostgreSQL could not be started in {self._home.path}. Its log ends:\n{last_words}"
+                    f"PostgreSQL could not be started in {self._home.path}. Its log ends:\n{log_end}"
                 )
             processes.end_backends(self._home)
             cancelled.wait(0.1)
 
     def stop(self) -> None:
-        """Shut the server down if it runs: fast, and by force after a deadline."""
+        """Stop the server if it runs: fast shutdown, then by force after a deadline."""
         if self._process is not None and self._process.poll() is None:
             processes.stop(psutil.Process(self._process.pid))
-            self._process.wait(timeout=1.0)  # collects the zombie that it is by now
+            self._process.wait(timeout=1.0)  # collect the zombie
 
     def prune_logs(self) -> None:
-        """Remove all but the newest logs."""
-        for log in self._logs()[:-KEPT_LOGS]:
+        """Remove all log files except the newest `MAX_LOG_FILES`."""
+        for log in self._logs()[:-MAX_LOG_FILES]:
             log.unlink(missing_ok=True)
 
     def _launch(self) -> None:
@@ -98,7 +99,7 @@ class Postmaster:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C in the terminal is for Folio, which then stops the server
+                start_new_session=True,  # Ctrl-C must reach Folio only, which then stops the server
             )
         finally:
             os.close(log)
@@ -106,15 +107,15 @@ class Postmaster:
     def _logs(self) -> list[Path]:
         return sorted((self._home.cluster / "log").glob("postgresql-*.log"))
 
-    def _last_words(self) -> Iterator[str]:
-        """Yield the last lines of the start-up log, and of the server's own log if it came so far."""
+    def _log_end(self) -> Iterator[str]:
+        """Yield the last lines of the start-up log and of the server's own log, if this start has opened one."""
         recent = [log for log in self._logs()[-1:] if log.stat().st_mtime >= self._launched_at]
         for log in (self._home.startup_log, *recent):
             yield from log.read_text(errors="replace").splitlines()[-10:]
 
 
-def silence(home: Home) -> str | None:
-    """Say why the server of a home does not let the superuser connect, or None if it does."""
+def connection_failure(home: Home) -> str | None:
+    """Connect as superuser to the server of a home; return the reason if that fails, else None."""
     try:
         psycopg.connect(home.conninfo("postgres"), connect_timeout=2).close()
     except (psycopg.OperationalError, EmbeddedServerError) as error:

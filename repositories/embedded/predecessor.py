@@ -1,4 +1,4 @@
-"""What a killed Folio leaves behind: a server without a supervisor, or files that name a process long gone."""
+"""Cleans up after a killed Folio, which leaves a server without a supervisor, or files with the PID of an ended one."""
 
 import socket
 from collections.abc import Callable
@@ -12,29 +12,30 @@ from repositories.embedded.home import Home
 
 
 def clear(home: Home, announce: Callable[[str], None]) -> None:
-    """End an orphaned server of this home and remove what would keep a new one from starting.
+    """Stop an orphaned server of this home, and remove stale files that would keep a new server from starting.
 
-    Only for the holder of the lock: no living Folio then supervises a server here. A process is signalled only if it is
-    a postgres at work in this very data directory; whose PID merely stands in a stale file, is left alone.
+    Needs the home's lock, which proves that no running Folio supervises a server here. Only a postgres process that
+    works in this data directory is signalled, not any process whose PID is in a stale file.
     """
-    pid = _pid(home.cluster / "postmaster.pid")
+    pid = _read_pid(home.cluster / "postmaster.pid")
     orphan = processes.server_of(home, pid)
     if orphan is not None:
-        announce(f"Stopping the PostgreSQL that a killed Folio left behind (PID {orphan.pid}).")
+        announce(f"Stopping the PostgreSQL server of a Folio that was killed (PID {orphan.pid}).")
         processes.stop(orphan)
-    elif _listens(home):
+    elif _socket_answers(home):
         raise EmbeddedServerError(
-            f"A PostgreSQL that is not among this machine's visible processes answers in {home.path} (PID {pid} there)."
+            f"Another PostgreSQL answers in {home.path}, and its process (PID {pid}) is not visible here; it may run in"
+            " a container. Stop it, or set FOLIO_DATA_DIR to another folder."
         )
     elif pid is not None and psutil.pid_exists(pid):
-        # PostgreSQL would take the process that has the PID now for a server. The file of a dead one stays: its shared
-        # memory key lets PostgreSQL wait for backends that are still ending.
+        # PostgreSQL would mistake the process that now has this PID for a server. If no process has the PID, keep the
+        # file: by its shared memory key, PostgreSQL detects backends that have not exited yet.
         (home.cluster / "postmaster.pid").unlink()
     sockets.clear(home)
 
 
-def _pid(file: Path) -> int | None:
-    """Return the PID in a server's file; none if there is no file, and none for a single-user server (negative)."""
+def _read_pid(file: Path) -> int | None:
+    """Return the PID in postmaster.pid, or None if there is no file or it is of a single-user server (negative)."""
     try:
         pid = int(file.read_text().partition("\n")[0])
     except (FileNotFoundError, ValueError):
@@ -42,8 +43,8 @@ def _pid(file: Path) -> int | None:
     return pid if pid > 0 else None
 
 
-def _listens(home: Home) -> bool:
-    """Whether anybody accepts connections at the home's socket, for instance from another container."""
+def _socket_answers(home: Home) -> bool:
+    """Return True if a process, for instance in another container, accepts connections at the home's socket."""
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(2.0)
         try:

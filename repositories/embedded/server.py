@@ -1,4 +1,4 @@
-"""The embedded server as the rest of Folio sees it."""
+"""The entry point: keeps the embedded server running while a context is open."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
@@ -10,16 +10,16 @@ from repositories.embedded.supervisor import Supervisor
 
 
 class EmbeddedServer:
-    """The PostgreSQL of one data folder, for any number of processes at once.
+    """The PostgreSQL of one data folder, shared by any number of processes.
 
-    `announce` hears, in a line each, what takes long or is out of the ordinary; also from another thread. Settings in
-    `postgres_options` come before PostgreSQL's defaults and Folio's log settings, not before where the server listens.
+    `announce` is called with a line about each long or unusual step, also from another thread. `postgres_options`
+    override PostgreSQL's defaults and Folio's log settings; the server's address is fixed.
     """
 
     def __init__(
         self,
         data_dir: Path,
-        announce: Callable[[str], None] = lambda line: None,  # noqa: ARG005 the name tells what a line is
+        announce: Callable[[str], None] = lambda line: None,  # noqa: ARG005 the name documents the argument
         postgres_options: Mapping[str, str] = {},
     ) -> None:
         self._data_dir = data_dir.absolute()
@@ -28,14 +28,15 @@ class EmbeddedServer:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Have the server answer, with its superuser able to connect, from here to the end of the context.
+        """Keep the server running until the context ends; when it begins, the superuser can connect.
 
-        The first process to ask starts it and supervises it; others use it, and one of them takes it over when that
-        process goes. It starts again whenever it ends. Leaving stops it if this process supervises it, in bounded
-        time. Raises EmbeddedServerError where it cannot be had; blocks, the first time for as long as initdb takes.
+        The first process starts and supervises the server, others join. If the supervising process ends, another one
+        takes over; if the server ends, it is restarted. The end of the context stops the server if this process
+        supervises it, in bounded time. Blocks until the server answers; the first run also waits for initdb. Raises
+        EmbeddedServerError if the server cannot be started.
         """
         with _as_embedded_server_error(self._data_dir):
-            supervisor = Supervisor(*home.prepare(self._data_dir, self._announce), self._announce, self._options)
+            supervisor = Supervisor(*home.ensure(self._data_dir, self._announce), self._announce, self._options)
         try:
             with _as_embedded_server_error(self._data_dir):
                 supervisor.start()
@@ -44,9 +45,9 @@ class EmbeddedServer:
             supervisor.stop()
 
     def conninfo(self, dbname: str) -> str:
-        """Return libpq's connection string for a database of this server, from the data folder's files alone.
+        """Return libpq's connection string of a database, read from the data folder's files.
 
-        So any process may ask once `running` was entered in any. Raises EmbeddedServerError if that never happened.
+        Any process can call this. Raises EmbeddedServerError if no process has run the server yet.
         """
         return home.find(self._data_dir).conninfo(dbname)
 
@@ -56,4 +57,6 @@ def _as_embedded_server_error(data_dir: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise EmbeddedServerError(f"The data folder {data_dir} cannot be used: {error}") from error
+        raise EmbeddedServerError(
+            f"The data folder {data_dir} cannot be used: {error}. To use another folder, set FOLIO_DATA_DIR."
+        ) from error

@@ -1,36 +1,36 @@
-"""Decisions on holds: what is promised, captured, released and overdue. As in the ledger, over locked rows only."""
+"""Holds: made by the payer, captured or released by the payee, expired by time.
+
+Each function is one unit of work in the same order: lock, look for the key, judge, write.
+"""
 
 from dataclasses import replace
 
 from repositories.accounts import AccountRepository
+from repositories.api_keys import Caller
 from repositories.holds import Hold, HoldRepository
-from repositories.ledger import transfers as ledger
+from repositories.idempotency_keys import Key
+from repositories.ledger.accounts import Accounts, lock
+from repositories.ledger.keys import Outcome, ToAnswer, refuse, replay, store
+from repositories.ledger.orders import judge, judge_hold, write
 from repositories.postgres.statements import Connection
 from repositories.refusals import Refusal
-from repositories.transfers import Order
+from repositories.transfers import TransferOrder
 
-OVERDUE = 1000
-"""Overdue holds that one sweep expires at the most."""
-
-
-async def lock(connection: Connection, *, hold: Hold) -> tuple[Hold, ledger.Accounts]:
-    """Lock the accounts of a hold and then the hold, and return all as they are then."""
-    accounts = await ledger.lock(connection, ids=[hold.from_account_id, hold.to_account_id])
-    return await HoldRepository(connection).lock(id=hold.id), accounts
+EXPIRED_AT_ONCE = 1000
+"""Most overdue holds that one sweep expires."""
 
 
-async def sweep(connection: Connection) -> int:
-    """Expire overdue holds on accounts that nobody has locked; return on how many. In a unit of work of its own."""
-    ids = await AccountRepository(connection).lock_overdue(limit=OVERDUE)
-    return len(await HoldRepository(connection).expire(account_ids=ids, limit=OVERDUE)) if ids else 0
-
-
-async def hold(connection: Connection, accounts: ledger.Accounts, *, order: Order, expires_in: int) -> Hold | Refusal:
-    """Promise what an order would pay, for `expires_in` seconds, over locked accounts."""
-    refusal = ledger.judge_promise(order, accounts)
+async def hold(
+    connection: Connection, *, order: TransferOrder, expires_in: int, key: Key, to_answer: ToAnswer[Hold]
+) -> Outcome[Hold]:
+    """Hold the amount of an order for `expires_in` seconds."""
+    accounts = await lock(connection, ids=order.account_ids)
+    if (earlier := await replay(connection, key)) is not None:
+        return earlier
+    refusal = judge_hold(order, accounts)
     if refusal is not None:
-        return refusal
-    return await HoldRepository(connection).insert(
+        return await refuse(connection, key, refusal)
+    made = await HoldRepository(connection).insert(
         from_account_id=order.from_account_id,
         to_account_id=order.to_account_id,
         amount=order.amount,
@@ -38,53 +38,93 @@ async def hold(connection: Connection, accounts: ledger.Accounts, *, order: Orde
         expires_in=expires_in,
         created_by=order.ordered_by,
     )
+    return await _store(connection, key, made, to_answer)
 
 
 async def capture(
-    connection: Connection, locked: tuple[Hold, ledger.Accounts], *, ordered_by: int, amount: int
-) -> Hold | Refusal:
-    """Pay up to what a locked hold promised and free the rest, for the payee."""
+    connection: Connection, *, hold_id: int, amount: int | None, caller: Caller, key: Key, to_answer: ToAnswer[Hold]
+) -> Outcome[Hold]:
+    """Pay `amount` of a hold to its payee, all of it if None, and release the rest."""
+    locked = await _lock(connection, hold_id)
+    if locked is None:
+        return Outcome(_not_found(hold_id))
     held, accounts = locked
-    if ordered_by != held.to_owner_id:
-        return Refusal("not_owner", "Only the payee captures a hold.")
-    order = Order(
-        ordered_by=ordered_by,
+    if (earlier := await replay(connection, key)) is not None:
+        return earlier
+    if not caller.may_see(held):
+        return Outcome(_not_found(hold_id))
+    if amount is not None and amount > held.amount:
+        detail = f"must be at most the held amount: {held.amount}"
+        return Outcome(Refusal("validation_error", detail, location=("body", "amount"), kind="amount_exceeds_hold"))
+    if caller.user_id != held.to_owner_id:
+        return Outcome(Refusal("not_owner", "Only the payee captures a hold."))
+    order = TransferOrder(
+        ordered_by=caller.user_id,
         from_account_id=held.from_account_id,
         to_account_id=held.to_account_id,
-        amount=amount,
+        amount=amount or held.amount,
         description=held.description,
         hold_id=held.id,
         consented=True,
     )
-    conflict = _over(held)
+    conflict = _conflict(held)
     if conflict is None:
         payer = accounts[held.from_account_id]
         accounts[payer.id] = replace(payer, held=payer.held - held.amount)
-    refusal = ledger.judge(order, accounts, conflict)
+    refusal = judge(order, accounts, conflict)
+    if refusal is None and not await HoldRepository(connection).settle(id=held.id, status="captured"):
+        refusal = _expired(held)
     if refusal is not None:
-        return refusal
-    if not await HoldRepository(connection).settle(id=held.id, status="captured"):
-        return _expired(held)
-    [receipt] = await ledger.write(connection, [order], accounts)
-    return replace(held, status="captured", captured_amount=receipt.amount, transfer_id=receipt.id)
+        return await refuse(connection, key, refusal)
+    [written] = await write(connection, [order], accounts)
+    captured = replace(held, status="captured", captured_amount=written.amount, transfer_id=written.id)
+    return await _store(connection, key, captured, to_answer)
 
 
 async def release(
-    connection: Connection, locked: tuple[Hold, ledger.Accounts], *, ordered_by: int, operator: bool
-) -> Hold | Refusal:
-    """Free what a locked hold promised, for the payee or an operator, whatever state the accounts are in."""
+    connection: Connection, *, hold_id: int, caller: Caller, key: Key | None, to_answer: ToAnswer[Hold]
+) -> Outcome[Hold]:
+    """Release a hold, as its payee or an operator, in any state of the accounts."""
+    locked = await _lock(connection, hold_id)
+    if locked is None:
+        return Outcome(_not_found(hold_id))
     held, _ = locked
-    if not operator and ordered_by != held.to_owner_id:
-        return Refusal("not_owner", "Only the payee or an operator releases a hold; the payer waits for its expiry.")
-    conflict = _over(held)
-    if conflict is not None:
-        return conflict
-    if not await HoldRepository(connection).settle(id=held.id, status="released"):
-        return _expired(held)
-    return replace(held, status="released")
+    if (earlier := await replay(connection, key)) is not None:
+        return earlier
+    if not caller.may_see(held):
+        return Outcome(_not_found(hold_id))
+    if not caller.operator and caller.user_id != held.to_owner_id:
+        detail = "Only the payee or an operator releases a hold; the payer waits for its expiry."
+        return Outcome(Refusal("not_owner", detail))
+    refusal = _conflict(held)
+    if refusal is None and not await HoldRepository(connection).settle(id=held.id, status="released"):
+        refusal = _expired(held)
+    if refusal is not None:
+        return await refuse(connection, key, refusal)
+    return await _store(connection, key, replace(held, status="released"), to_answer)
 
 
-def _over(held: Hold) -> Refusal | None:
+async def sweep(connection: Connection) -> int:
+    """Expire overdue holds on accounts that no other transaction has locked; return the number of accounts."""
+    ids = await AccountRepository(connection).lock_overdue(limit=EXPIRED_AT_ONCE)
+    return len(await HoldRepository(connection).expire(account_ids=ids, limit=EXPIRED_AT_ONCE)) if ids else 0
+
+
+async def _lock(connection: Connection, hold_id: int) -> tuple[Hold, Accounts] | None:
+    """Lock the accounts of a hold and then the hold; return both as they are then, or None if there is no hold."""
+    holds = HoldRepository(connection)
+    found = await holds.get(id=hold_id)
+    if found is None:
+        return None
+    accounts = await lock(connection, ids=[found.from_account_id, found.to_account_id])
+    return await holds.lock(id=hold_id), accounts
+
+
+async def _store(connection: Connection, key: Key | None, result: Hold, to_answer: ToAnswer[Hold]) -> Outcome[Hold]:
+    return await store(connection, key, kind="hold", id=result.id, result=result, to_answer=to_answer)
+
+
+def _conflict(held: Hold) -> Refusal | None:
     if held.status == "active":
         return None
     if held.status == "expired":
@@ -94,3 +134,7 @@ def _over(held: Hold) -> Refusal | None:
 
 def _expired(held: Hold) -> Refusal:
     return Refusal("hold_expired", f"Hold {held.id} expired.")
+
+
+def _not_found(hold_id: int) -> Refusal:
+    return Refusal("hold_not_found", f"There is no hold {hold_id}.")

@@ -1,40 +1,71 @@
-"""Leaving: what a user who left was selling goes off sale in the catalog, whatever happens to it meanwhile."""
+"""Leaving: a user leaves in one unit of work; then a job takes their products off sale in the catalog."""
 
 from collections.abc import Mapping, Sequence
 
-from repositories.postgres import unit_of_work as units
+from repositories.accounts import AccountRepository
+from repositories.api_keys import ApiKeyRepository
+from repositories.ledger.accounts import lock_owned
+from repositories.postgres import unit_of_work
 from repositories.postgres.pools import Pool
 from repositories.postgres.statements import Connection
+from repositories.posts import PostRepository
+from repositories.preconditions import Precondition
 from repositories.products import ProductRepository
+from repositories.purchases import PurchaseRepository
+from repositories.refusals import USER_LEFT, Refusal
 from repositories.users import UserRepository
 
-AGE = 60
-"""Seconds after which no request of a user who left is under way: what it put up for sale is there by then."""
-LEAVERS = 100
-"""Users who left that a worker sees to at a time."""
+SETTLED_SECONDS = 60
+"""Seconds after leaving by which no request of the user is in flight: every product they put up for sale is visible."""
+USERS_AT_ONCE = 100
+"""Users whose products one round of the job takes off sale."""
 
 
-async def take_off_sale(databases: Mapping[str, Pool], *, seller_ids: Sequence[int]) -> None:
-    """Archive what these users sell; any number of times."""
+async def leave(connection: Connection, *, user_id: int, precondition: Precondition) -> Refusal | None:
+    """Let a user leave whose accounts are empty and whose purchases are finished. The ledger rows stay.
+
+    Locks the user, then all their accounts.
+    """
+    users = UserRepository(connection)
+    user = await users.lock(id=user_id)
+    if user is None:
+        return USER_LEFT
+    refusal = precondition.refusal(user.version)
+    if refusal is not None:
+        return refusal
+    owned = await lock_owned(connection, owner_id=user_id)
+    if await PurchaseRepository(connection).unfinished_of(user_id=user_id):
+        return Refusal("purchases_pending", "A purchase that you buy or sell in is still in progress.")
+    if any(account.balance or account.held for account in owned.values()):
+        return Refusal("balance_not_zero", "Empty your accounts first.")
+    await AccountRepository(connection).close_owned(owner_id=user_id)
+    await PostRepository(connection).delete_by_author(author_id=user_id)
+    await ApiKeyRepository(connection).revoke_all(user_id=user_id)
+    await users.delete(id=user_id)
+    return None
+
+
+async def take_off_sale(pools: Mapping[str, Pool], *, seller_ids: Sequence[int]) -> None:
+    """Archive every product of these users; a repeat changes nothing."""
 
     async def archive(connection: Connection) -> None:
         await ProductRepository(connection).archive_by_seller(seller_ids=seller_ids)
 
-    async with databases["catalog"].checkout() as checkout:
-        await units.run(checkout, archive, repeatable=True)
+    async with pools["catalog"].checkout() as checkout:
+        await unit_of_work.run(checkout, archive, repeatable=True)
 
 
-async def finish_leaving(databases: Mapping[str, Pool]) -> int:
-    """Take off sale, for good, what users sold who left a while ago; return of how many. Any process may do it."""
-    async with databases["main"].checkout() as checkout:
-        left = await UserRepository(checkout.connection).list_left(age=AGE, limit=LEAVERS)
+async def finish_leaving(pools: Mapping[str, Pool]) -> int:
+    """Take the products of users who left a while ago off sale for good; return the number of users."""
+    async with pools["main"].checkout() as checkout:
+        left = await UserRepository(checkout.connection).list_left(age=SETTLED_SECONDS, limit=USERS_AT_ONCE)
     if not left:
         return 0
-    await take_off_sale(databases, seller_ids=left)
+    await take_off_sale(pools, seller_ids=left)
 
-    async def note(connection: Connection) -> None:
+    async def record(connection: Connection) -> None:
         await UserRepository(connection).set_off_sale(ids=left)
 
-    async with databases["main"].checkout() as checkout:
-        await units.run(checkout, note, repeatable=True)
+    async with pools["main"].checkout() as checkout:
+        await unit_of_work.run(checkout, record, repeatable=True)
     return len(left)

@@ -2,5 +2,5 @@
 
 - `databases`   the names of the databases, and their creation on the embedded server
 - `migrations`  plain SQL files, forward only, each once
-- `roles`       the roles and privileges of `sql/<database>/roles.sql`
+- `roles`       roles and privileges, from `sql/both/roles.sql` and `sql/<database>/roles.sql`
 """

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
 import psycopg
 
@@ -21,6 +22,16 @@ INSERT = statement("both/schema_migrations/insert")
 LOCK = statement("both/schema_migrations/lock")
 
 _FILE = re.compile(r"(?P<version>\d{4})_\w+\.sql")
+_TOKEN = re.compile(
+    r"""--[^\n]* | '[^']*' | "[^"]*" | (?P<quote>\$\w*\$) .*? (?P=quote) | (?P<end>;)""", re.DOTALL | re.VERBOSE
+)
+UNRELEASED = frozenset(
+    {
+        ("main", "c955d4c14f7b8fad8bb5b9151cd1b195cd2a0226ac9e049a2283e91f6d70201a"),
+        ("catalog", "c23faeebeaf74a4db63a89e5aed31c61abcdd1aad28932be47d82acb408481a7"),
+    }
+)
+"""First files, as (database, SHA-256), of the migrations that were rewritten before the first release."""
 # A migration may rewrite a table for minutes, but never wait long for a lock: behind it all traffic would queue.
 BUDGETS = {"statement_timeout": "0", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "60s"}
 ANSWER_SECONDS = 86400.0
@@ -116,6 +127,12 @@ def compare(files: Iterable[Migration], history: Iterable[Applied], database: st
     """Return the pending migrations; MigrationError if files and history contradict each other."""
     todo = {migration.version: migration for migration in files}
     for applied in history:
+        if (database, applied.checksum) in UNRELEASED:
+            raise MigrationError(
+                f"The {database} database was made before the first release of Folio and cannot be migrated: "
+                "start with new, empty databases (embedded PostgreSQL: remove its data folder, .folio unless "
+                "FOLIO_DATA_DIR names another), or stay on the Folio that made it."
+            )
         migration = todo.pop(applied.version, None)
         if migration is None:
             raise MigrationError(
@@ -130,6 +147,16 @@ def compare(files: Iterable[Migration], history: Iterable[Applied], database: st
         if skipped := [other.name for other in todo.values() if other.version < applied.version]:
             raise MigrationError(f"{skipped[0]} is older than {applied.name}, which the {database} database has had.")
     return list(todo.values())
+
+
+def split(text: str) -> list[str]:
+    """Return the statements of a migration, each with the comments above it.
+
+    They are sent one at a time, as distributed engines demand. A semicolon in a comment, a string, a quoted name or a
+    dollar-quoted body ends no statement; block comments and E'...' strings with semicolons are not supported.
+    """
+    ends = [token.end() for token in _TOKEN.finditer(text) if token["end"]]
+    return [part for start, end in pairwise([0, *ends, len(text)]) if (part := text[start:end].strip())]
 
 
 @asynccontextmanager
@@ -149,8 +176,8 @@ async def alone(conninfo: str) -> AsyncIterator[Connection]:
 async def _apply(connection: Connection, migration: Migration) -> None:
     try:
         async with UnitOfWork(connection) as unit:
-            # Several statements: psycopg sends them as one simple query where there are no parameters.
-            await connection.execute(migration.text, prepare=False)
+            for text in split(migration.text):
+                await connection.execute(text, prepare=False)
             await INSERT.run(connection, version=migration.version, name=migration.name, checksum=migration.checksum)
             await unit.commit()
     except psycopg.Error as error:

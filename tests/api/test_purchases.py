@@ -132,7 +132,7 @@ async def test_an_account_that_is_not_the_sellers_any_more_is_paid_nothing(shop:
     eve = await shop.world.person("eve")
     change = {"owner_id": eve.id}
     found(await shop.client.patch(f"/accounts/{shop.till}", json=change, headers=shop.root.headers))
-    problem(await shop.buy(), 409, "product_archived")
+    problem(await shop.buy(), 409, "seller_changed")
     assert await pages(shop.client, "/purchases", shop.bob) == []
     other = {"account_id": await shop.world.account(shop.ada)}
     path = f"/products/{shop.product}"

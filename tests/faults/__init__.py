@@ -1,1 +1,1 @@
-"""Faults that are made to happen under load, for `make faults`: what a client is answered, and what is there after."""
+"""`make faults`: causes faults under load, and checks the answers and the databases."""

@@ -1,4 +1,4 @@
-"""Both databases on a server that faults may befall, and the administrator's hand in them."""
+"""Both databases on a server for faults, and the settings of a service on them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def create_databases(conninfo: str, tablespace: str = "pg_default") -> dict[str, str]:
-    """Make both databases on a server, empty, and return how to connect to each."""
+    """Create both databases, empty, and return their connection strings."""
     names = {database: f"{database}_{secrets.token_hex(4)}" for database in DATABASES}
     with psycopg.connect(conninfo, autocommit=True) as connection:
         for name in names.values():
-            created = sql.SQL("CREATE DATABASE {} TEMPLATE template0 TABLESPACE {}")
-            connection.execute(created.format(sql.Identifier(name), sql.Identifier(tablespace)))
+            statement = sql.SQL("CREATE DATABASE {} TEMPLATE template0 TABLESPACE {}")
+            connection.execute(statement.format(sql.Identifier(name), sql.Identifier(tablespace)))
     return {database: make_conninfo(conninfo, dbname=name) for database, name in names.items()}
 
 

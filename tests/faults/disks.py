@@ -1,4 +1,4 @@
-"""Servers with their tables, or their write-ahead log, on a disk so small that a test can fill it."""
+"""Servers with their tables, or their write-ahead log, on a small disk that a test can fill."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from tests.harness.servers import Container, Embedded, Server
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-SIZE = "128m"
-"""Both databases are 20 MB, a fresh write-ahead log is 16 MB and grows to 80 MB before it is used again."""
+DISK_SIZE = "128m"
+"""Both databases take 20 MB; a new write-ahead log takes 16 MB and grows to 80 MB before it is recycled."""
 TABLESPACE = "small"
 SMALL = "/small"
 
@@ -30,14 +30,14 @@ class Disk(Protocol):
     """A small disk."""
 
     def fill(self) -> None:
-        """Leave not one page of it free."""
+        """Fill the disk to its last page."""
 
     def free(self) -> None:
-        """Take away what fills it."""
+        """Free the disk again."""
 
 
-class InContainer:
-    """A disk in memory that only a container sees."""
+class ContainerDisk:
+    """A disk in memory, inside a container."""
 
     def __init__(self, server: Container) -> None:
         self._server = server
@@ -49,8 +49,8 @@ class InContainer:
         self._server.run("rm", f"{SMALL}/ballast")
 
 
-class Mounted:
-    """A disk in memory of this machine."""
+class MountedDisk:
+    """A disk in memory, mounted on this machine."""
 
     def __init__(self, folder: Path) -> None:
         self._ballast = folder / "ballast"
@@ -66,14 +66,14 @@ class Mounted:
 
 @contextmanager
 def tables_on_a_small_disk(options: Mapping[str, str]) -> Iterator[tuple[Server, Disk]]:
-    """Run a server with a tablespace, `small`, on a disk of its own."""
+    """Run a server with the tablespace `small` on a small disk."""
     if os.environ[KIND] == "container":
-        container = Container(options, tmpfs={SMALL: f"size={SIZE}"})
+        container = Container(options, tmpfs={SMALL: f"size={DISK_SIZE}"})
         try:
             container.run("mkdir", f"{SMALL}/tables")
             container.run("chown", "postgres:postgres", f"{SMALL}/tables")
             _create_tablespace(container, f"{SMALL}/tables")
-            yield container, InContainer(container)
+            yield container, ContainerDisk(container)
         finally:
             container.remove()
         return
@@ -82,12 +82,12 @@ def tables_on_a_small_disk(options: Mapping[str, str]) -> Iterator[tuple[Server,
         tables.mkdir()
         shutil.chown(tables, *_owner(embedded))
         _create_tablespace(embedded, str(tables))
-        yield embedded, Mounted(folder)
+        yield embedded, MountedDisk(folder)
 
 
 @contextmanager
 def log_on_a_small_disk(options: Mapping[str, str]) -> Iterator[tuple[Server, Disk]]:
-    """Run an embedded server with its write-ahead log on a disk of its own: it outlives the server's end."""
+    """Run an embedded server with its write-ahead log on a small disk, which survives the server's end."""
     with _mounted() as folder, _embedded(options) as embedded:
         embedded.stop()
         log = embedded.cluster / "pg_wal"
@@ -98,7 +98,7 @@ def log_on_a_small_disk(options: Mapping[str, str]) -> Iterator[tuple[Server, Di
         shutil.rmtree(log)
         log.symlink_to(folder / "log")
         embedded.start()
-        yield embedded, Mounted(folder)
+        yield embedded, MountedDisk(folder)
 
 
 @contextmanager
@@ -114,15 +114,18 @@ def _embedded(options: Mapping[str, str]) -> Iterator[Embedded]:
 def _mounted() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="folio-disk-"))
     folder.chmod(0o755)
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", folder], capture_output=True, text=True, check=False
+    mount = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={DISK_SIZE}", "tmpfs", folder],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     try:
-        if mounted.returncode:
-            pytest.skip(f"no small disk can be mounted here: {mounted.stderr.strip()}")
+        if mount.returncode:
+            pytest.skip(f"cannot mount a small disk here: {mount.stderr.strip()}")
         yield folder
     finally:
-        if not mounted.returncode:
+        if not mount.returncode:
             subprocess.run(["umount", folder], check=True)
         folder.rmdir()
 
@@ -134,5 +137,5 @@ def _owner(server: Embedded) -> tuple[int, int]:
 
 def _create_tablespace(server: Server, folder: str) -> None:
     with psycopg.connect(server.conninfo, autocommit=True) as connection:
-        created = sql.SQL("CREATE TABLESPACE {} LOCATION {}")
-        connection.execute(created.format(sql.Identifier(TABLESPACE), sql.Literal(folder)))
+        statement = sql.SQL("CREATE TABLESPACE {} LOCATION {}")
+        connection.execute(statement.format(sql.Identifier(TABLESPACE), sql.Literal(folder)))

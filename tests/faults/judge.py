@@ -1,4 +1,4 @@
-"""What counts as a violation: of an answer by itself, and of the databases by what was acknowledged."""
+"""Finds violations: answers that break a promise, and acknowledged writes that are lost or doubled."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ if TYPE_CHECKING:
 
     import httpx
 
-LONGEST = 10.0
-"""Seconds within which every request is answered."""
-RECOVERY = 5.0
-"""Seconds within which service returns, once the database is back."""
-# What was made under a key, by the route that made it: each was given its key as description. A purchase has none.
-MADE = {
+MAX_ANSWER_SECONDS = 10.0
+MAX_RECOVERY_SECONDS = 5.0
+"""From the return of the database to the return of service."""
+# Key and id of each resource, by route. The load uses the key as description; a purchase has no description.
+RESOURCES = {
     "transfer": "SELECT description, id FROM transfers WHERE description LIKE 'transfer %'",
     "hold": "SELECT description, id FROM holds WHERE description LIKE 'hold %'",
     "capture": "SELECT replace(holds.description, 'hold', 'capture'), transfers.id FROM transfers"
@@ -30,23 +29,23 @@ MADE = {
 
 @dataclass(frozen=True)
 class Answer:
-    """What one request came to; `status` is 0 where there was no answer."""
+    """The answer to one request; `status` is 0 if the connection ended without one."""
 
     route: str
     key: str
-    began: float
+    sent_at: float
     seconds: float
     status: int
     code: str = ""
     """A problem's code."""
-    made: int | None = None
-    """The id that was acknowledged: of a transfer, a hold, the transfer that captured one, or a purchase."""
+    resource_id: int | None = None
+    """The acknowledged id: of a transfer, a hold, the transfer of a capture, or a purchase."""
     flaw: str = ""
-    """Why it is no answer that a client should get, but for the time that it took."""
+    """The promise that the answer breaks, apart from its time."""
 
     @property
-    def ended(self) -> float:
-        return self.began + self.seconds
+    def ended_at(self) -> float:
+        return self.sent_at + self.seconds
 
     @property
     def succeeded(self) -> bool:
@@ -54,22 +53,22 @@ class Answer:
 
     @property
     def violation(self) -> str:
-        """Say what is wrong with it; nothing where nothing is."""
-        late = f"answered after {self.seconds:.1f} s" if self.seconds > LONGEST else ""
+        """The promises that the answer breaks, or an empty string."""
+        late = f"answered after {self.seconds:.1f} s" if self.seconds > MAX_ANSWER_SECONDS else ""
         return "; ".join(filter(None, (self.flaw, late)))
 
 
 def flaw(answer: httpx.Response) -> str:
-    """Say why an answer is neither what was asked for nor an honest fault; nothing where it is one of these.
+    """Return the reason if an answer is neither a success nor a complete 503, else an empty string.
 
-    The load asks for nothing that could be refused, so that a 4xx is as wrong as a 500.
+    The load sends only requests that must succeed, so a 4xx is as wrong as a 500.
     """
     if answer.is_success:
         return ""
     if answer.status_code != 503:
         return f"{answer.status_code} {answer.text[:200]}"
     if answer.headers.get("Content-Type") != "application/problem+json":
-        return "503 that is no problem"
+        return "503 that is not a problem document"
     if not answer.json().get("code"):
         return "503 without a code"
     if not answer.headers.get("Retry-After", "").isdecimal():
@@ -77,17 +76,20 @@ def flaw(answer: httpx.Response) -> str:
     return ""
 
 
-async def made(main: str) -> dict[str, list[tuple[str, int]]]:
-    """Return what is in the main database, as (key, id), by route."""
+async def resources(main: str) -> dict[str, list[tuple[str, int]]]:
+    """Return key and id of each resource in the main database, by route."""
     async with await psycopg.AsyncConnection.connect(main) as connection:
-        return {route: await (await connection.execute(query)).fetchall() for route, query in MADE.items()}
+        return {route: await (await connection.execute(query)).fetchall() for route, query in RESOURCES.items()}
 
 
-def lost_or_doubled(answers: Iterable[Answer], there: Mapping[str, list[tuple[Any, int]]]) -> list[str]:
-    """Compare what was acknowledged with what is there: each id under its key, and no key twice."""
-    wrong = []
-    for route, rows in there.items():
-        wrong += [f"{route} under {key!r} twice" for key, times in Counter(key for key, _ in rows).items() if times > 1]
-        acknowledged = {(each.key, each.made) for each in answers if each.route == route and each.succeeded}
-        wrong += [f"{route} {made} of {key!r} was acknowledged and is gone" for key, made in acknowledged - {*rows}]
-    return wrong
+def lost_or_doubled(answers: Iterable[Answer], stored: Mapping[str, list[tuple[Any, int]]]) -> list[str]:
+    """Return a line for each acknowledged id that is not stored under its key, and for each key with two resources."""
+    violations = []
+    for route, rows in stored.items():
+        counts = Counter(key for key, _ in rows)
+        violations += [f"{route} under {key!r} twice" for key, count in counts.items() if count > 1]
+        acknowledged = {
+            (answer.key, answer.resource_id) for answer in answers if answer.route == route and answer.succeeded
+        }
+        violations += [f"{route} {id_} of {key!r} was acknowledged and is lost" for key, id_ in acknowledged - {*rows}]
+    return violations

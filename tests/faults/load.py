@@ -1,4 +1,4 @@
-"""A steady load on a running Folio: a few clients who read, pay, hold and buy, each request until it is answered."""
+"""A steady load on a running Folio: clients that read, pay, hold and buy, and repeat a request until its answer."""
 
 from __future__ import annotations
 
@@ -19,38 +19,35 @@ from tests.harness.world import World
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-PAUSE = 0.1
-"""Seconds between two requests of one client: seven clients are some 50 requests a second."""
-TIMEOUT = 60.0
-"""Seconds that a client waits for an answer: longer than any may take, so that one that comes late is measured."""
+PAUSE_SECONDS = 0.1
+"""Between two requests of one client: seven clients send about 50 requests per second."""
+TIMEOUT_SECONDS = 60.0
+"""Longer than an answer may take, so that the time of a late answer is measured."""
 ROUTES = {"read", "transfer", "hold", "capture", "purchase"}
-FRESH = ("read 2", "transfer 2", "purchase 2")
-"""What the keys of clients begin with who keep no connection."""
+NEW_CONNECTION_CLIENTS = ("read 2", "transfer 2", "purchase 2")
+"""Clients that open a connection for each request; their keys start with these names."""
 READS = ("/posts", "/products/{product}", "/accounts/{purse}", "/transfers?limit=10")
 
 
-class Gone(Exception):
-    """Nobody listens any more."""
+class ServiceLeft(Exception):
+    """The service was told to stop and no longer accepts connections."""
 
 
 class Load:
-    """Clients of one service, and what each of their requests was answered.
-
-    Some keep their connections; those in FRESH open one for each request.
-    """
+    """The clients of one service, and the answer to each of their requests."""
 
     def __init__(self, market: Market) -> None:
         self.market = market
         self.answers: list[Answer] = []
-        self.enough = False
-        self.leaving = False
-        """Whether the service was told to stop: that nobody listens is right then, and ends a client."""
+        self.ending = False
+        self.service_leaving = False
+        """True once the service was told to stop: a refused connection then ends a client and is no violation."""
         self.accounts: dict[str, tuple[int, int]] = {}
-        """Payer and payee, by the client that pays."""
+        """Payer and payee, by client."""
         self._clients: list[asyncio.Task[None]] = []
 
     async def open(self, port: int) -> None:
-        """Put in who pays whom, each from accounts that nobody else touches, for a service at a port."""
+        """Insert the accounts, a pair for each client that pays, for a service at a port."""
         self._url = f"http://127.0.0.1:{port}"
         await self.market.open()
         main = self.market.settings["FOLIO_MAIN_DATABASE_URL"]
@@ -62,29 +59,29 @@ class Load:
                 self.accounts[name] = pair
 
     async def __aenter__(self) -> Self:
-        one = httpx.Limits(max_keepalive_connections=0)
-        self._kept = httpx.AsyncClient(base_url=self._url, timeout=TIMEOUT)
-        self._fresh = httpx.AsyncClient(base_url=self._url, timeout=TIMEOUT, limits=one)
-        work = [self._read("read 1"), self._read("read 2")]
-        work += [self._pay("transfer 1"), self._pay("transfer 2"), self._hold()]
-        work += [self._buy(f"purchase {number}") for number in (1, 2)]
-        self._clients = [asyncio.create_task(_until_gone(each)) for each in work]
+        no_keep_alive = httpx.Limits(max_keepalive_connections=0)
+        self._keep_alive = httpx.AsyncClient(base_url=self._url, timeout=TIMEOUT_SECONDS)
+        self._new_connections = httpx.AsyncClient(base_url=self._url, timeout=TIMEOUT_SECONDS, limits=no_keep_alive)
+        clients = [self._read("read 1"), self._read("read 2")]
+        clients += [self._pay("transfer 1"), self._pay("transfer 2"), self._hold_and_capture()]
+        clients += [self._buy(f"purchase {number}") for number in (1, 2)]
+        self._clients = [asyncio.create_task(_run_until_service_left(client)) for client in clients]
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop once each client's last request was answered in the end."""
-        self.enough = True
+        """Stop the load once the last request of each client has its final answer."""
+        self.ending = True
         try:
             async with asyncio.timeout(PATIENCE):
                 await asyncio.gather(*self._clients)
         finally:
             for client in self._clients:
                 client.cancel()
-            await self._kept.aclose()
-            await self._fresh.aclose()
+            await self._keep_alive.aclose()
+            await self._new_connections.aclose()
 
-    async def comes_to(self, condition: Callable[[], bool]) -> None:
-        """Wait until something holds; a client that failed is an error at once."""
+    async def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait until a condition is true; fail at once if a client failed."""
         async with asyncio.timeout(PATIENCE):
             while not condition():
                 for client in self._clients:
@@ -92,33 +89,37 @@ class Load:
                         client.result()
                 await asyncio.sleep(0.05)
 
-    def succeeding(self, since: float) -> dict[str, float]:
-        """Return when each route first succeeded with a request that began since then."""
-        found: dict[str, float] = {}
+    def answers_since(self, moment: float) -> list[Answer]:
+        """Return the answers that came after a moment."""
+        return [answer for answer in self.answers if answer.ended_at >= moment]
+
+    def first_successes(self, since: float) -> dict[str, float]:
+        """Return the time of the first success of each route, of requests that were sent after `since`."""
+        times: dict[str, float] = {}
         for answer in self.answers:
-            if answer.began >= since and answer.succeeded:
-                found.setdefault(answer.route, answer.ended)
-        return found
+            if answer.sent_at >= since and answer.succeeded:
+                times.setdefault(answer.route, answer.ended_at)
+        return times
 
-    async def flows(self, since: float) -> None:
-        """Wait until every route has succeeded with a request that began since then."""
-        await self.comes_to(lambda: self.succeeding(since).keys() == ROUTES)
+    async def wait_for_successes(self, since: float) -> None:
+        """Wait until every route has succeeded with a request that was sent after `since`."""
+        await self.wait_until(lambda: self.first_successes(since).keys() == ROUTES)
 
-    async def decided(self) -> None:
-        """Wait until every purchase is at its end."""
+    async def wait_until_decided(self) -> None:
+        """Wait until no purchase is unfinished."""
         async with asyncio.timeout(DECIDED_WITHIN):
-            while await self.market.undecided():  # noqa: ASYNC110 - what it waits for is a row
+            while await self.market.undecided():  # noqa: ASYNC110 - it waits for a row
                 await asyncio.sleep(0.2)
 
     @property
-    def bought(self) -> int:
-        """How many purchases were asked for, each until it was answered."""
+    def purchase_count(self) -> int:
+        """The number of purchases that were requested; each was repeated until its answer."""
         return len({answer.key for answer in self.answers if answer.route == "purchase"})
 
     def _keys(self, name: str) -> Iterator[str]:
-        """Yield a client's keys until it is enough."""
+        """Yield the keys of a client until the load ends."""
         for number in count():
-            if self.enough:
+            if self.ending:
                 return
             yield f"{name} {number}"
 
@@ -135,54 +136,54 @@ class Load:
         for key in self._keys(name):
             await self._until_answered("purchase", key, "POST", "/purchases", self.market.wanted)
 
-    async def _hold(self) -> None:
-        """Hold money and take it, by the owner of both accounts."""
+    async def _hold_and_capture(self) -> None:
+        """Hold money and capture it, as the owner of both accounts."""
         for key in self._keys("hold"):
             body = order(*self.accounts["hold"], key, expires_in=3600)
-            held = await self._until_answered("hold", key, "POST", "/holds", body)
-            captured = key.replace("hold", "capture")
-            await self._until_answered("capture", captured, "POST", f"/holds/{held.made}/capture", {})
+            hold = await self._until_answered("hold", key, "POST", "/holds", body)
+            capture_key = key.replace("hold", "capture")
+            await self._until_answered("capture", capture_key, "POST", f"/holds/{hold.resource_id}/capture", {})
 
     async def _until_answered(
         self, route: str, key: str, method: str, path: str, body: dict[str, Any] | None = None
     ) -> Answer:
-        """Repeat a request under its key until it is answered, and return the answer that was no fault."""
+        """Repeat a request under its key until it is answered, other than by 503, and return that answer."""
         while True:
-            answer = await self._ask(route, key, method, path, body)
+            answer = await self._send(route, key, method, path, body)
             self.answers.append(answer)
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(PAUSE_SECONDS)
             if answer.status not in {0, 503}:
                 return answer
 
-    async def _ask(self, route: str, key: str, method: str, path: str, body: dict[str, Any] | None) -> Answer:
+    async def _send(self, route: str, key: str, method: str, path: str, body: dict[str, Any] | None) -> Answer:
         headers = self.market.buyer.paying(key)
-        http = self._fresh if key.startswith(FRESH) else self._kept
-        began = time.monotonic()
+        http = self._new_connections if key.startswith(NEW_CONNECTION_CLIENTS) else self._keep_alive
+        sent_at = time.monotonic()
         try:
             answer = await http.request(method, path, json=body, headers=headers)
         except httpx.TransportError as error:
-            if self.leaving and isinstance(error, httpx.ConnectError):
-                raise Gone from error
-            return Answer(route, key, began, time.monotonic() - began, 0, flaw=repr(error))
-        seconds = time.monotonic() - began
+            if self.service_leaving and isinstance(error, httpx.ConnectError):
+                raise ServiceLeft from error
+            return Answer(route, key, sent_at, time.monotonic() - sent_at, 0, flaw=repr(error))
+        seconds = time.monotonic() - sent_at
         members = answer.json() if answer.headers.get("Content-Type", "").endswith("json") else {}
         return Answer(
             route,
             key,
-            began,
+            sent_at,
             seconds,
             answer.status_code,
             code=members.get("code", ""),
-            made=members.get("transfer_id" if route == "capture" else "id"),
+            resource_id=members.get("transfer_id" if route == "capture" else "id"),
             flaw=flaw(answer),
         )
 
 
-async def _until_gone(work: Awaitable[None]) -> None:
-    with contextlib.suppress(Gone):
-        await work
+async def _run_until_service_left(client: Awaitable[None]) -> None:
+    with contextlib.suppress(ServiceLeft):
+        await client
 
 
-def order(payer: int, payee: int, key: str, **more: int) -> dict[str, Any]:
+def order(payer: int, payee: int, key: str, **members: int) -> dict[str, Any]:
     """Return the body of a transfer or a hold whose description is its key."""
-    return {"from_account_id": payer, "to_account_id": payee, "amount": 1, "description": key} | more
+    return {"from_account_id": payer, "to_account_id": payee, "amount": 1, "description": key} | members

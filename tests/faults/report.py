@@ -1,4 +1,4 @@
-"""The table of figures: on the terminal, and with UPDATE=1 in docs/faults.md."""
+"""The table of figures, on the terminal and, with UPDATE=1, in docs/faults.md."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ COLUMNS = ("fault", "tries", "answered 503", "violations", "longest answer", "re
 _TABLE = re.compile(r"\| fault \|.*?\n\n", re.DOTALL)
 
 
-def show(tried: list[Figures]) -> None:
-    """Print the figures, and write them into the document where UPDATE is set."""
+def show(trials: list[Figures]) -> None:
+    """Print the figures; if UPDATE is set, write them to the document."""
     table = Table(*COLUMNS, title="Faults")
-    for figures in tried:
+    for figures in trials:
         table.add_row(*_row(figures))
     Console().print(table)
-    for figures in tried:
+    for figures in trials:
         Console().print(figures.fault, figures.refused, *figures.violations[:20], sep="\n    ", highlight=False)
     if os.environ.get("UPDATE"):
-        lines = [COLUMNS, ("---",) * len(COLUMNS), *map(_row, tried)]
-        written = "".join(f"| {' | '.join(line)} |\n" for line in lines)
-        DOCUMENT.write_text(_TABLE.sub(lambda _: written + "\n", DOCUMENT.read_text(), count=1))
+        lines = [COLUMNS, ("---",) * len(COLUMNS), *map(_row, trials)]
+        rows = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+        DOCUMENT.write_text(_TABLE.sub(lambda _: rows + "\n", DOCUMENT.read_text(), count=1))
 
 
 def _row(figures: Figures) -> tuple[str, ...]:

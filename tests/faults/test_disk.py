@@ -1,4 +1,4 @@
-"""A disk that is full: of tables, which PostgreSQL says, and of write-ahead log, which ends it."""
+"""A full disk: of tables, which PostgreSQL reports, or of write-ahead log, which makes it panic."""
 
 from __future__ import annotations
 
@@ -15,15 +15,13 @@ from tests.harness.processes import until
 from tests.harness.servers import answers
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
-    from tests.faults.trial import Trial
-
-    Trials = Callable[..., Trial]
+    from tests.faults.trial import NewTrial
 
 
-async def test_a_disk_full_of_tables(trial: Trials) -> None:
-    """Writes are refused as soon as a table or an index must grow; reads go on, and so do writes that need no room."""
+async def test_a_disk_full_of_tables(new_trial: NewTrial) -> None:
+    """Writes are refused if a table or an index must grow; reads and other writes succeed."""
     with tables_on_a_small_disk(OPTIONS) as (server, disk):
 
         @asynccontextmanager
@@ -32,26 +30,26 @@ async def test_a_disk_full_of_tables(trial: Trials) -> None:
             yield
             await asyncio.to_thread(disk.free)
 
-        tried = trial(create_databases(server.conninfo, TABLESPACE))
-        found = await tried.endures("disk full, tables cannot grow", full(), lasts=6)
-    found.hold("disk_full")
-    assert "read" not in found.refused["disk_full"]
+        trial = new_trial(create_databases(server.conninfo, TABLESPACE))
+        figures = await trial.run("disk full, tables cannot grow", full(), seconds=6)
+    figures.check("disk_full")
+    assert "read" not in figures.refused["disk_full"]
 
 
-async def test_a_disk_full_of_write_ahead_log(trial: Trials) -> None:
-    """PostgreSQL panics and cannot start until there is room; what was acknowledged is there when it does."""
+async def test_a_disk_full_of_write_ahead_log(new_trial: NewTrial) -> None:
+    """PostgreSQL panics and cannot start until there is space; then every acknowledged write is there."""
     with log_on_a_small_disk(OPTIONS) as (server, disk):
 
         @asynccontextmanager
         async def full() -> AsyncIterator[None]:
             await asyncio.to_thread(disk.fill)
-            await asyncio.to_thread(until, ends)
+            await asyncio.to_thread(until, has_panicked)
             yield
             await asyncio.to_thread(disk.free)
             await asyncio.to_thread(until, lambda: answers(server.conninfo))
 
-        def ends() -> bool:
-            """Begin another segment of the log, for which there is no room in the end."""
+        def has_panicked() -> bool:
+            """Start another segment of the log, until there is no space for one."""
             try:
                 with psycopg.connect(server.conninfo, autocommit=True) as administrator:
                     administrator.execute("SELECT pg_switch_wal()")
@@ -59,5 +57,5 @@ async def test_a_disk_full_of_write_ahead_log(trial: Trials) -> None:
                 return True
             return False
 
-        found = await trial(create_databases(server.conninfo)).endures("disk full, no log", full(), lasts=5)
-    found.hold("database_unavailable", "outcome_unknown", "pool_exhausted", "disk_full")
+        figures = await new_trial(create_databases(server.conninfo)).run("disk full, no log", full(), seconds=5)
+    figures.check("database_unavailable", "outcome_unknown", "pool_exhausted", "disk_full")

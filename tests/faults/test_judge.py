@@ -1,4 +1,4 @@
-"""The judge finds what it is there for: each promise is broken once, and that is counted."""
+"""The judge finds a violation of each promise."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pytest
 
 from tests.faults import judge
 from tests.faults.judge import Answer
-from tests.faults.test_network import behind, cut
+from tests.faults.test_network import cut, run_behind_proxies
 from tests.faults.trial import Trial
 
 PROBLEM = {"Content-Type": "application/problem+json", "Retry-After": "1"}
-PAID = Answer("transfer", "transfer 1 0", began=0, seconds=0.1, status=201, made=7)
+PAID = Answer("transfer", "transfer 1 0", sent_at=0, seconds=0.1, status=201, resource_id=7)
 
 
 @pytest.mark.parametrize(
@@ -27,22 +27,22 @@ PAID = Answer("transfer", "transfer 1 0", began=0, seconds=0.1, status=201, made
         httpx.Response(503, headers={"Content-Type": PROBLEM["Content-Type"]}, json={"code": "lock_timeout"}),
     ],
 )
-def test_an_answer_that_is_not_honest_is_a_violation(answer: httpx.Response) -> None:
-    """A bare 500, a refusal of what could be done, a 503 without its code or without Retry-After."""
+def test_a_wrong_or_incomplete_answer_is_a_violation(answer: httpx.Response) -> None:
+    """Such as a 500, a refusal of a valid request, or a 503 without a code or Retry-After."""
     assert judge.flaw(answer)
     assert not judge.flaw(httpx.Response(503, headers=PROBLEM, json={"code": "lock_timeout"}))
     assert not judge.flaw(httpx.Response(201, json={"id": 7}))
 
 
 def test_no_answer_and_a_late_answer_are_violations() -> None:
-    """A transport error, and a success after more than 10 s."""
+    """A transport error is a violation, and so is a success after more than 10 s."""
     assert not PAID.violation
     assert replace(PAID, status=0, flaw="ReadError").violation
     assert replace(PAID, seconds=10.1).violation
 
 
-def test_what_is_lost_or_doubled_is_a_violation() -> None:
-    """An acknowledged id that is not there, or under another key; a key with two transfers."""
+def test_a_lost_or_doubled_write_is_a_violation() -> None:
+    """An acknowledged id must be stored under its key, and a key must have one transfer."""
     assert not judge.lost_or_doubled([PAID, PAID], {"transfer": [(PAID.key, 7), ("transfer 1 1", 8)]})
     assert judge.lost_or_doubled([PAID], {"transfer": []})
     assert judge.lost_or_doubled([PAID], {"transfer": [(PAID.key, 8)]})
@@ -50,9 +50,9 @@ def test_what_is_lost_or_doubled_is_a_violation() -> None:
     assert judge.lost_or_doubled([PAID], {"transfer": [(PAID.key, 7), (PAID.key, 8)]})
 
 
-async def test_a_service_without_its_deadlines_is_found_out(databases: dict[str, str]) -> None:
-    """A network that is cut, before a service that waits for its return: the answers come, and they come too late."""
-    patient = partial(Trial, lambda _, __: None, FOLIO_REQUEST_TIMEOUT="60", FOLIO_POOL_TIMEOUT="30")
-    found = await behind(patient, databases, "control", cut, lasts=12)
-    assert found.violations
-    assert [violation for violation in found.violations if "answered after" not in violation] == []
+async def test_a_service_with_long_timeouts_is_reported(databases: dict[str, str]) -> None:
+    """If a service waits for a cut network to return, its answers come too late."""
+    new_trial = partial(Trial, lambda _, __: None, FOLIO_REQUEST_TIMEOUT="60", FOLIO_POOL_TIMEOUT="30")
+    figures = await run_behind_proxies(new_trial, databases, "control", cut, seconds=12)
+    assert figures.violations
+    assert [violation for violation in figures.violations if "answered after" not in violation] == []

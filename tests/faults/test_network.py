@@ -1,4 +1,4 @@
-"""The network between Folio and its server: cut, stalled, and a black hole."""
+"""Faults of the network between Folio and its server: cut, stall and black hole."""
 
 from __future__ import annotations
 
@@ -13,61 +13,64 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from contextlib import AbstractAsyncContextManager
 
-    from tests.faults.trial import Figures, Trial
+    from tests.faults.trial import Figures, NewTrial
 
-    Trials = Callable[..., Trial]
-    Trouble = Callable[[list[Proxy]], AbstractAsyncContextManager[None]]
+    NetworkFault = Callable[[list[Proxy]], AbstractAsyncContextManager[None]]
 
 
-async def behind(trial: Trials, databases: dict[str, str], name: str, trouble: Trouble, *, lasts: float) -> Figures:
-    """Try a trouble of the network between a service and both databases; judge and audit stand beside it."""
+async def run_behind_proxies(
+    new_trial: NewTrial, databases: dict[str, str], name: str, fault: NetworkFault, *, seconds: float
+) -> Figures:
+    """Run a trial whose service connects through proxies; the judge and the audit connect directly."""
     async with proxy(databases["main"]) as main, proxy(databases["catalog"]) as catalog:
-        through = {"main": main.conninfo, "catalog": catalog.conninfo}
-        return await trial(databases, through).endures(name, trouble([main, catalog]), lasts=lasts)
+        proxies = {"main": main.conninfo, "catalog": catalog.conninfo}
+        return await new_trial(databases, proxies).run(name, fault([main, catalog]), seconds=seconds)
 
 
 @asynccontextmanager
-async def cut(between: list[Proxy]) -> AsyncIterator[None]:
-    for each in between:
-        await each.stop()
+async def cut(proxies: list[Proxy]) -> AsyncIterator[None]:
+    for proxy_ in proxies:
+        await proxy_.stop()
     yield
-    for each in between:
-        await each.start()
+    for proxy_ in proxies:
+        await proxy_.start()
 
 
 @asynccontextmanager
-async def stalled(between: list[Proxy]) -> AsyncIterator[None]:
-    for each in between:
-        each.flowing.clear()
+async def stalled(proxies: list[Proxy]) -> AsyncIterator[None]:
+    for proxy_ in proxies:
+        proxy_.flowing.clear()
     yield
-    for each in between:
-        each.flowing.set()
+    for proxy_ in proxies:
+        proxy_.flowing.set()
 
 
 @asynccontextmanager
-async def swallowed(between: list[Proxy]) -> AsyncIterator[None]:
-    for each in between:
-        each.swallowing = True
+async def swallowed(proxies: list[Proxy]) -> AsyncIterator[None]:
+    for proxy_ in proxies:
+        proxy_.swallowing = True
     yield
-    for each in between:
-        each.swallowing = False
+    for proxy_ in proxies:
+        proxy_.swallowing = False
 
 
-async def test_a_network_that_is_cut(databases: dict[str, str], trial: Trials) -> None:
-    """Connections are reset and new ones refused."""
-    found = await behind(trial, databases, "network cut", cut, lasts=4)
-    found.hold("database_unavailable", "outcome_unknown", "pool_exhausted")
+async def test_a_network_that_is_cut(databases: dict[str, str], new_trial: NewTrial) -> None:
+    """Connections are reset, and new connections are refused."""
+    figures = await run_behind_proxies(new_trial, databases, "network cut", cut, seconds=4)
+    figures.check("database_unavailable", "outcome_unknown", "pool_exhausted")
 
 
-async def test_a_network_that_stalls(databases: dict[str, str], trial: Trials) -> None:
-    """Connections are accepted and all bytes are under way, until they arrive, late: nothing of it happens twice."""
-    found = await behind(trial, databases, "network stalled, bytes come late", stalled, lasts=6)
-    found.hold("pool_exhausted", "outcome_unknown", "database_unavailable", "deadline_exceeded", "lock_timeout")
+async def test_a_network_that_stalls(databases: dict[str, str], new_trial: NewTrial) -> None:
+    """Connections are accepted and all bytes arrive late; no write happens twice."""
+    figures = await run_behind_proxies(new_trial, databases, "network stalled, bytes come late", stalled, seconds=6)
+    figures.check("pool_exhausted", "outcome_unknown", "database_unavailable", "deadline_exceeded", "lock_timeout")
 
 
-@pytest.mark.parametrize("lasts", [8, 12])
-async def test_a_network_that_is_a_black_hole(databases: dict[str, str], trial: Trials, lasts: float) -> None:
-    """Connections are accepted and all bytes disappear: only Folio's own clock speaks."""
-    found = await behind(trial, databases, f"network a black hole for {lasts} s", swallowed, lasts=lasts)
-    # What a lost backend has locked stays locked until PostgreSQL ends it.
-    found.hold("pool_exhausted", "outcome_unknown", "database_unavailable", "deadline_exceeded", "lock_timeout")
+@pytest.mark.parametrize("seconds", [8, 12])
+async def test_a_network_that_is_a_black_hole(databases: dict[str, str], new_trial: NewTrial, seconds: float) -> None:
+    """Connections are accepted and all bytes are lost, so that only Folio's own timeouts end a wait."""
+    figures = await run_behind_proxies(
+        new_trial, databases, f"network a black hole for {seconds} s", swallowed, seconds=seconds
+    )
+    # The locks of a lost backend stay until PostgreSQL ends it.
+    figures.check("pool_exhausted", "outcome_unknown", "database_unavailable", "deadline_exceeded", "lock_timeout")

@@ -1,4 +1,4 @@
-"""The server itself: stopped, killed, its backends ended, its connections taken by others."""
+"""Faults of the server: stop, kill, terminated backends and no free connection."""
 
 from __future__ import annotations
 
@@ -10,23 +10,22 @@ import psycopg
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
-    from tests.faults.trial import Trial
+    from tests.faults.trial import NewTrial
     from tests.harness.servers import Server
 
-    Trials = Callable[..., Trial]
 
 POOLED = "SELECT pid FROM pg_stat_activity WHERE starts_with(application_name, 'folio serve ')"
 LOST = ("database_unavailable", "outcome_unknown", "pool_exhausted")
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
-async def test_a_server_that_is_away(server: Server, databases: dict[str, str], trial: Trials, end: str) -> None:
-    """Shut down, or killed with SIGKILL and recovering when it starts: what was acknowledged is there."""
+async def test_an_unavailable_server(server: Server, databases: dict[str, str], new_trial: NewTrial, end: str) -> None:
+    """After a shutdown, and after SIGKILL and recovery, every acknowledged write is there."""
 
     @asynccontextmanager
-    async def away() -> AsyncIterator[None]:
+    async def unavailable() -> AsyncIterator[None]:
         await asyncio.to_thread(getattr(server, end))
         try:
             yield
@@ -34,44 +33,46 @@ async def test_a_server_that_is_away(server: Server, databases: dict[str, str], 
             await asyncio.to_thread(server.start)
 
     name = {"stop": "server stopped and started", "kill": "server killed and started"}[end]
-    (await trial(databases).endures(name, away(), lasts=4)).hold(*LOST)
+    (await new_trial(databases).run(name, unavailable(), seconds=4)).check(*LOST)
 
 
-async def test_backends_that_are_terminated(server: Server, databases: dict[str, str], trial: Trials) -> None:
-    """All of them, many times in a row: each request is answered by a new connection, or honestly."""
+async def test_backends_that_are_terminated(server: Server, databases: dict[str, str], new_trial: NewTrial) -> None:
+    """If all backends are terminated repeatedly, a request is retried on a new connection or answered 503."""
 
     @asynccontextmanager
     async def terminated() -> AsyncIterator[None]:
         with psycopg.connect(server.conninfo, autocommit=True) as administrator:
-            killer = asyncio.create_task(over_and_over(administrator))
+            killer = asyncio.create_task(terminate_repeatedly(administrator))
             yield
             killer.cancel()
             await asyncio.gather(killer, return_exceptions=True)
 
-    async def over_and_over(administrator: psycopg.Connection[Any]) -> None:
+    async def terminate_repeatedly(administrator: psycopg.Connection[Any]) -> None:
         while True:
             administrator.execute(f"SELECT pg_terminate_backend(pid) FROM ({POOLED}) AS folio")
             await asyncio.sleep(0.25)
 
-    (await trial(databases).endures("all backends terminated, every 0.25 s", terminated(), lasts=4)).hold(*LOST)
+    (await new_trial(databases).run("all backends terminated, every 0.25 s", terminated(), seconds=4)).check(*LOST)
 
 
-async def test_a_server_without_a_free_connection(server: Server, databases: dict[str, str], trial: Trials) -> None:
-    """Others hold every connection that there is, those of Folio's pools too."""
+async def test_a_server_without_a_free_connection(
+    server: Server, databases: dict[str, str], new_trial: NewTrial
+) -> None:
+    """Other clients take every connection of the server, those of Folio's pools included."""
 
     @asynccontextmanager
-    async def taken() -> AsyncIterator[None]:
-        with ExitStack() as hogs:
-            administrator = hogs.enter_context(psycopg.connect(server.conninfo, autocommit=True))
-            while await asyncio.to_thread(taking, hogs) or administrator.execute(POOLED).fetchall():
+    async def exhausted() -> AsyncIterator[None]:
+        with ExitStack() as connections:
+            administrator = connections.enter_context(psycopg.connect(server.conninfo, autocommit=True))
+            while await asyncio.to_thread(take_one, connections) or administrator.execute(POOLED).fetchall():
                 administrator.execute(f"SELECT pg_terminate_backend(pid) FROM ({POOLED}) AS folio")
             yield
 
-    def taking(hogs: ExitStack) -> bool:
+    def take_one(connections: ExitStack) -> bool:
         try:
-            hogs.enter_context(psycopg.connect(server.conninfo, connect_timeout=10))
+            connections.enter_context(psycopg.connect(server.conninfo, connect_timeout=10))
         except psycopg.OperationalError:
             return False
         return True
 
-    (await trial(databases).endures("every connection taken", taken(), lasts=4)).hold(*LOST)
+    (await new_trial(databases).run("every connection taken", exhausted(), seconds=4)).check(*LOST)

@@ -1,4 +1,4 @@
-"""A database that answers, but late: a slow statement, and a row that somebody else keeps locked."""
+"""A slow database: a slow statement, and a row that another session locks."""
 
 from __future__ import annotations
 
@@ -8,46 +8,45 @@ from typing import TYPE_CHECKING
 import psycopg
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
-    from tests.faults.trial import Trial
+    from tests.faults.trial import NewTrial
 
-    Trials = Callable[..., Trial]
 
-# Each hold takes longer than any statement may.
-SLOW = """
+# Each insert of a hold exceeds statement_timeout.
+SLOW_TRIGGER = """
 CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(30); RETURN NEW; END';
 CREATE TRIGGER holds_dawdle BEFORE INSERT ON holds FOR EACH ROW EXECUTE FUNCTION dawdle();
 """
-# To drop the trigger would wait for those who are in it, and everybody else behind it.
-FAST = "CREATE OR REPLACE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"
+# DROP TRIGGER would wait for the slow statements, and block all later ones.
+FAST_TRIGGER = "CREATE OR REPLACE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'"
 
 
-async def test_a_statement_that_is_slow(databases: dict[str, str], trial: Trials) -> None:
-    """It is ended after 5 s, and who asked is told so; nobody else is kept waiting."""
+async def test_a_statement_that_is_slow(databases: dict[str, str], new_trial: NewTrial) -> None:
+    """A slow statement is cancelled after 5 s and its request answered 503; no other request waits."""
 
     @asynccontextmanager
     async def slow() -> AsyncIterator[None]:
         async with await psycopg.AsyncConnection.connect(databases["main"], autocommit=True) as administrator:
-            await administrator.execute(SLOW)
+            await administrator.execute(SLOW_TRIGGER)
             yield
-            await administrator.execute(FAST)
+            await administrator.execute(FAST_TRIGGER)
 
-    found = await trial(databases).endures("slow statement", slow(), lasts=9)
-    found.hold("statement_timeout")
-    assert found.refused["statement_timeout"].keys() == {"hold"}
+    figures = await new_trial(databases).run("slow statement", slow(), seconds=9)
+    figures.check("statement_timeout")
+    assert figures.refused["statement_timeout"].keys() == {"hold"}
 
 
-async def test_a_row_that_is_locked_for_long(databases: dict[str, str], trial: Trials) -> None:
-    """Who pays from it is told so after 2 s; nobody else is kept waiting."""
-    tried = trial(databases)
+async def test_a_row_that_is_locked_for_long(databases: dict[str, str], new_trial: NewTrial) -> None:
+    """A request that needs the row is answered 503 after 2 s; no other request waits."""
+    trial = new_trial(databases)
 
     @asynccontextmanager
     async def locked() -> AsyncIterator[None]:
-        async with await psycopg.AsyncConnection.connect(databases["main"]) as other:
-            await other.execute("SELECT FROM accounts WHERE id = %s FOR UPDATE", [tried.load.accounts["hold"][0]])
+        async with await psycopg.AsyncConnection.connect(databases["main"]) as rival:
+            await rival.execute("SELECT FROM accounts WHERE id = %s FOR UPDATE", [trial.load.accounts["hold"][0]])
             yield
 
-    found = await tried.endures("row locked", locked(), lasts=7)
-    found.hold("lock_timeout")
-    assert found.refused["lock_timeout"].keys() <= {"hold", "capture"}
+    figures = await trial.run("row locked", locked(), seconds=7)
+    figures.check("lock_timeout")
+    assert figures.refused["lock_timeout"].keys() <= {"hold", "capture"}

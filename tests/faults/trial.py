@@ -1,10 +1,11 @@
-"""A fault that is made under load, kept for a while and ended, and the figures of what came of it."""
+"""A trial: a fault is caused under load, lasts for some seconds and ends; its figures are the result."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,103 +17,112 @@ from tests.harness.market import Market
 from tests.harness.processes import Service, service
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Iterable, Mapping
     from contextlib import AbstractAsyncContextManager
 
     from tests.faults.judge import Answer
 
-CALM = 2.0
-"""Seconds of load after the return of service: a refusal among them means that it had not returned."""
+LOAD_AFTER_RECOVERY_SECONDS = 2.0
+"""A refusal in this time shows that service had not returned."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What came of one fault; times in seconds."""
+    """The result of one trial; times in seconds."""
 
     fault: str
     tries: int
-    """Requests from the beginning of the fault until the load ends."""
+    """Requests that were answered after the fault began."""
     refused: dict[str, dict[str, int]]
-    """Of these, those that were answered 503, by code and route."""
+    """Requests answered 503 after the fault began, by code and route."""
     violations: list[str]
     longest: float
-    """What the slowest of them was answered after."""
+    """The time of the slowest answer."""
     recovery: float
-    """From the end of the fault until the last refusal, and the first success of every route."""
+    """From the end of the fault to the last refusal or to the first success of every route, whichever is later."""
 
-    def hold(self, *codes: str) -> None:
-        """Hold them to what is promised, and to these codes: the first is what shows that the fault happened."""
+    def check(self, *codes: str) -> None:
+        """Assert the promises, and that refusals have only these codes; the first one proves the fault."""
         assert self.violations == []
-        assert self.longest < judge.LONGEST
-        assert self.recovery < judge.RECOVERY
+        assert self.longest < judge.MAX_ANSWER_SECONDS
+        assert self.recovery < judge.MAX_RECOVERY_SECONDS
         assert codes[0] in self.refused
         assert self.refused.keys() <= set(codes)
 
 
 class Trial:
-    """A service under load, that a fault befalls."""
+    """A service under load and one fault."""
 
     def __init__(
         self,
         record: Callable[[str, object], None],
         databases: Mapping[str, str],
-        behind: Mapping[str, str] = {},
-        **more: str,
+        proxies: Mapping[str, str] = {},
+        **options: str,
     ) -> None:
         self._record = record
         self.settings = settings_of(databases)
-        # The service may stand behind something, while the judge looks at the databases themselves.
-        self.served = settings_of({**databases, **behind}) | more
+        # The service may connect through proxies; the judge connects directly.
+        self.service_settings = settings_of({**databases, **proxies}) | options
         self.load = Load(Market(self.settings, databases))
 
-    async def endures(self, name: str, fault: AbstractAsyncContextManager[None], *, lasts: float) -> Figures:
-        """Make a fault happen for some seconds, and return what came of it when all is decided and audited.
+    async def run(self, name: str, fault: AbstractAsyncContextManager[None], *, seconds: float) -> Figures:
+        """Cause a fault for some seconds, and return the figures once every purchase is decided and audited.
 
-        `fault` makes it happen when it is entered, and is left once the database could serve again.
+        Entering `fault` causes it; leaving it returns when the database can serve again.
         """
-        async with running(self.served) as folio:
+        async with running(self.service_settings) as folio:
             await self.load.open(folio.port)
             async with self.load:
-                await self.load.flows(since=0)
-                began = time.monotonic()
+                await self.load.wait_for_successes(since=0)
+                fault_began = time.monotonic()
                 async with fault:
-                    await asyncio.sleep(lasts)
-                back = time.monotonic()
-                await self.load.flows(since=back)
-                await asyncio.sleep(CALM)
-            await self.load.decided()
-            figures = await self._figures(name, began, back)
+                    await asyncio.sleep(seconds)
+                fault_ended = time.monotonic()
+                await self.load.wait_for_successes(since=fault_ended)
+                await asyncio.sleep(LOAD_AFTER_RECOVERY_SECONDS)
+            await self.load.wait_until_decided()
+            figures = await self._figures(name, fault_began, fault_ended)
             self.record(figures)
-            await self.load.market.holds(keys=self.load.bought)
+            await self.load.market.holds(keys=self.load.purchase_count)
         return figures
 
-    async def _figures(self, name: str, began: float, back: float) -> Figures:
-        meant = [answer for answer in self.load.answers if answer.ended >= began]
-        successes = self.load.succeeding(since=back)
-        refusals = [answer.ended for answer in meant if not answer.succeeded]
+    async def _figures(self, name: str, fault_began: float, fault_ended: float) -> Figures:
+        answers = self.load.answers_since(fault_began)
+        successes = self.load.first_successes(since=fault_ended)
+        refusals = [answer.ended_at for answer in answers if not answer.succeeded]
         return Figures(
             fault=name,
-            tries=len(meant),
-            refused=refused(meant),
+            tries=len(answers),
+            refused=count_refusals(answers),
             violations=await self.violations(),
-            longest=max(answer.seconds for answer in meant),
-            recovery=max(0.0, *(ended - back for ended in [*successes.values(), *refusals])),
+            longest=max(answer.seconds for answer in answers),
+            recovery=max(0.0, *(moment - fault_ended for moment in [*successes.values(), *refusals])),
         )
 
     async def violations(self) -> list[str]:
-        """Say what is wrong: with each answer, and with what is in the database."""
+        """Return the violations of all answers, and of the rows in the main database."""
         answers = self.load.answers
-        wrong = [f"{answer.route} {answer.key}: {answer.violation}" for answer in answers if answer.violation]
-        return wrong + judge.lost_or_doubled(answers, await judge.made(self.settings["FOLIO_MAIN_DATABASE_URL"]))
+        late_or_flawed = [f"{answer.route} {answer.key}: {answer.violation}" for answer in answers if answer.violation]
+        return late_or_flawed + await self.lost_or_doubled()
+
+    async def lost_or_doubled(self) -> list[str]:
+        """Return a line for each acknowledged write that is lost or doubled."""
+        stored = await judge.resources(self.settings["FOLIO_MAIN_DATABASE_URL"])
+        return judge.lost_or_doubled(self.load.answers, stored)
 
     def record(self, figures: Figures) -> None:
-        """Keep figures for the table."""
+        """Add figures to the table."""
         self._record("faults", asdict(figures))
+
+
+NewTrial = Callable[..., Trial]
+"""The fixture `new_trial`: makes a trial on databases."""
 
 
 @asynccontextmanager
 async def running(settings: Mapping[str, str], *options: str) -> AsyncIterator[Service]:
-    """Run `folio serve` without keeping the event loop: the network before its databases may be a task of this one."""
+    """Run `folio serve`; the event loop stays free for the proxies before its databases, which may be its tasks."""
     context = service(settings, *options)
     folio = await asyncio.to_thread(context.__enter__)
     try:
@@ -121,15 +131,15 @@ async def running(settings: Mapping[str, str], *options: str) -> AsyncIterator[S
         await asyncio.to_thread(context.__exit__, None, None, None)
 
 
-def refused(answers: Iterable[Answer]) -> dict[str, dict[str, int]]:
-    """Count what was answered 503, by code and route."""
-    found: dict[str, Counter[str]] = {}
+def count_refusals(answers: Iterable[Answer]) -> dict[str, dict[str, int]]:
+    """Count the answers 503, by code and route."""
+    counts: dict[str, Counter[str]] = {}
     for answer in answers:
         if answer.status == 503:
-            found.setdefault(answer.code, Counter())[answer.route] += 1
-    return {code: dict(routes) for code, routes in found.items()}
+            counts.setdefault(answer.code, Counter())[answer.route] += 1
+    return {code: dict(routes) for code, routes in counts.items()}
 
 
 def figures_of(properties: list[tuple[str, Any]]) -> list[Figures]:
-    """Return the figures that a test has recorded."""
+    """Return the figures that a test recorded."""
     return [Figures(**value) for name, value in properties if name == "faults"]

@@ -1,8 +1,8 @@
-"""Starts `folio` processes by fork: importing is most of what a start costs, and here it is done once.
+"""Starts `folio` processes by fork, so that the imports, which are most of the cost of a start, happen once.
 
-A process beside pytest imports the command line and waits at a socket. For each request it forks a nurse, which forks
-what runs `folio`, tells its PID, waits for its end and tells its exit status. Shells in the tests run the installed
-command itself.
+The launcher, a child process of pytest, imports the command line and listens at a socket. For each request it forks a
+nurse. The nurse forks the process that runs `folio`, reports its PID, waits for its end and reports its exit status.
+Shell scripts in the tests run the installed command instead.
 """
 
 import atexit
@@ -21,14 +21,14 @@ from pathlib import Path
 from typing import IO
 
 PATIENCE = 240.0
-"""Seconds that a busy machine may take to start Python, initdb and a server."""
+"""Seconds; a busy machine needs that long to start Python, initdb and a server."""
 
-_LONGEST = 128 * 1024
-"""Bytes of a message at the most: the longest are environments."""
+_MAX_MESSAGE_BYTES = 128 * 1024
+"""The longest messages are environments."""
 
 
 class Process:
-    """A running `folio`, in a session of its own; killed by PID, as any process."""
+    """A running `folio`, in its own session."""
 
     def __init__(self, arguments: list[str], environment: Mapping[str, str], stdout: IO[str], stderr: IO[str]) -> None:
         self._nurse = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -36,28 +36,28 @@ class Process:
         self._nurse.connect(_launcher())
         request = json.dumps([arguments, dict(environment)]).encode()
         socket.send_fds(self._nurse, [request], [stdout.fileno(), stderr.fileno()])
-        self.pid = int(self._nurse.recv(_LONGEST))
+        self.pid = int(self._nurse.recv(_MAX_MESSAGE_BYTES))
         self.returncode: int | None = None
 
     def wait(self, timeout: float) -> int:
-        """Return the exit status once it has ended; TimeoutError if it does not in time."""
+        """Wait for the end and return the exit status. Raises TimeoutError."""
         if self.returncode is None:
-            if not self._told(timeout):
-                raise TimeoutError(f"process {self.pid} goes on")
-            self.returncode = int(self._nurse.recv(_LONGEST))
+            if not self._nurse_reported(timeout):
+                raise TimeoutError(f"process {self.pid} did not end within {timeout:g} s")
+            self.returncode = int(self._nurse.recv(_MAX_MESSAGE_BYTES))
             self._nurse.close()
         return self.returncode
 
     def poll(self) -> int | None:
-        """Return the exit status if it has ended."""
-        return self.wait(0) if self.returncode is not None or self._told(0) else None
+        """Return the exit status, or None if the process has not ended."""
+        return self.wait(0) if self.returncode is not None or self._nurse_reported(0) else None
 
     def send_signal(self, sign: signal.Signals) -> None:
-        """Send a signal to this process, if it has not ended."""
+        """Send a signal to the process if it has not ended."""
         if self.poll() is None:
             os.kill(self.pid, sign)
 
-    def _told(self, timeout: float) -> bool:
+    def _nurse_reported(self, timeout: float) -> bool:
         with selectors.DefaultSelector() as selector:
             selector.register(self._nurse, selectors.EVENT_READ)
             return bool(selector.select(timeout))
@@ -65,7 +65,7 @@ class Process:
 
 @functools.cache
 def _launcher() -> str:
-    """Start the launcher of this process, which ends with it, and return where it listens."""
+    """Start the launcher, which ends with this process, and return the path of its socket."""
     folder = tempfile.TemporaryDirectory(prefix="folio-launcher-")
     path = Path(folder.name) / "socket"
     launcher = subprocess.Popen([sys.executable, "-m", __name__, str(path)], stdin=subprocess.PIPE)
@@ -86,9 +86,9 @@ def _launcher() -> str:
 
 def main(path: str) -> None:
     """Listen at a path until standard input ends."""
-    from api.cli import commands as cli  # noqa: F401, PLC0415 - what every process shares
+    from api.cli import commands as cli  # noqa: F401, PLC0415 - imported once for all processes
 
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a nurse
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies of nurses
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listener.bind(path + ".new")
     listener.listen()
@@ -101,25 +101,25 @@ def main(path: str) -> None:
             if os.fork() == 0:
                 listener.close()
                 selector.close()
-                _nurse(client)
+                _run_nurse(client)
                 return
             client.close()
 
 
-def _nurse(client: socket.socket) -> None:
+def _run_nurse(client: socket.socket) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    request, descriptors, _, _ = socket.recv_fds(client, _LONGEST, 2)
+    request, descriptors, _, _ = socket.recv_fds(client, _MAX_MESSAGE_BYTES, 2)
     pid = os.fork()
     if pid == 0:
         client.close()
-        _folio(*json.loads(request), *descriptors)
+        _run_folio(*json.loads(request), *descriptors)
         return
     client.send(str(pid).encode())
     _, status = os.waitpid(pid, 0)
     client.send(str(os.waitstatus_to_exitcode(status)).encode())
 
 
-def _folio(arguments: list[str], environment: dict[str, str], stdout: int, stderr: int) -> None:
+def _run_folio(arguments: list[str], environment: dict[str, str], stdout: int, stderr: int) -> None:
     from api.cli import commands as cli  # noqa: PLC0415 - imported by main
 
     os.setsid()

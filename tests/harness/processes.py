@@ -1,4 +1,4 @@
-"""Folio as a user starts it: its commands, in processes of their own."""
+"""Runs the commands of Folio in child processes."""
 
 import json
 import os
@@ -17,8 +17,8 @@ from tests.harness.launcher import PATIENCE, Process
 
 
 @dataclass(frozen=True)
-class Done:
-    """What a command did."""
+class CompletedCommand:
+    """The result of a command."""
 
     returncode: int
     stdout: str
@@ -26,31 +26,30 @@ class Done:
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """Return this process's environment with no setting of Folio's but these, and patience."""
-    others = {name: value for name, value in os.environ.items() if not name.startswith("FOLIO_")}
-    # No load balancer looks at these services: they leave at once.
-    return others | {"FOLIO_START_TIMEOUT": str(PATIENCE), "FOLIO_DRAIN_TIME": "0"} | dict(settings)
+    """Return this process's environment with these settings of Folio only, and a long start timeout."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("FOLIO_")}
+    # These services have no load balancer, and need no time to drain.
+    return inherited | {"FOLIO_START_TIMEOUT": str(PATIENCE), "FOLIO_DRAIN_TIME": "0"} | dict(settings)
 
 
-def command(*arguments: str, settings: Mapping[str, str]) -> Done:
-    """Run a command to its end."""
+def command(*arguments: str, settings: Mapping[str, str]) -> CompletedCommand:
+    """Run a command and wait for its end."""
     with tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr:
         returncode = Process(list(arguments), environment(settings), stdout, stderr).wait(PATIENCE)
-        return Done(returncode, _written(stdout), _written(stderr))
+        return CompletedCommand(returncode, _content(stdout), _content(stderr))
 
 
-def _written(file: IO[str]) -> str:
+def _content(file: IO[str]) -> str:
     file.seek(0)
     return file.read()
 
 
-def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> float:
-    """Wait until something holds and return how many seconds that took."""
-    started = time.monotonic()
+def until(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
+    """Poll a condition until it is true; fail after a deadline."""
+    deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() - started < seconds, "it did not come about in time"
+        assert time.monotonic() < deadline, f"{condition} not met within {seconds:g} s"
         time.sleep(0.1)
-    return time.monotonic() - started
 
 
 def free_port() -> int:
@@ -71,34 +70,34 @@ class Service:
         self.process = Process(arguments, environment(settings), self._stderr, self._stderr)
 
     def answers(self, path: str = "/readyz") -> bool:
-        """Tell whether a path answers 200."""
-        assert self.process.poll() is None, _written(self._stderr)
+        """Return True if a path answers 200."""
+        assert self.process.poll() is None, _content(self._stderr)
         try:
             return self.http.get(path).status_code == 200
         except httpx.TransportError:
             return False
 
     def end(self, sign: signal.Signals) -> int:
-        """Send a signal to the service itself, and return its exit status."""
+        """Send a signal to the service, wait for its end and return its exit status."""
         self.process.send_signal(sign)
         return self.process.wait(PATIENCE)
 
     def close(self) -> str:
-        """Wait for the end and return what the service said on standard error."""
+        """Wait for the end and return the service's output."""
         self.http.close()
         self.process.wait(PATIENCE)
         with self._stderr:
-            return _written(self._stderr)
+            return _content(self._stderr)
 
-    def request(self, method: str, path: str, key: str = "", **more: Any) -> httpx.Response:
+    def request(self, method: str, path: str, key: str = "", **options: Any) -> httpx.Response:
         """Send a request, with an API key if one is given."""
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        return self.http.request(method, path, headers=headers | more.pop("headers", {}), **more)
+        return self.http.request(method, path, headers=headers | options.pop("headers", {}), **options)
 
 
 @contextmanager
 def service(settings: Mapping[str, str], *options: str) -> Iterator[Service]:
-    """Run `folio serve` until the context ends, ready when it begins."""
+    """Run `folio serve` until the context ends; it is ready when the context begins."""
     running = Service(settings, *options)
     try:
         until(running.answers)
@@ -108,8 +107,8 @@ def service(settings: Mapping[str, str], *options: str) -> Iterator[Service]:
         running.close()
 
 
-def printed(done: Done) -> dict[str, Any]:
-    """Return what a command printed with --json."""
-    assert done.returncode == 0, done.stderr
-    value: dict[str, Any] = json.loads(done.stdout)
-    return value
+def printed(completed: CompletedCommand) -> dict[str, Any]:
+    """Return the JSON output of a command that succeeded."""
+    assert completed.returncode == 0, completed.stderr
+    output: dict[str, Any] = json.loads(completed.stdout)
+    return output

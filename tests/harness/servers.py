@@ -1,8 +1,6 @@
-"""Servers that a test stops and starts: containers where the tests run in one, else embedded ones."""
+"""Servers that a test stops and starts: containers if the test run uses a container, else embedded servers."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,28 +10,28 @@ import psutil
 import psycopg
 
 from repositories.embedded import EmbeddedServer
-from tests.harness.memory import memory
+from tests.harness.memory import folder_in_memory
 from tests.harness.postgres import KIND, OPTIONS, new_container
 from tests.harness.processes import free_port, until
 
 
 class Server(Protocol):
-    """A PostgreSQL with one empty database, at an address that stays the same."""
+    """A PostgreSQL with one empty database and a fixed address."""
 
     conninfo: str
 
     def start(self) -> None:
-        """Start it, with all that it had; return when it answers."""
+        """Start the server on its data, and return when it answers."""
 
     def stop(self) -> None:
-        """Stop it; whoever is connected is cut off."""
+        """Stop the server and end its connections."""
 
     def kill(self) -> None:
-        """Kill it with SIGKILL: its next start has to recover."""
+        """Kill the server with SIGKILL, so that its next start recovers."""
 
 
 class Container:
-    """A server in a container of its own."""
+    """A server in a container."""
 
     def __init__(self, options: Mapping[str, str] = OPTIONS, tmpfs: Mapping[str, str] = {}) -> None:
         port = free_port()
@@ -48,14 +46,14 @@ class Container:
         until(self._answers)
 
     def stop(self) -> None:
-        # SIGINT is PostgreSQL's fast shutdown: SIGTERM would wait for every client to leave.
+        # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait until every client disconnects.
         self._signal("SIGINT")
 
     def kill(self) -> None:
         self._signal("SIGKILL")
 
     def run(self, *command: str) -> None:
-        """Run a command in the container, as root, whatever becomes of it."""
+        """Run a command in the container as root, and ignore its exit status."""
         self._container.get_wrapped_container().exec_run(list(command), user="root")
 
     def remove(self) -> None:
@@ -70,11 +68,11 @@ class Container:
 
 
 class Embedded:
-    """An embedded server in a folder of its own."""
+    """An embedded server in a temporary folder."""
 
     def __init__(self, options: Mapping[str, str] = OPTIONS) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="folio-server-", dir=memory()))
-        self._folder.chmod(0o755)
+        self._storage = ExitStack()
+        self._folder = self._storage.enter_context(folder_in_memory("folio-server-"))
         self._server = EmbeddedServer(self._folder, postgres_options=options)
         self._running = ExitStack()
         self.start()
@@ -88,7 +86,7 @@ class Embedded:
 
     def kill(self) -> None:
         psutil.Process(int((self.cluster / "postmaster.pid").read_text().split()[0])).kill()
-        # Its supervisor starts it again by itself, and must not: leaving it here ends that.
+        # Stop the supervisor too, because it would restart the server.
         self._running.close()
 
     @property
@@ -98,11 +96,11 @@ class Embedded:
 
     def remove(self) -> None:
         self.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._storage.close()
 
 
 def answers(conninfo: str) -> bool:
-    """Tell whether a server lets one connect."""
+    """Return True if a client can connect."""
     try:
         psycopg.connect(conninfo, connect_timeout=10).close()
     except psycopg.OperationalError:
@@ -112,7 +110,7 @@ def answers(conninfo: str) -> bool:
 
 @contextmanager
 def new_server(options: Mapping[str, str] = OPTIONS) -> Iterator[Server]:
-    """Run a server of a test's own."""
+    """Run a server for one test."""
     server = Container(options) if os.environ[KIND] == "container" else Embedded(options)
     try:
         yield server

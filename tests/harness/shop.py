@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from api.process.service import service_of
 from api.process.settings import Settings
+from repositories.postgres.operation import Operation, running
 from repositories.postgres.pools import Pool
 from repositories.sagas import purchases as purchasing
 from tests.harness.expect import found
@@ -78,7 +79,8 @@ class Shop:
     async def work(self) -> int:
         """Let a worker of this service take up what nobody is at work on, once every lease is over."""
         await self.world.connection.execute("UPDATE purchases SET leased_until = '-infinity' WHERE NOT finished")
-        return await purchasing.finish_abandoned(service_of(self.app).pools)
+        with running(Operation("finish_purchases")):
+            return await purchasing.finish_abandoned(service_of(self.app).pools)
 
     async def age(self) -> None:
         """Let everything have been decided longer ago than what an audit still counts as under way."""

@@ -1,6 +1,6 @@
-"""Databases for tests: migrated templates, made once, and clones of them for each test.
+"""Databases for tests: migrated templates, created once, and a clone of each for every test.
 
-The process that pytest was started in makes the templates and tells the xdist workers by environment variables.
+The process that runs pytest creates the templates, and passes their names to the xdist workers in the environment.
 """
 
 import asyncio
@@ -20,15 +20,15 @@ from repositories.schema import migrations, roles
 from repositories.schema.databases import DATABASES
 
 ADMIN = "FOLIO_TEST_ADMIN"
-"""Environment variable: how to connect to the server as one who may create databases."""
+"""Environment variable: the administrator's connection string."""
 PREFIX = "FOLIO_TEST_PREFIX"
-"""Environment variable: what the names of this run's databases start with."""
+"""Environment variable: the prefix of this run's databases, and the name of its application login."""
 PASSWORD = "FOLIO_TEST_PASSWORD"
-"""Environment variable: the password of this run's login that serves, which has the prefix for a name; or nothing."""
+"""Environment variable: the password of the application login; empty if there is no such login."""
 
 
-def prepare(admin: str) -> None:
-    """Make the templates on a server, and a login that can do no more than serve their copies, as a superuser may."""
+def create(admin: str) -> None:
+    """Create the templates on a server and, if the administrator is a superuser, a login of the application's role."""
     os.environ[ADMIN] = admin
     os.environ[PREFIX] = f"folio_test_{secrets.token_hex(4)}"
     os.environ[PASSWORD] = secrets.token_hex(16) if _is_superuser() else ""
@@ -44,17 +44,17 @@ def prepare(admin: str) -> None:
 
 
 def conninfo(database: str) -> str:
-    """Return how to connect to a database of the server as its administrator."""
+    """Return the administrator's connection string of a database."""
     return make_conninfo(os.environ[ADMIN], dbname=database)
 
 
 def has_roles() -> bool:
-    """Tell whether the service is tested with the application's privileges, or with the administrator's."""
+    """Return True if the service connects with the application's role, False if as the administrator."""
     return bool(os.environ[PASSWORD])
 
 
 def served(conninfo: str) -> str:
-    """Return how the application connects where the administrator connects so."""
+    """Return the application's connection string of a database, made of the administrator's."""
     if not has_roles():
         return conninfo
     return make_conninfo(conninfo, user=os.environ[PREFIX], password=os.environ[PASSWORD])
@@ -67,9 +67,9 @@ def server_version() -> int:
 
 @contextmanager
 def login(attributes: str) -> Iterator[Callable[[str], str]]:
-    """Make a login for one test, and return how it connects where the administrator connects so."""
+    """Create a login for one test; yield a function that turns an administrator's connection string into its own."""
     if not has_roles():
-        pytest.skip("only a superuser makes the roles of tests")
+        pytest.skip("only a superuser can create roles")
     name, password = f"{os.environ[PREFIX]}_{secrets.token_hex(4)}", secrets.token_hex(16)
     _execute(f"CREATE ROLE {{}} LOGIN PASSWORD '{password}' {attributes}", name)
     try:
@@ -80,21 +80,21 @@ def login(attributes: str) -> Iterator[Callable[[str], str]]:
 
 @contextmanager
 def clones() -> Iterator[dict[str, str]]:
-    """Copy the templates for one test, and return how to connect to the copies."""
-    copies = {database: f"{os.environ[PREFIX]}_{database}_{secrets.token_hex(4)}" for database in DATABASES}
+    """Clone the templates for one test, and yield the connection strings of the clones."""
+    names = {database: f"{os.environ[PREFIX]}_{database}_{secrets.token_hex(4)}" for database in DATABASES}
     try:
-        for database, name in copies.items():
-            # Half the time that WAL_LOG takes, to make and to drop: nothing of it passes through shared buffers.
+        for database, name in names.items():
+            # FILE_COPY bypasses shared buffers, and takes half the time of WAL_LOG to create and to drop.
             _execute("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, f"{os.environ[PREFIX]}_{database}")
-        yield {database: conninfo(name) for database, name in copies.items()}
+        yield {database: conninfo(name) for database, name in names.items()}
     finally:
-        for name in copies.values():
+        for name in names.values():
             drop(name)
 
 
 @contextmanager
 def empty() -> Iterator[str]:
-    """Make a database that has had nothing, for one test, and return how to connect to it."""
+    """Create an empty database for one test, and yield its connection string."""
     name = f"{os.environ[PREFIX]}_empty_{secrets.token_hex(4)}"
     try:
         _execute("CREATE DATABASE {} TEMPLATE template0", name)
@@ -104,12 +104,12 @@ def empty() -> Iterator[str]:
 
 
 def drop(name: str) -> None:
-    """Remove a database, whoever is connected to it."""
+    """Drop a database and end its connections."""
     _execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
 
 
 def drop_all() -> None:
-    """Remove all databases of this run, and its login."""
+    """Drop all databases and the login of this run."""
     rows = _administrator().execute(
         "SELECT datname FROM pg_database WHERE starts_with(datname, %s)", (os.environ[PREFIX],)
     )
@@ -120,7 +120,7 @@ def drop_all() -> None:
 
 
 def disconnect() -> None:
-    """Close this process's connection as administrator, if it has one."""
+    """Close this process's administrator connection, if it is open."""
     if _administrator.cache_info().currsize:
         _administrator().close()
         _administrator.cache_clear()

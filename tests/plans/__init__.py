@@ -1,4 +1,4 @@
-"""Every statement file planned and run on databases as large as years would make them; `make plans`.
+"""`make plans`: every statement file is planned and run on databases as large as after years of use.
 
-Out of the ordinary suite, since it takes minutes and gigabytes. What is judged, and on what, stands in docs/plans.md.
+Not part of `make test`, because it takes minutes and gigabytes. docs/plans.md has the criteria and the results.
 """

@@ -1,4 +1,4 @@
-"""Fill, measure, judge: exit status 1 where a plan is not as `docs/plans.md` has it."""
+"""Fill the databases, measure the plans, and exit with 1 if they differ from `docs/plans.md`."""
 
 import os
 import sys
@@ -15,47 +15,47 @@ from repositories.schema.databases import DATABASES
 from tests.harness import postgres, templates
 from tests.plans import document, filling
 from tests.plans.control import control
-from tests.plans.measured import Case, Connection, Measured, cases, large_tables, measure
+from tests.plans.measurements import Case, Connection, Measurement, cases, large_tables, measure
 
 screen = Console(stderr=True, highlight=False, soft_wrap=True)
-# As a server of so much data would have it, so that filling takes no longer than it must. To compile changes no plan.
+# The usual settings of a server with so much data, which speed the filling up. JIT compilation changes no plan.
 OPTIONS = postgres.OPTIONS | {"shared_buffers": "1GB", "max_wal_size": "8GB", "jit": "off"}
-SPACE = 6 << 30
-"""Bytes in memory: twice what both databases and their write-ahead log come to."""
+MEMORY_BYTES = 6 << 30
+"""Twice the size of both databases and their write-ahead log."""
 
 
 def main() -> int:
-    """Run all and return the exit status."""
-    begun = time.monotonic()
+    """Run all steps and return the exit status."""
+    start = time.monotonic()
     with ExitStack() as stack:
         screen.print("Starting PostgreSQL")
-        server = postgres.start(stack, OPTIONS, SPACE)
+        server = postgres.start(stack, OPTIONS, MEMORY_BYTES)
         conninfos = stack.enter_context(templates.clones())
-        took = {database: _fill(conninfos[database], database) for database in DATABASES}
+        durations = {database: _fill(conninfos[database], database) for database in DATABASES}
         connections = {database: stack.enter_context(_connect(conninfos[database])) for database in DATABASES}
-        chosen = cases(connections["main"])
-        measured = _measure(connections, chosen)
+        all_cases = cases(connections["main"])
+        measurements = _measure(connections, all_cases)
         version = templates.server_version()
-        summary = _summary(version, took)
+        summary = _summary(version, durations)
         screen.print(summary, markup=False)
         text = document.PATH.read_text()
         if os.environ.get("UPDATE"):
-            text = document.write(text, summary, measured, [case for case in chosen if case.exception])
+            text = document.write(text, summary, measurements, [case for case in all_cases if case.exception])
             document.PATH.write_text(text)
         same_version = version == document.VERSION
         if not same_version:
             screen.print(
-                f"{document.PATH} has the plans of PostgreSQL {document.VERSION}; this is {version}: compared are "
-                "sequential scans, budgets and rows, not plans."
+                f"{document.PATH} has the plans of PostgreSQL {document.VERSION}, and this server is {version}:"
+                " comparing sequential scans, budgets and rows, not plans."
             )
-        documented = document.read(text)
-        found = document.differences(measured, documented, same_version=same_version)
-        found += _control(connections, chosen, measured, documented)
-    for line in found:
+        document_rows = document.read(text)
+        differences = document.differences(measurements, document_rows, same_version=same_version)
+        differences += _control(connections, all_cases, measurements, document_rows)
+    for line in differences:
         screen.print(line, markup=False, style="red")
-    seconds = round(time.monotonic() - begun)
-    screen.print(f"{len(measured)} plans on {server}: {len(found)} differences, {timedelta(seconds=seconds)} in all")
-    return 1 if found else 0
+    duration = timedelta(seconds=round(time.monotonic() - start))
+    screen.print(f"{len(measurements)} plans on {server}: {len(differences)} differences, in {duration}")
+    return 1 if differences else 0
 
 
 def _fill(conninfo: str, database: str) -> timedelta:
@@ -64,37 +64,37 @@ def _fill(conninfo: str, database: str) -> timedelta:
         return filling.fill(conninfo, database, lambda: progress.advance(task))
 
 
-def _measure(connections: dict[str, Connection], chosen: list[Case]) -> list[Measured]:
+def _measure(connections: dict[str, Connection], all_cases: list[Case]) -> list[Measurement]:
     large = {database: large_tables(connection) for database, connection in connections.items()}
-    measured = []
+    measurements = []
     with _progress() as progress:
-        task = progress.add_task("Measuring", total=len(chosen))
-        for case in chosen:
+        task = progress.add_task("Measuring", total=len(all_cases))
+        for case in all_cases:
             progress.update(task, description=f"Measuring {case.file}")
             if case.arguments is not None:
-                measured.append(measure(connections[case.database], case, large[case.database]))
+                measurements.append(measure(connections[case.database], case, large[case.database]))
             progress.advance(task)
-    return measured
+    return measurements
 
 
 def _control(
     connections: dict[str, Connection],
-    chosen: list[Case],
-    measured: list[Measured],
-    documented: dict[tuple[str, str], document.Documented],
+    all_cases: list[Case],
+    measurements: list[Measurement],
+    document_rows: dict[tuple[str, str], document.Row],
 ) -> list[str]:
-    found = []
+    undetected = []
     with _progress() as progress:
-        task = progress.add_task("Losing each index", total=None)
+        task = progress.add_task("Dropping each index", total=None)
         for database, connection in connections.items():
-            for lines in control(connection, database, chosen, measured, documented):
-                found += lines
+            for lines in control(connection, database, all_cases, measurements, document_rows):
+                undetected += lines
                 progress.advance(task)
-    return found
+    return undetected
 
 
-def _summary(version: int, took: dict[str, timedelta]) -> str:
-    times = ", ".join(f"{database} in {seconds.seconds} s" for database, seconds in took.items())
+def _summary(version: int, durations: dict[str, timedelta]) -> str:
+    times = ", ".join(f"{database} in {duration.seconds} s" for database, duration in durations.items())
     return f"PostgreSQL {version}; filled {times}, on the machine of that run."
 
 

@@ -1,11 +1,11 @@
-"""The negative control: with any one index lost, a statement that used it is found out."""
+"""The negative control: if an index is lost, a statement that used it is reported."""
 
 from collections.abc import Iterator, Mapping
 
 from psycopg import sql
 
 from tests.plans import document
-from tests.plans.measured import Case, Connection, Measured, large_tables, measure, scratch
+from tests.plans.measurements import Case, Connection, Measurement, large_tables, measure, scratch
 
 INDEXES = """
 SELECT pg_class.relname
@@ -16,7 +16,7 @@ WHERE indexed.relname = ANY(%s)
     AND NOT EXISTS (SELECT FROM pg_constraint WHERE pg_constraint.conindid = pg_index.indexrelid)
 ORDER BY pg_class.relname
 """
-# What these are for is more than the data set has: without them a case stays within its budget, by another index.
+# The data set is too small for these indexes: without them another index keeps each case within its budget.
 UNDETECTED = {
     "holds_active_idx": "accounts with thousands of holds",
     "holds_expires_at_idx": "many more active holds than overdue ones",
@@ -28,12 +28,12 @@ def control(
     connection: Connection,
     database: str,
     cases: list[Case],
-    measured: list[Measured],
-    documented: Mapping[tuple[str, str], document.Documented],
+    measurements: list[Measurement],
+    document_rows: Mapping[tuple[str, str], document.Row],
 ) -> Iterator[list[str]]:
-    """Lose each index of the large tables in turn, in a transaction, and yield a line where nothing was found then."""
+    """Drop each index of the large tables in turn, in a transaction; yield a line if no case reports the loss."""
     large = large_tables(connection)
-    shapes = {(row.file, row.situation): row.shape for row in measured}
+    shapes = {(row.file, row.situation): row.shape for row in measurements}
     for (index,) in connection.execute(INDEXES, (list(large),)).fetchall():
         users = [
             case
@@ -44,21 +44,21 @@ def control(
             continue
         if not users:
             yield [f"{index}: no plan uses it"]
-        elif any(_noticed(connection, index, case, large, documented) for case in users):
+        elif any(_is_reported(connection, index, case, large, document_rows) for case in users):
             yield []
         else:
-            yield [f"{index}: was dropped, and no statement that used it read a table whole or more than its budget"]
+            yield [f"{index}: without it, no statement that used it scans a large table or exceeds its budget"]
 
 
-def _noticed(
+def _is_reported(
     connection: Connection,
     index: str,
     case: Case,
     large: set[str],
-    documented: Mapping[tuple[str, str], document.Documented],
+    document_rows: Mapping[tuple[str, str], document.Row],
 ) -> bool:
     with scratch(connection):
         connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(index)))
-        without = measure(connection, case, large, runs=1)
-    known = documented.get((case.file, case.situation))
-    return bool(without.read_whole) or (known is not None and without.buffers > known.budget)
+        without_index = measure(connection, case, large, runs=1)
+    row = document_rows.get((case.file, case.situation))
+    return bool(without_index.sequential_scans) or (row is not None and without_index.buffers > row.budget)

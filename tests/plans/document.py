@@ -1,4 +1,4 @@
-"""`docs/plans.md`: what was measured last, what each statement may read, and how a new measurement differs."""
+"""`docs/plans.md`: the last measurements, the budget of each statement, and the differences of a new measurement."""
 
 import math
 import re
@@ -6,30 +6,30 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.plans.measured import Case, Measured
+from tests.plans.measurements import Case, Measurement
 
 PATH = Path("docs/plans.md")
 VERSION = 18
-"""The major version whose plans are written down: others may plan otherwise, within the same budgets."""
+"""The major version of the documented plans; other versions may choose other plans within the same budgets."""
 BEGIN, END = "<!-- written by make plans UPDATE=1 -->", "<!-- end -->"
-HEAD = ["File", "Case", "Rows", "Buffers", "Budget", "Chosen", "Plan"]
-# Noise is what six runs leave behind, a page that splits, an index one level higher. A lost index is none.
-SLACK, LEAST = 1.5, 20
-UNCOUNTED = {"both/schema_migrations/list", "both/server/list_databases"}
-"""Files whose rows are not of the data set: their number is not compared."""
-LOOK_UPS = {
+COLUMNS = ["File", "Case", "Rows", "Buffers", "Budget", "Chosen", "Plan"]
+# Dead rows of six runs, a page split or a higher index stay within the budget; a lost index exceeds it.
+BUDGET_FACTOR, BUDGET_EXTRA_BUFFERS = 1.5, 20
+UNCOUNTED_FILES = {"both/schema_migrations/list", "both/server/list_databases"}
+"""The number of rows is not compared, because they are not of the data set."""
+ARRAY_SIZES = {
     ("catalog/products/archive_by_seller", "100 who left"): 100,
     ("catalog/reservations/list_of", "1,000 purchases"): 1000,
     ("main/accounts/lock", "1,001 of a batch"): 1001,
     ("main/purchases/known", "1,000 purchases"): 1000,
 }
-DESCENT = 4
-"""Buffers: before PostgreSQL 17, = ANY(array) descends the index once for each of so many elements."""
+DESCENT_BUFFERS = 4
+"""Per element of an array: before PostgreSQL 17, = ANY(array) descends the index once for each."""
 
 
 @dataclass(frozen=True)
-class Documented:
-    """One line of the table."""
+class Row:
+    """One row of the document's table."""
 
     file: str
     situation: str
@@ -41,60 +41,60 @@ class Documented:
 
 
 def budget(buffers: int) -> int:
-    """Return what a statement may read that read so many buffers: half as many again, rounded up to two digits."""
-    allowed = math.ceil(buffers * SLACK) + LEAST
-    unit = 10 ** max(0, len(str(allowed)) - 2)
-    return int(math.ceil(allowed / unit) * unit)
+    """Return the budget of a statement that read so many buffers, rounded up to two digits."""
+    exact = math.ceil(buffers * BUDGET_FACTOR) + BUDGET_EXTRA_BUFFERS
+    unit = 10 ** max(0, len(str(exact)) - 2)
+    return int(math.ceil(exact / unit) * unit)
 
 
-def read(text: str) -> dict[tuple[str, str], Documented]:
-    """Read the table, by file and case."""
-    found = {}
+def read(text: str) -> dict[tuple[str, str], Row]:
+    """Return the rows of the table, by file and case."""
+    rows_by_case = {}
     for line in _table(text).splitlines()[2:]:
-        file, situation, rows, buffers, allowed, kind, shape = (cell.strip() for cell in line.strip("|").split("|"))
-        found[file.strip("`"), situation] = Documented(
-            file.strip("`"), situation, _number(rows), _number(buffers), _number(allowed), kind, shape.strip("`")
+        file, situation, rows, buffers, max_buffers, kind, shape = (cell.strip() for cell in line.strip("|").split("|"))
+        rows_by_case[file.strip("`"), situation] = Row(
+            file.strip("`"), situation, _number(rows), _number(buffers), _number(max_buffers), kind, shape.strip("`")
         )
-    return found
+    return rows_by_case
 
 
-def write(text: str, summary: str, measured: Iterable[Measured], left_out: Iterable[Case]) -> str:
-    """Return the document with a new table, and with budgets that fit it."""
-    lines = [HEAD, ["---", "---", "---:", "---:", "---:", "---", "---"]]
-    for row in measured:
+def write(text: str, summary: str, measurements: Iterable[Measurement], exceptions: Iterable[Case]) -> str:
+    """Return the document with a new table and its budgets."""
+    lines = [COLUMNS, ["---", "---", "---:", "---:", "---:", "---", "---"]]
+    for row in measurements:
         numbers = [f"{number:,}" for number in (row.rows, row.buffers, budget(row.buffers))]
         lines.append([f"`{row.file}`", row.situation, *numbers, row.kind, f"`{row.shape}`"])
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     reasons: dict[str, list[str]] = {}
-    for case in left_out:
+    for case in exceptions:
         reasons.setdefault(case.exception or "", []).append(f"`{case.file}`")
-    exceptions = "\n".join(f"- {', '.join(files)}: {reason}." for reason, files in sorted(reasons.items()))
+    exception_lines = "\n".join(f"- {', '.join(files)}: {reason}." for reason, files in sorted(reasons.items()))
     before, _, rest = text.partition(BEGIN)
-    return f"{before}{BEGIN}\n{summary}\n\n{exceptions}\n\n{table}\n{END}{rest.partition(END)[2]}"
+    return f"{before}{BEGIN}\n{summary}\n\n{exception_lines}\n\n{table}\n{END}{rest.partition(END)[2]}"
 
 
 def differences(
-    measured: Iterable[Measured], documented: Mapping[tuple[str, str], Documented], *, same_version: bool
+    measurements: Iterable[Measurement], document_rows: Mapping[tuple[str, str], Row], *, same_version: bool
 ) -> list[str]:
-    """Return a line for each table read whole, budget exceeded, and plan or number of rows that is another."""
-    found = []
-    left = dict(documented)
-    for row in measured:
-        found += [f"{row.name}: reads all of {table}" for table in row.read_whole]
-        known = left.pop((row.file, row.situation), None)
-        if known is None:
-            found.append(f"{row.name}: not in {PATH}")
+    """Return a line for each scan of a large table, exceeded budget, and changed plan or number of rows."""
+    lines = []
+    unmeasured = dict(document_rows)
+    for new in measurements:
+        lines += [f"{new.name}: reads all of {table}" for table in new.sequential_scans]
+        row = unmeasured.pop((new.file, new.situation), None)
+        if row is None:
+            lines.append(f"{new.name}: not in {PATH}")
             continue
-        look_ups = 0 if same_version else LOOK_UPS.get((row.file, row.situation), 0)
-        allowed = known.budget + DESCENT * look_ups
-        if row.buffers > allowed:
-            found.append(f"{row.name}: read {row.buffers:,} buffers, its budget is {allowed:,}: {row.shape}")
-        if row.rows != known.rows and row.file not in UNCOUNTED:
-            found.append(f"{row.name}: {row.rows:,} rows, documented {known.rows:,}")
-        if same_version and (row.kind, row.shape) != (known.kind, known.shape):
-            was, now = f"{known.kind} {known.shape}", f"{row.kind} {row.shape}"
-            found.append(f"{row.name}: another plan\n  documented {was}\n  planned    {now}")
-    return found + [f"{file} ({situation}): in {PATH}, and not measured" for file, situation in left]
+        array_size = 0 if same_version else ARRAY_SIZES.get((new.file, new.situation), 0)
+        max_buffers = row.budget + DESCENT_BUFFERS * array_size
+        if new.buffers > max_buffers:
+            lines.append(f"{new.name}: read {new.buffers:,} buffers, its budget is {max_buffers:,}: {new.shape}")
+        if new.rows != row.rows and new.file not in UNCOUNTED_FILES:
+            lines.append(f"{new.name}: {new.rows:,} rows, documented {row.rows:,}")
+        if same_version and (new.kind, new.shape) != (row.kind, row.shape):
+            plans = f"documented {row.kind} {row.shape}\n  planned    {new.kind} {new.shape}"
+            lines.append(f"{new.name}: another plan\n  {plans}")
+    return lines + [f"{file} ({situation}): in {PATH}, but not measured" for file, situation in unmeasured]
 
 
 def _number(cell: str) -> int:
@@ -102,5 +102,5 @@ def _number(cell: str) -> int:
 
 
 def _table(text: str) -> str:
-    found = re.search(rf"^\| {HEAD[0]} .*?(?=\n{END})", text, re.MULTILINE | re.DOTALL)
-    return found[0] if found else ""
+    match = re.search(rf"^\| {COLUMNS[0]} .*?(?=\n{END})", text, re.MULTILINE | re.DOTALL)
+    return match[0] if match else ""

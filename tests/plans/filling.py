@@ -1,4 +1,4 @@
-"""The two large databases, filled by `sql/plans/main.sql` and `sql/plans/catalog.sql`."""
+"""Fills the two large databases with `sql/plans/main.sql` and `sql/plans/catalog.sql`."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -18,25 +18,25 @@ ORDER BY 1
 """
 
 
-class NotTheSchema(Exception):
-    """Filling left a database with other indexes or constraints than its migrations made."""
+class SchemaChanged(Exception):
+    """A database has other indexes or constraints after the filling than after its migrations."""
 
 
 def steps(database: str) -> list[str]:
-    """Return what fills a database, cut at blank lines: VACUUM is to be sent alone, and progress to be seen."""
+    """Return the script of a database, cut at blank lines: VACUUM must be sent alone, and progress is shown by step."""
     script = (ROOT / f"plans/{database}.sql").read_text()
     return [step for step in script.split("\n\n") if not step.splitlines()[-1].startswith("--")]
 
 
 def fill(conninfo: str, database: str, on_step: Callable[[], None]) -> timedelta:
-    """Fill a freshly migrated database and return how long that took; NotTheSchema where it is another one then."""
+    """Fill a freshly migrated database and return the duration, or raise SchemaChanged."""
     with psycopg.connect(conninfo, autocommit=True) as connection:
         migrated = _schema(connection)
         for step in steps(database):
             cursor = connection.execute(step)
             on_step()
         if difference := migrated ^ _schema(connection):
-            raise NotTheSchema(f"{database}: {sorted(difference)}")
+            raise SchemaChanged(f"{database}: {sorted(difference)}")
         row = cursor.fetchone()
         assert row is not None
         return timedelta(seconds=round(row[0].total_seconds()))

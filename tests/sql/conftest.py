@@ -1,4 +1,4 @@
-"""Databases with rows in them, which every test here looks at and none changes."""
+"""Databases with rows, which the tests of this folder read and do not change."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -12,8 +12,8 @@ from tests.harness import templates
 from tests.sql.probes import Connection, Sessions
 
 DATA = Path(__file__).parent / "data"
-# Autovacuum would find pages that all may see, at a time of its own, and so make other plans cheaper.
-NO_VACUUM = """
+# Autovacuum marks pages all-visible at its own time, which would make other plans cheaper.
+DISABLE_AUTOVACUUM = """
 DO $$
 DECLARE name text;
 BEGIN
@@ -26,37 +26,38 @@ $$
 
 
 def furnish(conninfos: dict[str, str]) -> None:
-    """Put the rows of `tests/sql/data` into both databases."""
+    """Insert the rows of `tests/sql/data` into both databases."""
     for database, conninfo in conninfos.items():
         with psycopg.connect(conninfo, autocommit=True) as session:
-            session.execute(NO_VACUUM)
+            session.execute(DISABLE_AUTOVACUUM)
             session.execute((DATA / f"{database}.sql").read_bytes())
             session.execute("ANALYZE")
 
 
 @pytest.fixture(scope="session")
-def sessions() -> Iterator[dict[str, Sessions]]:
-    """Three sessions on each database; statements for both run in main."""
+def sessions_for() -> Iterator[Callable[[str], Sessions]]:
+    """Yield a function that returns the sessions for a statement; statements for both databases run in main."""
     with templates.clones() as conninfos, ExitStack() as stack:
         furnish(conninfos)
 
         def connect(database: str, *, autocommit: bool = False) -> Connection:
             session = psycopg.connect(conninfos[database], autocommit=autocommit, prepare_threshold=None)
-            # A server may be set up for its disks, but headers are not; and to compile what runs once takes too long.
+            # Headers are for the default cost of a page, and JIT compilation is slow for a statement that runs once.
             session.execute("SET random_page_cost = 4; SET jit = off")
             session.commit()
             return stack.enter_context(session)
 
-        opened = {
+        sessions = {
             database: Sessions(connect(database), connect(database), connect(database, autocommit=True))
             for database in conninfos
         }
-        yield opened | {"both": opened["main"]}
+        sessions["both"] = sessions["main"]
+        yield lambda statement: sessions[statement.partition("/")[0]]
 
 
 @pytest.fixture
 def altered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str, str], Statement]:
-    """Read a file in which one text is another: a header that lies, or a statement that does not do as it says."""
+    """Return a function that reads a copy of a statement file with a text replaced, such as a false header."""
 
     def alter(name: str, old: str, new: str) -> Statement:
         text = (ROOT / f"{name}.sql").read_text()

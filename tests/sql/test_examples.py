@@ -1,4 +1,4 @@
-"""The examples do what their committed output says, with the very files of the service."""
+"""The examples print their committed output, with the statement files of the service."""
 
 import os
 import re
@@ -7,18 +7,16 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 
 from repositories.postgres.statements import ROOT
 from tests.harness import templates
+from tests.harness.programs import libpq_environment
 from tests.sql.examples import ENVIRONMENT, EXAMPLES, committed, run
-
-CONNECTION = {"PGHOST": "host", "PGPORT": "port", "PGUSER": "user", "PGPASSWORD": "password"}
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_prints_what_was_committed(example: str, databases: dict[str, str]) -> None:
-    """On fresh databases, to the letter."""
+    """On new databases, the output is exactly the committed one."""
     assert run(example, databases) == committed(example)
 
 
@@ -32,10 +30,10 @@ def test_an_example_prints_what_was_committed(example: str, databases: dict[str,
         ("audit", "main/invariants/held.sql", "WHERE accounts.held <>", "WHERE FALSE AND accounts.held <>"),
     ],
 )
-def test_an_example_shows_what_changed(
+def test_a_change_shows_in_the_output_of_an_example(
     example: str, file: str, old: str, new: str, databases: dict[str, str], tmp_path: Path
 ) -> None:
-    """A changed step, or a changed file of the service, prints something else (negative control)."""
+    """A changed step, or a changed statement file, changes the output (negative control)."""
     sql = tmp_path / "sql"
     shutil.copytree(ROOT, sql)
     text = (sql / file).read_text()
@@ -44,26 +42,23 @@ def test_an_example_shows_what_changed(
     assert run(example, databases, sql=sql) != committed(example)
 
 
-def test_the_audit_runs_every_audit_file() -> None:
-    """An invariant that is added is added to the example."""
-    files = [f"main/invariants/{path.stem}" for path in sorted((ROOT / "main" / "audit").glob("*.sql"))]
+def test_the_audit_example_runs_every_invariant() -> None:
+    """The example runs each file of sql/main/invariants, in order."""
+    files = [f"main/invariants/{path.stem}" for path in sorted((ROOT / "main" / "invariants").glob("*.sql"))]
     snapshot = committed("audit").partition("COMMIT;")[0]
     assert re.findall(r'^EXECUTE "(.+)" \(100\);$', snapshot, re.MULTILINE) == files
 
 
 def test_the_folder_and_psql_are_enough(tmp_path: Path) -> None:
-    """What README.md says makes two databases out of the folder alone, and runs an example on them."""
+    """The commands of sql/examples/README.md create two databases and run an example, with the folder alone."""
     shutil.copytree(ROOT, tmp_path / "sql")
     [commands] = re.findall(r"(?<=```sh\n).*?(?=```\n)", (ROOT / "examples" / "README.md").read_text(), re.DOTALL)
-    server = conninfo_to_dict(os.environ[templates.ADMIN])
-    environment = {name: str(server[key]) for name, key in CONNECTION.items() if key in server}
+    environment = ENVIRONMENT | libpq_environment(os.environ[templates.ADMIN])
     name = f"{os.environ[templates.PREFIX]}_readme"
     shell = ["sh", "-e", "-c", commands.replace("folio_example", name)]
     try:
-        printed = subprocess.run(
-            shell, cwd=tmp_path, env=ENVIRONMENT | environment, capture_output=True, text=True, check=False
-        )
+        completed = subprocess.run(shell, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     finally:
         templates.drop(f"{name}_main")
         templates.drop(f"{name}_catalog")
-    assert (printed.stdout, printed.stderr) == (committed("transfer"), "")
+    assert (completed.stdout, completed.stderr) == (committed("transfer"), "")

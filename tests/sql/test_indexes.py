@@ -1,16 +1,17 @@
-"""The Index slot of every header names the indexes of the generic plan: all of them and no other."""
+"""The Index slot of every header names exactly the indexes of the generic plan."""
 
 from collections.abc import Callable
 
 import pytest
 
 from repositories.postgres.statements import Statement
+from tests.sql.headers import header
 from tests.sql.probes import FILES, Sessions, indexes, plan
 
 
 def contradictions(sessions: Sessions, statement: Statement) -> list[str]:
-    """Return where the Index slot and the plan differ."""
-    named = set(statement.header.indexes)
+    """Return a line for each difference between the Index slot and the plan."""
+    named = set(header(statement).indexes)
     planned = indexes(plan(sessions.running, statement, whole_tables=not named))
     return [f"{index}: not in the plan" for index in sorted(named - planned)] + [
         f"{index}: not in the header" for index in sorted(planned - named)
@@ -18,9 +19,9 @@ def contradictions(sessions: Sessions, statement: Statement) -> list[str]:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_the_index_slot_is_the_plan(name: str, sessions: dict[str, Sessions]) -> None:
-    """Every index of the plan is named and every named one is in it; `none` where whole tables are read, or none."""
-    assert contradictions(sessions[name.split("/", 1)[0]], Statement(name)) == []
+def test_the_index_slot_is_the_plan(name: str, sessions_for: Callable[[str], Sessions]) -> None:
+    """The slot is `none` if the plan uses no index."""
+    assert contradictions(sessions_for(name), Statement(name)) == []
 
 
 @pytest.mark.parametrize(
@@ -34,12 +35,12 @@ def test_the_index_slot_is_the_plan(name: str, sessions: dict[str, Sessions]) ->
         ("catalog/products/insert", "-- Index    products_idempotency_key_key", "-- Index    none"),
     ],
 )
-def test_an_index_slot_that_lies_is_caught(
+def test_a_false_index_slot_is_reported(
     name: str,
     truth: str,
     lie: str,
-    sessions: dict[str, Sessions],
+    sessions_for: Callable[[str], Sessions],
     altered: Callable[[str, str, str], Statement],
 ) -> None:
-    """A wrong name, a missing one, one too many, and `none` where there is one (negative control)."""
-    assert contradictions(sessions[name.split("/", 1)[0]], altered(name, truth, lie))
+    """A wrong, missing or additional index is reported, and so is a false `none` (negative control)."""
+    assert contradictions(sessions_for(name), altered(name, truth, lie))

@@ -1,29 +1,30 @@
-"""Parameters and columns of every header are what PostgreSQL says of the prepared statement."""
+"""Parameters and columns of every header are those of the prepared statement."""
 
 from collections.abc import Callable
 
 import pytest
 
 from repositories.postgres.statements import Statement
+from tests.sql.headers import header
 from tests.sql.probes import FILES, Described, Sessions, describe
 
 
 def contradictions(statement: Statement, described: Described) -> list[str]:
-    """Return where a header and PostgreSQL differ."""
-    types = [type_ for _, type_ in statement.header.parameters]
-    found = []
+    """Return a line for each difference between a header and PostgreSQL's description."""
+    types, columns = list(header(statement).types), list(header(statement).columns)
+    lines = []
     if types != described[0]:
-        found.append(f"parameters: header {types}, PostgreSQL {described[0]}")
-    if list(statement.header.columns) != described[1]:
-        found.append(f"columns: header {list(statement.header.columns)}, PostgreSQL {described[1]}")
-    return found
+        lines.append(f"parameters: header {types}, PostgreSQL {described[0]}")
+    if columns != described[1]:
+        lines.append(f"columns: header {columns}, PostgreSQL {described[1]}")
+    return lines
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_header_agrees_with_the_prepared_statement(name: str, sessions: dict[str, Sessions]) -> None:
-    """Parameter types and columns are what PostgreSQL infers, in name, type and order."""
+def test_a_header_agrees_with_the_prepared_statement(name: str, sessions_for: Callable[[str], Sessions]) -> None:
+    """Types of parameters, and names, types and order of columns, are those that PostgreSQL infers."""
     statement = Statement(name)
-    described = describe(sessions[name.split("/", 1)[0]].running, statement.text)
+    described = describe(sessions_for(name).running, statement.text)
     assert contradictions(statement, described) == []
 
 
@@ -36,14 +37,14 @@ def test_a_header_agrees_with_the_prepared_statement(name: str, sessions: dict[s
         ("id bigint, owner_id", "owner_id", "columns"),
     ],
 )
-def test_a_header_that_lies_is_caught(
+def test_a_false_header_is_reported(
     truth: str,
     lie: str,
     slot: str,
-    sessions: dict[str, Sessions],
+    sessions_for: Callable[[str], Sessions],
     altered: Callable[[str, str, str], Statement],
 ) -> None:
-    """Another type, a parameter too few and a column too few are each contradicted (negative control)."""
+    """A wrong type, a missing parameter and a missing column are reported (negative control)."""
     statement = altered("main/accounts/lock", truth, lie)
-    [found] = contradictions(statement, describe(sessions["main"].running, statement.text))
-    assert found.startswith(slot)
+    [line] = contradictions(statement, describe(sessions_for(statement.name).running, statement.text))
+    assert line.startswith(slot)

@@ -1,4 +1,4 @@
-"""What `make plans` measures and how it judges, on databases too small to take minutes."""
+"""The measurements and the criteria of `make plans`, on small databases."""
 
 import os
 from collections.abc import Iterator
@@ -8,11 +8,11 @@ import pytest
 
 from repositories.postgres.statements import ROOT
 from tests.harness import templates
+from tests.harness.programs import run
 from tests.plans import document, filling
-from tests.plans.explained import buffers
-from tests.plans.measured import Case, Connection, Measured, cases, measure
+from tests.plans.measurements import Case, Connection, Measurement, cases, measure
+from tests.plans.nodes import buffers
 from tests.sql.probes import FILES
-from tests.sql.test_readme import run
 
 LIST = Case("main/posts/list", "", "('9999-12-31', 9223372036854775807, 51)", None)
 
@@ -30,95 +30,104 @@ def main() -> Iterator[Connection]:
 
 
 def test_every_file_has_its_parameters(main: Connection) -> None:
-    """No statement file goes unmeasured, but for those that have no plan and say so."""
-    chosen = cases(main)
-    assert sorted({case.file for case in chosen}) == FILES
-    assert all(case.arguments is not None or case.exception for case in chosen)
+    """Every statement file is measured, unless its exception says that it has no plan."""
+    all_cases = cases(main)
+    assert unmeasured(main, FILES) == []
+    assert {case.file for case in all_cases} <= set(FILES)
+    assert all(case.arguments is not None or case.exception for case in all_cases)
+
+
+def unmeasured(connection: Connection, names: list[str]) -> list[str]:
+    """Return a line for each file that no case measures."""
+    measured = {case.file for case in cases(connection)}
+    return [
+        f"sql/{name}.sql has no case: add one to sql/plans/parameters.sql" for name in names if name not in measured
+    ]
 
 
 def test_only_audits_may_read_whole_tables(main: Connection) -> None:
-    """An exception is made for each audit file, by name, and for no other file that has a plan."""
-    excepted = {case.file for case in cases(main) if case.arguments is not None and case.exception}
-    assert excepted == {file for file in FILES if file.startswith("main/invariants/")}
+    """Each audit file is an exception by name; no other file with a plan is one."""
+    exceptions = {case.file for case in cases(main) if case.arguments is not None and case.exception}
+    assert exceptions == {file for file in FILES if file.startswith("main/invariants/")}
 
 
 def test_the_document_has_every_case(main: Connection) -> None:
-    """docs/plans.md names the cases that are measured, each once, and no other."""
-    documented = document.read(document.PATH.read_text())
-    assert list(documented) == [(case.file, case.situation) for case in cases(main) if case.arguments is not None]
+    """docs/plans.md names each measured case once, and no other case."""
+    rows = document.read(document.PATH.read_text())
+    assert list(rows) == [(case.file, case.situation) for case in cases(main) if case.arguments is not None]
 
 
 def test_a_lost_index_is_reported(main: Connection) -> None:
-    """A page by index is fine; without the index, the table is read whole and the plan another (negative control)."""
-    good = measure(main, LIST, {"posts"})
-    documented = document.read(document.write("", "", [good], []))
-    assert document.differences([good], documented, same_version=True) == []
+    """A page read by index is accepted; without the index, the scan and the changed plan are reported."""
+    by_index = measure(main, LIST, {"posts"})
+    rows = document.read(document.write("", "", [by_index], []))
+    assert document.differences([by_index], rows, same_version=True) == []
     with main.transaction(force_rollback=True):
         main.execute("DROP INDEX posts_created_at_idx")
-        bad = measure(main, LIST, {"posts"})
-    found = document.differences([bad], documented, same_version=True)
-    assert [line.split(":")[1].split()[0] for line in found] == ["reads", "another"]
-    assert bad.buffers > good.buffers
+        by_scan = measure(main, LIST, {"posts"})
+    lines = document.differences([by_scan], rows, same_version=True)
+    assert [line.split(":")[1].split()[0] for line in lines] == ["reads", "another"]
+    assert by_scan.buffers > by_index.buffers
 
 
 def test_a_small_table_may_be_read_whole(main: Connection) -> None:
-    """A sequential scan of a table that is not large is no fault, and none of an excepted file is."""
+    """A sequential scan of a small table is accepted, and so is any scan of an exception."""
     with main.transaction(force_rollback=True):
         main.execute("DROP INDEX posts_created_at_idx")
-        assert measure(main, LIST, {"holds"}).read_whole == ()
-        assert measure(main, Case(LIST.file, "", LIST.arguments, "reads all"), {"posts"}).read_whole == ()
+        assert measure(main, LIST, {"holds"}).sequential_scans == ()
+        assert measure(main, Case(LIST.file, "", LIST.arguments, "reads all"), {"posts"}).sequential_scans == ()
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("change", "message"),
     [
         ({"buffers": 111}, "main/x (y): read 111 buffers, its budget is 110: Limit"),
         ({"rows": 6}, "main/x (y): 6 rows, documented 5"),
         ({"shape": "Sort"}, "main/x (y): another plan\n  documented generic Limit\n  planned    generic Sort"),
         ({"kind": "custom"}, "main/x (y): another plan\n  documented generic Limit\n  planned    custom Limit"),
-        ({"read_whole": ("posts",)}, "main/x (y): reads all of posts"),
+        ({"sequential_scans": ("posts",)}, "main/x (y): reads all of posts"),
         ({"situation": ""}, "main/x: not in docs/plans.md"),
     ],
 )
-def test_each_difference_is_a_line(changed: dict[str, object], said: str) -> None:
-    """Whatever differs from the document is said precisely, and within the budget nothing is."""
-    was = {"file": "main/x", "situation": "y", "kind": "generic", "shape": "Limit", "rows": 5, "buffers": 60}
-    documented = document.read(document.write("", "", [Measured(**was)], []))  # type: ignore[arg-type]
-    within = Measured(**was | {"buffers": 110})  # type: ignore[arg-type]
-    assert document.differences([within], documented, same_version=True) == []
-    now = Measured(**was | changed)  # type: ignore[arg-type]
-    assert document.differences([now], documented, same_version=True)[0] == said
+def test_each_difference_is_a_line(change: dict[str, object], message: str) -> None:
+    """Each difference from the document is reported in a line of its own; buffers within the budget are not."""
+    old = {"file": "main/x", "situation": "y", "kind": "generic", "shape": "Limit", "rows": 5, "buffers": 60}
+    rows = document.read(document.write("", "", [Measurement(**old)], []))  # type: ignore[arg-type]
+    within = Measurement(**old | {"buffers": 110})  # type: ignore[arg-type]
+    assert document.differences([within], rows, same_version=True) == []
+    new = Measurement(**old | change)  # type: ignore[arg-type]
+    assert document.differences([new], rows, same_version=True)[0] == message
 
 
 def test_plans_are_compared_on_their_own_version_alone() -> None:
-    """Another version may plan otherwise, within the same budget."""
-    was, now = (Measured("main/x", "", "generic", shape, 5, 60) for shape in ("Limit", "Sort"))
-    documented = document.read(document.write("", "", [was], []))
-    assert document.differences([now], documented, same_version=False) == []
+    """Another version may choose another plan within the same budget."""
+    old, new = (Measurement("main/x", "", "generic", shape, 5, 60) for shape in ("Limit", "Sort"))
+    rows = document.read(document.write("", "", [old], []))
+    assert document.differences([new], rows, same_version=False) == []
 
 
 def test_an_array_may_cost_more_on_other_versions_alone() -> None:
-    """Four buffers more for each element, where the index is descended for each; more, or on 18, is reported."""
+    """Other versions may read four more buffers per element; more buffers, or version 18, are reported."""
     case = {"file": "main/purchases/known", "situation": "1,000 purchases", "kind": "generic", "shape": "x", "rows": 1}
-    documented = document.read(document.write("", "", [Measured(**case, buffers=7)], []))  # type: ignore[arg-type]
-    for buffers_read, same_version, found in ((4031, False, 0), (4032, False, 1), (4031, True, 1)):
-        now = Measured(**case, buffers=buffers_read)  # type: ignore[arg-type]
-        assert len(document.differences([now], documented, same_version=same_version)) == found
+    rows = document.read(document.write("", "", [Measurement(**case, buffers=7)], []))  # type: ignore[arg-type]
+    for buffers_read, same_version, line_count in ((4031, False, 0), (4032, False, 1), (4031, True, 1)):
+        new = Measurement(**case, buffers=buffers_read)  # type: ignore[arg-type]
+        assert len(document.differences([new], rows, same_version=same_version)) == line_count
 
 
-def test_what_a_writing_expression_reads_is_counted(main: Connection) -> None:
-    """The buffers of a common table expression that writes count, though nobody reads from it."""
-    [[explained]] = main.execute(
+def test_buffers_of_a_writing_expression_are_counted(main: Connection) -> None:
+    """The buffers of a common table expression that writes count, even if the query does not read from it."""
+    [[output]] = main.execute(
         "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)"
-        " WITH made AS (INSERT INTO audits (ok, checks) VALUES (TRUE, '[]')) SELECT 1"
+        " WITH written AS (INSERT INTO audits (ok, checks) VALUES (TRUE, '[]')) SELECT 1"
     ).fetchall()
-    assert explained[0]["Plan"]["Shared Hit Blocks"] == 0
-    assert buffers(explained[0]["Plan"]) > 0
+    assert output[0]["Plan"]["Shared Hit Blocks"] == 0
+    assert buffers(output[0]["Plan"]) > 0
 
 
 @pytest.mark.parametrize("database", ["main", "catalog"])
 def test_only_a_fresh_database_is_filled(database: str) -> None:
-    """The scripts that fill refuse a database that has rows: what they drop and build again is never anybody's data."""
+    """The scripts refuse a database that has rows, so that they never drop an index under real data."""
     rows = {
         "main": "INSERT INTO users (username, username_key) VALUES ('ada', 'ada')",
         "catalog": "INSERT INTO products (seller_id, account_id, name, description, price, currency, stock)"
@@ -131,14 +140,16 @@ def test_only_a_fresh_database_is_filled(database: str) -> None:
             filling.fill(conninfos[database], database, lambda: None)
 
 
-def test_the_databases_to_be_filled_are_made_as_the_page_says() -> None:
-    """The first commands of sql/plans/README.md, in the folder sql, with psql alone."""
+def test_the_readme_of_plans_creates_the_databases_to_fill() -> None:
+    """The first commands of sql/plans/README.md work in the folder sql with psql alone."""
     page = (ROOT / "plans" / "README.md").read_text(encoding="utf-8")
-    made = page.partition("```sh\n")[2].partition("```")[0]
+    commands = page.partition("```sh\n")[2].partition("```")[0]
     name = f"{os.environ[templates.PREFIX]}_big"
     try:
-        done = run(["bash", "-e"], made.replace("big_", f"{name}_"), templates.conninfo("postgres"), folder=ROOT)
-        assert (done.returncode, done.stderr) == (0, "")
+        completed = run(
+            ["bash", "-e"], commands.replace("big_", f"{name}_"), templates.conninfo("postgres"), folder=ROOT
+        )
+        assert (completed.returncode, completed.stderr) == (0, "")
         for database, table in (("main", "entries"), ("catalog", "products")):
             with psycopg.connect(templates.conninfo(f"{name}_{database}")) as connection:
                 assert connection.execute(f"SELECT count(*) FROM {table}".encode()).fetchone() == (0,)

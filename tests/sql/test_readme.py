@@ -1,68 +1,56 @@
-"""sql/README.md works as it stands, with psql and the folder alone."""
+"""The commands of sql/README.md work as printed, with psql and the folder alone."""
 
 import os
 import re
-import subprocess
-from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from repositories.embedded import binaries
 from repositories.postgres.statements import ROOT
 from repositories.schema import migrations
 from tests.harness import templates
+from tests.harness.programs import run
 from tests.harness.world import World
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PROGRAMS = binaries.installed().root / "bin"
-NEEDS = {"GENERIC_PLAN": 16}
-"""What a block of the page needs of the server, as a word in it and a major version."""
+MIN_VERSIONS = {"GENERIC_PLAN": 16}
+"""Major version of the server, by a word in the blocks that need it."""
 
 
 def blocks(language: str) -> list[tuple[str, str | None]]:
-    """Return the fenced blocks of a language, each with what the page says that it prints, if it says so."""
+    """Return the fenced blocks of a language, each with its output if the page shows it."""
     fence = rf"^```{language}\n(.*?)^```\n(?:```text\n(.*?)^```\n)?"
-    return [(code, printed or None) for code, printed in re.findall(fence, README, re.DOTALL | re.MULTILINE)]
+    return [(code, output or None) for code, output in re.findall(fence, README, re.DOTALL | re.MULTILINE)]
 
 
-def run(program: list[str], code: str, conninfo: str, folder: Path = ROOT.parent) -> subprocess.CompletedProcess[str]:
-    """Feed a block to a program, in the folder that holds sql/, with a database and its server as the default."""
-    server = conninfo_to_dict(conninfo)
-    names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
-    environment = os.environ | {name: str(server[key]) for key, name in names.items() if key in server}
-    environment["PATH"] = f"{PROGRAMS}:{Path('.venv/bin').absolute()}:{environment['PATH']}"
-    return subprocess.run(program, input=code, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-
-
-@pytest.mark.parametrize(("code", "printed"), blocks("sql"))
-async def test_a_block_for_psql_prints_what_the_page_says(
-    code: str, printed: str | None, databases: dict[str, str], world: World
+@pytest.mark.parametrize(("code", "output"), blocks("sql"))
+async def test_a_block_for_psql_prints_the_output_of_the_page(
+    code: str, output: str | None, databases: dict[str, str], world: World
 ) -> None:
-    """On one account that received 100.00; without an error where the page shows no output."""
-    for word, version in NEEDS.items():
+    """On an account that received 100.00, each block prints its output, or no error if the page shows none."""
+    for word, version in MIN_VERSIONS.items():
         if word in code and templates.server_version() < version:
             pytest.skip(f"{word} needs PostgreSQL {version}")
     if "pg_stat_statements" in code:
-        pytest.skip("needs an extension that is loaded at the server's start")
+        pytest.skip("pg_stat_statements must be loaded when the server starts")
     await world.fund(await world.account(await world.person("ada")), 10000)
-    done = run(["psql", "-X", "-v", "ON_ERROR_STOP=1"], code, databases["main"])
-    assert (done.returncode, done.stderr) == (0, "")
-    if printed is not None:
-        assert done.stdout == printed
+    completed = run(["psql", "-X", "-v", "ON_ERROR_STOP=1"], code, databases["main"])
+    assert (completed.returncode, completed.stderr) == (0, "")
+    if output is not None:
+        assert completed.stdout == output
 
 
-def test_the_header_that_is_explained_is_a_files() -> None:
-    """The page shows the beginning of a real file."""
-    [(shown, _)] = blocks("pgsql")
-    assert (ROOT / "main/entries/balance_at.sql").read_text().startswith(shown)
+def test_the_explained_header_is_that_of_a_file() -> None:
+    """The page shows the beginning of main/entries/balance_at.sql."""
+    [(header, _)] = blocks("pgsql")
+    assert (ROOT / "main/entries/balance_at.sql").read_text().startswith(header)
 
 
-def test_the_roles_are_set_up_as_the_page_says() -> None:
-    """From two new databases to an application that may serve; its own words, but for names and passwords."""
+def test_the_page_sets_up_the_roles() -> None:
+    """The page's commands, with other names and a password, create two databases that the application can serve."""
     if not templates.has_roles():
-        pytest.skip("only a superuser makes the roles of tests")
+        pytest.skip("only a superuser can create roles")
     recipe = next(code for code, _ in blocks("sh") if "roles.sql" in code)
     assert recipe.endswith("folio serve\n")
     prefix = f"{os.environ[templates.PREFIX]}_recipe"
@@ -72,9 +60,9 @@ def test_the_roles_are_set_up_as_the_page_says() -> None:
     recipe = recipe.replace("LOGIN IN", f"LOGIN PASSWORD '{server.get('password', '')}' IN")
     recipe = recipe.replace("folio serve", "folio audit")
     try:
-        done = run(["bash", "-e"], recipe, templates.conninfo("postgres"))
-        assert done.returncode == 0, done.stderr
-        assert "main/sum_zero" in done.stdout
+        completed = run(["bash", "-e"], recipe, templates.conninfo("postgres"))
+        assert completed.returncode == 0, completed.stderr
+        assert "main/sum_zero" in completed.stdout
         with psycopg.connect(templates.conninfo(f"{prefix}_main"), user=f"{prefix}_service") as service:
             owner = service.execute("SELECT relowner::regrole::text FROM pg_class WHERE relname = 'entries'").fetchone()
             assert owner == ("folio_owner",)
@@ -89,22 +77,22 @@ def test_the_roles_are_set_up_as_the_page_says() -> None:
 
 
 @pytest.mark.parametrize("database", ["main", "catalog"])
-async def test_psql_migrates_as_the_page_says(database: str) -> None:
-    """On a new database: Folio finds every migration applied, with the checksum of its file."""
+async def test_the_page_migrates_with_psql(database: str) -> None:
+    """After the page's commands, Folio finds every migration applied, with the checksum of its file."""
     script = next(code for code, _ in blocks("sh") if "checksum" in code)
     with templates.empty() as conninfo:
         script = script.replace("folio_main", str(conninfo_to_dict(conninfo)["dbname"]))
-        done = run(["bash", "-e"], script.replace("sql/main/", f"sql/{database}/"), conninfo)
-        assert (done.returncode, done.stderr) == (0, "")
-        found = await migrations.history(conninfo, database)
-    assert (found.pending, len(found.applied)) == ([], len(migrations.migrations(database)))
+        completed = run(["bash", "-e"], script.replace("sql/main/", f"sql/{database}/"), conninfo)
+        assert (completed.returncode, completed.stderr) == (0, "")
+        history = await migrations.history(conninfo, database)
+    assert (history.pending, len(history.applied)) == ([], len(migrations.migrations(database)))
 
 
-async def test_the_audit_by_hand_finds_what_is_broken(databases: dict[str, str], world: World) -> None:
-    """Each file's name and nothing else where all is well; a row below the name of what is broken."""
+async def test_the_page_audits_with_psql(databases: dict[str, str], world: World) -> None:
+    """The page's commands print the name of each file, and below it a row for each violation."""
     script = next(code for code, _ in blocks("sh") if "main/invariants" in code)
     script = script.replace("folio_main", str(conninfo_to_dict(databases["main"])["dbname"]))
-    files = [f"sql/main/invariants/{path.name}" for path in sorted((ROOT / "main" / "audit").glob("*.sql"))]
+    files = [f"sql/main/invariants/{path.name}" for path in sorted((ROOT / "main" / "invariants").glob("*.sql"))]
     account = await world.account(await world.person("ada"))
     clean = run(["bash", "-e"], script, databases["main"])
     assert (clean.stdout.split(), clean.stderr) == (files, "")
@@ -116,8 +104,8 @@ async def test_the_audit_by_hand_finds_what_is_broken(databases: dict[str, str],
     ]
 
 
-def test_the_page_needs_nothing_else() -> None:
-    """What it refers to stands in the folder."""
+def test_every_link_of_the_page_exists() -> None:
+    """Each relative link leads to a file of the folder."""
     links = set(re.findall(r"\]\(([\w./]+)\)", README))
     assert links
     assert {link for link in links if not (ROOT / link).exists()} == set()

@@ -1,4 +1,4 @@
--- What the purchases of the main database took of the stock.
+-- Reservations: stock that purchases of the main database have taken.
 
 CREATE TABLE reservations (
     purchase_id bigint CONSTRAINT reservations_pkey PRIMARY KEY,
@@ -9,7 +9,7 @@ CREATE TABLE reservations (
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-COMMENT ON TABLE reservations IS 'One for each purchase that came this far. Whoever comes late finds it and changes nothing.';
+COMMENT ON TABLE reservations IS 'At most one reservation for each purchase. A worker that finds one leaves its product and quantity as they are.';
 COMMENT ON COLUMN reservations.purchase_id IS 'purchases.id in the main database.';
 COMMENT ON COLUMN reservations.status IS
-'reserved: off the stock, undecided; refused: there was too little; confirmed: sold; released: back in the stock, or never taken (a tombstone).';
+'reserved: taken from the stock, undecided; refused: out of stock; confirmed: sold; released: back in the stock, or never taken (a tombstone, which stops a late reservation).';

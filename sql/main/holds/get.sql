@@ -1,4 +1,4 @@
--- Read a hold as it is at this instant.
+-- Read a hold. Its status is expired as soon as its time has passed.
 --
 -- $1 id  bigint  holds.id
 --
@@ -9,5 +9,5 @@
 SELECT /* main/holds/get */
     id, from_account_id, to_account_id, currency, amount, description, status, captured_amount, transfer_id,
     expires_in, expires_at, created_at, from_owner_id, to_owner_id
-FROM promises
+FROM hold_details
 WHERE id = $1::bigint;

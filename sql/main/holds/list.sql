@@ -1,8 +1,8 @@
 -- List all holds, newest first, for operators.
 --
 -- $1 before_time  timestamptz  keyset: holds.created_at of the last row seen
--- $2 before_id    bigint       keyset: its holds.id
--- $3 limit        bigint       rows at the most
+-- $2 before_id    bigint       keyset: holds.id of that row
+-- $3 limit        bigint       rows at most
 --
 -- Returns  id bigint, from_account_id bigint, to_account_id bigint, currency text, amount bigint, description text, status text, captured_amount bigint, transfer_id bigint, expires_in bigint, expires_at timestamptz, created_at timestamptz, from_owner_id bigint, to_owner_id bigint;
 --          a page of rows
@@ -11,7 +11,7 @@
 SELECT /* main/holds/list */
     id, from_account_id, to_account_id, currency, amount, description, status, captured_amount, transfer_id,
     expires_in, expires_at, created_at, from_owner_id, to_owner_id
-FROM promises
+FROM hold_details
 WHERE (created_at, id) < ($1::timestamptz, $2::bigint)
 ORDER BY created_at DESC, id DESC
 LIMIT $3::bigint;

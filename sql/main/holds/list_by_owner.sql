@@ -2,8 +2,8 @@
 --
 -- $1 owner_id     bigint       users.id
 -- $2 before_time  timestamptz  keyset: holds.created_at of the last row seen
--- $3 before_id    bigint       keyset: its holds.id
--- $4 limit        bigint       rows at the most
+-- $3 before_id    bigint       keyset: holds.id of that row
+-- $4 limit        bigint       rows at most
 --
 -- Returns  id bigint, from_account_id bigint, to_account_id bigint, currency text, amount bigint, description text, status text, captured_amount bigint, transfer_id bigint, expires_in bigint, expires_at timestamptz, created_at timestamptz, from_owner_id bigint, to_owner_id bigint;
 --          a page of rows
@@ -37,9 +37,9 @@ WITH /* main/holds/list_by_owner */ page AS MATERIALIZED (
     LIMIT $4::bigint
 )
 SELECT
-    promises.id, from_account_id, to_account_id, currency, amount, description, status, captured_amount, transfer_id,
-    expires_in, expires_at, promises.created_at, from_owner_id, to_owner_id
+    hold_details.id, from_account_id, to_account_id, currency, amount, description, status, captured_amount,
+    transfer_id, expires_in, expires_at, hold_details.created_at, from_owner_id, to_owner_id
 FROM page
-JOIN promises ON promises.id = page.id
-ORDER BY promises.created_at DESC, promises.id DESC
+JOIN hold_details ON hold_details.id = page.id
+ORDER BY hold_details.created_at DESC, hold_details.id DESC
 LIMIT $4::bigint;

@@ -9,5 +9,5 @@
 SELECT /* main/purchases/get */
     id, buyer_id, product_id, quantity, unit_price, amount, currency, account_id, payee_account_id, seller_id, status,
     reason, transfer_id, finished, created_at
-FROM sales
+FROM purchase_details
 WHERE id = $1::bigint;

@@ -1,8 +1,8 @@
 -- List all purchases, newest first.
 --
 -- $1 before_time  timestamptz  keyset: purchases.created_at of the last row seen
--- $2 before_id    bigint       keyset: its purchases.id
--- $3 limit        bigint       rows at the most
+-- $2 before_id    bigint       keyset: purchases.id of that row
+-- $3 limit        bigint       rows at most
 --
 -- Returns  id bigint, buyer_id bigint, product_id bigint, quantity bigint, unit_price bigint, amount bigint, currency text, account_id bigint, payee_account_id bigint, seller_id bigint, status text, reason text, transfer_id bigint, finished boolean, created_at timestamptz;
 --          a page of rows
@@ -11,7 +11,7 @@
 SELECT /* main/purchases/list */
     id, buyer_id, product_id, quantity, unit_price, amount, currency, account_id, payee_account_id, seller_id, status,
     reason, transfer_id, finished, created_at
-FROM sales
+FROM purchase_details
 WHERE (created_at, id) < ($1::timestamptz, $2::bigint)
 ORDER BY created_at DESC, id DESC
 LIMIT $3::bigint;

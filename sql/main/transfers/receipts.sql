@@ -1,4 +1,4 @@
--- Read transfers with the balances that they left.
+-- Read transfers with the balances that they resulted in.
 --
 -- $1 ids  bigint[]  transfers.id
 --
@@ -10,6 +10,6 @@ SELECT /* main/transfers/receipts */
     id, from_account_id, to_account_id, currency, amount, description, created_at,
     from_owner_id, from_balance, from_version, to_owner_id, to_balance, to_version,
     reverses_id, hold_id
-FROM receipts
+FROM transfer_details
 WHERE id = ANY($1::bigint[])
 ORDER BY id;

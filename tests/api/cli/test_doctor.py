@@ -13,7 +13,7 @@ from psycopg.conninfo import make_conninfo
 
 from repositories.doctor.examination import CHECKS, STATE
 from tests.harness import templates
-from tests.harness.processes import Done, command, service
+from tests.harness.processes import CompletedCommand, command, service
 
 Lines = dict[str, dict[str | None, dict[str, Any]]]
 
@@ -38,7 +38,7 @@ def own_server() -> Iterator[dict[str, str]]:
         yield {"FOLIO_DATA_DIR": folder}
 
 
-def doctor(settings: dict[str, str], *options: str) -> tuple[Done, Lines]:
+def doctor(settings: dict[str, str], *options: str) -> tuple[CompletedCommand, Lines]:
     """Run the doctor; return its findings by check and database. `ok`, exit status and findings agree in every run."""
     done = command("doctor", "--json", *options, settings=settings)
     assert "Traceback" not in done.stderr
@@ -159,7 +159,7 @@ def test_pending_migrations_fail_unless_serve_applies_them(empty: dict[str, str]
 def test_a_schema_that_contradicts_the_files_fails(settings: dict[str, str]) -> None:
     """One file changed after it was applied, and this release lacks another."""
     execute(settings["FOLIO_MAIN_DATABASE_URL"], "UPDATE schema_migrations SET checksum = 'other' WHERE version = 1")
-    execute(settings["FOLIO_CATALOG_DATABASE_URL"], "UPDATE schema_migrations SET version = 9999 WHERE version = 4")
+    execute(settings["FOLIO_CATALOG_DATABASE_URL"], "UPDATE schema_migrations SET version = 9999 WHERE version = 3")
     _, lines = doctor(settings)
     assert status(lines, "migrations") == ("failed", "failed")
     assert "was changed" in lines["migrations"]["main"]["is"]

@@ -14,6 +14,7 @@ import pytest
 from api.process import startup
 from api.process.settings import Settings
 from repositories.postgres.errors import DatabaseUnavailable
+from repositories.schema import migrations
 from tests.harness import templates
 from tests.harness.processes import Service, command, printed, service, until
 from tests.harness.proxy import proxy
@@ -40,6 +41,30 @@ def test_pending_migrations_are_refused_by_name(empty: dict[str, str]) -> None:
     assert plan["migrations"]["main"][0] == "0001_users.sql"
     assert printed(command("migrate", "--json", settings=empty)) == plan | {"dry_run": False}
     assert "up to date" in command("migrate", settings=empty).stdout
+
+
+def test_databases_of_before_the_first_release_are_refused(empty: dict[str, str]) -> None:
+    """`serve`, `migrate` and `doctor` say in one sentence how to start with new databases; nothing is changed."""
+    for database, checksum in migrations.UNRELEASED:
+        with psycopg.connect(empty[f"FOLIO_{database.upper()}_DATABASE_URL"]) as connection:
+            connection.execute(migrations.CREATE.text.encode())
+            connection.execute(
+                "INSERT INTO schema_migrations (version, name, checksum) VALUES (1, '0001_first.sql', %s)", (checksum,)
+            )
+    refusal = "The main database was made before the first release of Folio and cannot be migrated: start with new"
+    for arguments in (["serve", "--port", "0"], ["migrate"], ["migrate", "--dry-run"]):
+        refused = command(*arguments, settings=empty | {"FOLIO_MIGRATE_ON_START": "true"})
+        assert (refused.returncode, refusal in " ".join(refused.stderr.split())) == (1, True), refused.stderr
+        assert "Traceback" not in refused.stderr
+    findings = json.loads(command("doctor", "--json", settings=empty).stdout)["findings"]
+    found = {line["database"]: line for line in findings if line["check"] == "migrations"}
+    for database, line in found.items():
+        assert line["status"] == "failed"
+        assert line["is"].startswith(refusal.replace("main", database))
+    for conninfo in empty.values():
+        with psycopg.connect(conninfo) as connection:
+            tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+            assert tables == [("schema_migrations",)]
 
 
 async def test_a_command_waits_for_its_databases(databases: dict[str, str]) -> None:

@@ -89,11 +89,11 @@ async def test_another_request_under_the_key_is_refused(client: httpx.AsyncClien
 
 
 async def test_the_same_request_is_the_same_however_it_is_written(client: httpx.AsyncClient, world: World) -> None:
-    """White space, the order of members and a null that is the default do not count."""
+    """White space, the order of members and escapes do not count."""
     ada = await world.person("ada")
     payer, payee = await world.account(ada, minimum=None), await world.account(ada)
-    first = await client.post("/transfers", json=order(payer, payee), headers=ada.paying("k"))
-    text = f'{{"amount" : 100, "description": null,\n "to_account_id":{payee}, "from_account_id":{payer}}}'
+    first = await client.post("/transfers", json=order(payer, payee) | {"description": "é"}, headers=ada.paying("k"))
+    text = f'{{"amount" : 100, "description": "\\u00e9",\n "to_account_id":{payee}, "from_account_id":{payer}}}'
     headers = ada.paying("k") | {"Content-Type": "application/json; charset=utf-8"}
     assert (await client.post("/transfers", content=text, headers=headers)).content == first.content
 

@@ -1,1 +1,1 @@
-"""The embedded server, with real servers and real kills."""
+"""Tests of the embedded server, with real servers and real kills."""

@@ -1,25 +1,22 @@
-"""Looking at a server from outside, and other processes that use it."""
+"""Probes of a server from outside, and other processes that use it."""
 
 import contextlib
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import psutil
 import psycopg
 
 from repositories.embedded import EmbeddedServer, EmbeddedServerError
+from tests.harness.processes import until
 
-T = TypeVar("T")
+RECOVERY_SECONDS = 40.0
+"""Folio promises that service returns within 10 s; the rest is for a machine that is stopped most of the time."""
 
-HEALED_WITHIN = 40.0
-"""Seconds in which service returns: 10 by DESIGN.md, on a machine that is not stopped for most of the time."""
-
-# To run as another user it imports what it needs first: that user may not be able to enter the interpreter's folder.
-HOLD = """
+# The imports come before the change of user, because that user may be unable to enter the interpreter's folder.
+COMPANION = """
 import encodings.idna, os, pathlib, sys
 import repositories.embedded as embedded
 if len(sys.argv) > 2:
@@ -34,19 +31,19 @@ except embedded.EmbeddedServerError as error:
 """
 
 
-class Holder:
+class Companion:
     """Another process in the context of `running()`, until it is told to leave or is killed."""
 
     def __init__(self, data_dir: Path, *identity: int) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", HOLD, str(data_dir), *map(str, identity)],
+            [sys.executable, "-c", COMPANION, str(data_dir), *map(str, identity)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
 
-    def says(self) -> str:
-        """Wait for what it says: `ready`, or why it cannot be."""
+    def first_line(self) -> str:
+        """Wait for the first line of output, `ready` or an error message, and return it."""
         assert self.process.stdout is not None
         return self.process.stdout.readline().strip()
 
@@ -59,27 +56,16 @@ class Holder:
 
 
 @contextlib.contextmanager
-def holder(data_dir: Path, *identity: int) -> Iterator[Holder]:
-    """Start another process that holds the server, as another user if uid and gid are given; it leaves at the end."""
-    other = Holder(data_dir, *identity)
+def companion(data_dir: Path, *identity: int) -> Iterator[Companion]:
+    """Run another process that uses the server, as another user if uid and gid are given."""
+    process = Companion(data_dir, *identity)
     try:
-        yield other
+        yield process
     finally:
-        other.leave()
+        process.leave()
 
 
-def eventually(probe: Callable[[], T | None], within: float = HEALED_WITHIN) -> T:
-    """Poll until the probe returns something, and return that."""
-    deadline = time.monotonic() + within
-    while time.monotonic() < deadline:
-        found = probe()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"{probe} found nothing within {within} s")
-
-
-def answer(server: EmbeddedServer, query: str = "SELECT 1") -> object:
+def value_of(server: EmbeddedServer, query: str) -> object:
     """Return the first value of a query's first row."""
     with psycopg.connect(server.conninfo("postgres")) as connection:
         row = connection.execute(query.encode()).fetchone()
@@ -88,33 +74,27 @@ def answer(server: EmbeddedServer, query: str = "SELECT 1") -> object:
 
 def answers(server: EmbeddedServer) -> bool:
     try:
-        return answer(server) == 1
+        return value_of(server, "SELECT 1") == 1
     except (psycopg.OperationalError, EmbeddedServerError):
         return False
 
 
-def keep(server: EmbeddedServer) -> None:
-    """Commit something that must last."""
+def commit_row(server: EmbeddedServer) -> None:
     with psycopg.connect(server.conninfo("postgres")) as connection:
-        connection.execute("CREATE TABLE kept AS SELECT 42 AS value")
+        connection.execute("CREATE TABLE durable AS SELECT 42 AS value")
 
 
-def kept(server: EmbeddedServer) -> bool:
-    """Whether what `keep` committed is there."""
-    return answer(server, "SELECT value FROM kept") == 42
+def has_row(server: EmbeddedServer) -> bool:
+    """Return True if the row of `commit_row` exists."""
+    return value_of(server, "SELECT value FROM durable") == 42
 
 
 def postmaster(data_dir: Path) -> psutil.Process | None:
-    """Return the server's process, as its own file names it, if there is one."""
+    """Return the server's process by the PID in postmaster.pid, or None if it does not run."""
     try:
         return psutil.Process(int((data_dir / "postgresql" / "cluster" / "postmaster.pid").read_text().split()[0]))
     except (FileNotFoundError, IndexError, psutil.NoSuchProcess):
         return None
-
-
-def successor(data_dir: Path, predecessor: psutil.Process, server: EmbeddedServer) -> Callable[[], bool]:
-    """Return a probe that finds another server in the place of one, and finds it answering."""
-    return lambda: postmaster(data_dir) not in (None, predecessor) and answers(server)
 
 
 def running_postmaster(data_dir: Path) -> psutil.Process:
@@ -123,19 +103,19 @@ def running_postmaster(data_dir: Path) -> psutil.Process:
     return process
 
 
-def ended(process: psutil.Process) -> bool:
-    try:
-        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
+def wait_for_successor(
+    data_dir: Path, predecessor: psutil.Process, server: EmbeddedServer, seconds: float = RECOVERY_SECONDS
+) -> None:
+    """Wait until another process than the predecessor runs the server, and answers."""
+    until(lambda: postmaster(data_dir) not in (None, predecessor) and answers(server), seconds)
 
 
 def postgres_below(folder: Path) -> list[psutil.Process]:
-    """List the processes named postgres or initdb that work in a folder or below it."""
-    found = []
+    """Return the processes named postgres or initdb that work in a folder or below it."""
+    processes = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             at_work = process.name() == "postgres" and Path(process.cwd()).is_relative_to(folder)
             if at_work or (process.name() == "initdb" and any(str(folder) in word for word in process.cmdline())):
-                found.append(process)
-    return found
+                processes.append(process)
+    return processes

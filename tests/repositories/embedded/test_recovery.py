@@ -1,4 +1,4 @@
-"""Kills, and what they leave behind."""
+"""Recovery after a kill of PostgreSQL, Folio or initdb."""
 
 import contextlib
 import subprocess
@@ -10,35 +10,35 @@ import psycopg
 import pytest
 
 from repositories.embedded import EmbeddedServer, EmbeddedServerError, account, predecessor, processes
+from repositories.embedded.processes import has_ended
+from tests.harness.processes import until
 from tests.repositories.embedded.probes import (
-    Holder,
+    Companion,
     answers,
-    ended,
-    eventually,
-    keep,
-    kept,
+    commit_row,
+    has_row,
     running_postmaster,
-    successor,
+    wait_for_successor,
 )
 
 
 def test_service_returns_when_postgresql_was_killed(data_dir: Path) -> None:
-    """Whenever PostgreSQL is killed while the context is open, it is started again and keeps what was committed."""
-    said: list[str] = []
-    server = EmbeddedServer(data_dir, said.append)
+    """If PostgreSQL is killed while the context is open, it is restarted and has the committed rows."""
+    announcements: list[str] = []
+    server = EmbeddedServer(data_dir, announcements.append)
     with server.running():
-        keep(server)
+        commit_row(server)
         for _ in range(2):
             killed = running_postmaster(data_dir)
             killed.kill()
-            eventually(successor(data_dir, killed, server))
-            assert kept(server)
-    assert "PostgreSQL ended (exit status -9): starting it again." in said
+            wait_for_successor(data_dir, killed, server)
+            assert has_row(server)
+    assert "PostgreSQL ended (exit status -9): restarting it." in announcements
 
 
 @pytest.fixture
-def busy(data_dir: Path) -> Iterator[tuple[EmbeddedServer, psycopg.Connection]]:
-    """Run a server with a backend that computes without end, and so notices nothing."""
+def busy_server(data_dir: Path) -> Iterator[tuple[EmbeddedServer, psycopg.Connection]]:
+    """Run a server with a backend in an endless loop, which does not notice the end of its postmaster."""
     server = EmbeddedServer(data_dir)
     with server.running(), contextlib.closing(psycopg.connect(server.conninfo("postgres"))) as connection:
         connection.pgconn.send_query(b"DO $$ BEGIN LOOP END LOOP; END $$")
@@ -46,50 +46,50 @@ def busy(data_dir: Path) -> Iterator[tuple[EmbeddedServer, psycopg.Connection]]:
 
 
 def test_a_backend_that_outlives_its_server_does_not_delay_the_next(
-    data_dir: Path, busy: tuple[EmbeddedServer, psycopg.Connection]
+    data_dir: Path, busy_server: tuple[EmbeddedServer, psycopg.Connection]
 ) -> None:
-    """It holds the shared memory of the server that was killed; it is ended, and service returns within 10 s."""
-    server, connection = busy
+    """Such a backend keeps the shared memory of the killed server; it is ended, and service returns within 10 s."""
+    server, connection = busy_server
     backend = psutil.Process(connection.info.backend_pid)
     killed = running_postmaster(data_dir)
     killed.kill()
-    eventually(successor(data_dir, killed, server))
-    assert ended(backend)
+    wait_for_successor(data_dir, killed, server)
+    assert has_ended(backend)
 
 
-def test_without_that_it_would(
-    data_dir: Path, busy: tuple[EmbeddedServer, psycopg.Connection], monkeypatch: pytest.MonkeyPatch
+def test_a_backend_that_is_not_ended_delays_the_next_server(
+    data_dir: Path, busy_server: tuple[EmbeddedServer, psycopg.Connection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Negative control: left alone, the backend lives on and no new server answers."""
-    server, connection = busy
+    """Negative control: if the backend is not ended, no new server answers."""
+    server, connection = busy_server
     monkeypatch.setattr(processes, "end_backends", lambda _: None)
     backend = psutil.Process(connection.info.backend_pid)
     killed = running_postmaster(data_dir)
     killed.kill()
-    with pytest.raises(AssertionError, match="found nothing"):
-        eventually(successor(data_dir, killed, server), within=3)
-    assert not ended(backend)
+    with pytest.raises(AssertionError, match="not met within"):
+        wait_for_successor(data_dir, killed, server, seconds=3)
+    assert not has_ended(backend)
     backend.kill()
 
 
 def test_a_server_whose_folio_was_killed_is_replaced(data_dir: Path) -> None:
-    """A Folio that was killed leaves a server without a supervisor; the next start ends that one, and says so."""
-    other = Holder(data_dir)
-    assert other.says() == "ready"
+    """A killed Folio leaves a server without a supervisor; the next start stops that server and announces it."""
+    peer = Companion(data_dir)
+    assert peer.first_line() == "ready"
     orphan = running_postmaster(data_dir)
-    other.kill()
-    assert not ended(orphan)
-    said: list[str] = []
-    server = EmbeddedServer(data_dir, said.append)
+    peer.kill()
+    assert not has_ended(orphan)
+    announcements: list[str] = []
+    server = EmbeddedServer(data_dir, announcements.append)
     with server.running():
-        assert ended(orphan)
+        assert has_ended(orphan)
         assert answers(server)
-    assert said == [f"Stopping the PostgreSQL that a killed Folio left behind (PID {orphan.pid})."]
+    assert announcements == [f"Stopping the PostgreSQL server of a Folio that was killed (PID {orphan.pid})."]
 
 
 @pytest.fixture
 def bystander(data_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a process as PostgreSQL's own user, and leave its PID in the files of a server that was killed."""
+    """Start a process as PostgreSQL's user, and write its PID into the files of a killed server."""
     user = account.choose([data_dir / "postgresql" / "cluster"])
     sleep = subprocess.Popen(["sleep", "60"], **user.process_options)
     home = data_dir / "postgresql"
@@ -103,17 +103,17 @@ def bystander(data_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
 def test_a_stale_pid_that_another_process_has_now_does_no_harm(
     data_dir: Path, bystander: subprocess.Popen[bytes]
 ) -> None:
-    """That process is not signalled, and the server starts."""
+    """A process that reuses a stale PID is not signalled, and the server starts."""
     server = EmbeddedServer(data_dir)
     with server.running():
         assert answers(server)
     assert bystander.poll() is None
 
 
-def test_postgresql_itself_would_refuse_that_stale_pid(
+def test_postgresql_itself_refuses_that_stale_pid(
     data_dir: Path, bystander: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Negative control: without a look at what a killed Folio left, the same files keep the server from starting."""
+    """Negative control: if the files of a killed Folio are not cleared, the server does not start."""
     monkeypatch.setattr(predecessor, "clear", lambda *_: None)
     with (
         pytest.raises(EmbeddedServerError, match=f"Is another postmaster \\(PID {bystander.pid}\\) running"),
@@ -122,14 +122,14 @@ def test_postgresql_itself_would_refuse_that_stale_pid(
         pass
 
 
-def test_a_server_of_another_folder_is_never_taken_for_an_orphan(
-    data_dir: Path, folder: Path, prepared: Callable[[Path], Path]
+def test_a_server_of_another_folder_is_not_an_orphan(
+    data_dir: Path, folder: Path, copy_template: Callable[[Path], Path]
 ) -> None:
-    """A copy of a data folder, taken while its server ran, starts beside the original and leaves it alone."""
+    """A server on a copy of a running server's data folder starts, and the original keeps running."""
     original = EmbeddedServer(data_dir)
     with original.running():
         process = running_postmaster(data_dir)
-        copy = prepared(folder / "copy")
+        copy = copy_template(folder / "copy")
         name = Path("postgresql") / "cluster" / "postmaster.pid"
         (copy / name).write_text((data_dir / name).read_text())
         with EmbeddedServer(copy).running():
@@ -139,12 +139,12 @@ def test_a_server_of_another_folder_is_never_taken_for_an_orphan(
         assert answers(original)
 
 
-def test_an_initdb_that_was_interrupted_is_begun_again(folder: Path) -> None:
-    """Killed while the cluster is being made, Folio makes it on the next start, and keeps nothing of the first try."""
+def test_an_interrupted_initdb_starts_over(folder: Path) -> None:
+    """If Folio is killed during initdb, the next start creates the cluster and removes the incomplete one."""
     data_dir = folder / "data"
-    other = Holder(data_dir)
-    eventually(lambda: list((data_dir / "postgresql").glob("cluster.*/PG_VERSION")), within=30)
-    other.kill()  # initdb itself lives on for a moment, and writes
+    peer = Companion(data_dir)
+    until(lambda: list((data_dir / "postgresql").glob("cluster.*/PG_VERSION")), 30)
+    peer.kill()  # initdb still writes for a moment
     assert not (data_dir / "postgresql" / "cluster").exists()
     server = EmbeddedServer(data_dir)
     with server.running():
@@ -153,22 +153,22 @@ def test_an_initdb_that_was_interrupted_is_begun_again(folder: Path) -> None:
     assert names == {"cluster", "lock", "password", "socket", "startup.log"}
 
 
-def test_a_cluster_is_finished_if_only_its_password_was_not_in_place(data_dir: Path) -> None:
-    """Killed between the last two renames, Folio completes them: the cluster is not made again."""
+def test_a_cluster_without_its_password_is_completed(data_dir: Path) -> None:
+    """If Folio is killed between the last two renames, the next start completes them and keeps the cluster."""
     home = data_dir / "postgresql"
     (home / "password").rename(home / "password.new")
-    made = (home / "cluster").stat().st_ino
+    inode = (home / "cluster").stat().st_ino
     server = EmbeddedServer(data_dir)
     with server.running():
         assert answers(server)
-    assert (home / "cluster").stat().st_ino == made
+    assert (home / "cluster").stat().st_ino == inode
 
 
 def test_lost_data_is_an_error_and_not_an_empty_database(data_dir: Path) -> None:
-    """Where a password tells of a cluster that is gone, no new one takes its place."""
+    """If there is a password and no cluster, no new cluster is created."""
     cluster = data_dir / "postgresql" / "cluster"
     cluster.rename(data_dir / "elsewhere")
-    with pytest.raises(EmbeddedServerError, match="The data is gone"), EmbeddedServer(data_dir).running():
+    with pytest.raises(EmbeddedServerError, match="The data is missing"), EmbeddedServer(data_dir).running():
         pass
     assert not cluster.exists()
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -11,13 +10,13 @@ from fastapi import FastAPI
 
 from repositories import accounts, holds
 from repositories.accounts import Account, AccountRepository
+from repositories.holds import Hold, HoldRepository
 from repositories.idempotency_keys import Key
-from repositories.ledger import holds as holding
 from repositories.postgres import unit_of_work as units
 from repositories.postgres.pools import Checkout
-from repositories.postgres.statements import Connection, Statement
+from repositories.postgres.statements import Statement
 from repositories.postgres.unit_of_work import Work
-from repositories.transfers import Order, TransferRepository, Written
+from repositories.transfers import InsertedTransfer, TransferOrder, TransferRepository
 from tests.api import test_holds
 from tests.api.http import test_idempotency
 from tests.api.test_transfers import order
@@ -86,7 +85,9 @@ async def test_with_the_key_in_a_transaction_of_its_own(
     write, run, meeting = TransferRepository.insert, units.run, Meeting()
     unkept: list[tuple[Key, int]] = []
 
-    async def forget(self: TransferRepository, *, orders: Sequence[Order], key: Key | None = None) -> list[Written]:
+    async def forget(
+        self: TransferRepository, *, orders: Sequence[TransferOrder], key: Key | None = None
+    ) -> list[InsertedTransfer]:
         written = await write(self, orders=orders)
         assert key is not None
         unkept.append((key, written[0].id))
@@ -147,15 +148,23 @@ async def test_with_a_pending_hold_that_two_may_capture(
     client: httpx.AsyncClient, app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Judged as it was before the lock, and settled whatever it is: both capture, and one fails on the constraint."""
-    lock, meeting = holding.lock, Meeting()
+    get, lock, meeting = HoldRepository.get, HoldRepository.lock, Meeting()
+    before_the_lock: dict[HoldRepository, Hold] = {}
 
-    async def stale(connection: Connection, *, hold: Any) -> Any:
+    async def read(self: HoldRepository, *, id: int) -> Hold | None:
+        row = await get(self, id=id)
+        assert row is not None
+        before_the_lock[self] = row
         await meeting.attend()
-        _, locked = await lock(connection, hold=hold)
-        return replace(hold), locked
+        return row
+
+    async def stale(self: HoldRepository, *, id: int) -> Hold:
+        await lock(self, id=id)
+        return before_the_lock[self]
 
     made = await test_holds.Promise(client, world).make()
-    monkeypatch.setattr(holding, "lock", stale)
+    monkeypatch.setattr(HoldRepository, "get", read)
+    monkeypatch.setattr(HoldRepository, "lock", stale)
     without(monkeypatch, holds.SETTLE, "AND status = 'active'")
 
     async def once(client: httpx.AsyncClient, path: str, body: object, headers: dict[str, str]) -> httpx.Response:

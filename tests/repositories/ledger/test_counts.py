@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from api.process.service import service_of
 from api.process.settings import Settings
-from repositories.ledger import transfers
+from repositories.ledger import orders
 from repositories.postgres import unit_of_work as units
 from repositories.postgres.errors import DeadlineExceeded, RolledBack, Taken
 from repositories.postgres.operation import Operation, running
@@ -111,7 +111,7 @@ async def test_a_unit_is_counted_by_how_it_ended(app: FastAPI, scraper: Scraper)
     """Committed; rolled back by an exception, by a failed COMMIT or by one that was answered ROLLBACK."""
 
     async def write(connection: Connection) -> None:
-        transfers.count("made")
+        orders.count("made")
         await connection.execute("INSERT INTO audits (ok, checks) VALUES (TRUE, '[]')")
 
     async def fail(connection: Connection) -> None:
@@ -151,7 +151,7 @@ async def test_a_unit_that_is_run_again_is_counted_as_retried(app: FastAPI, scra
     async def work(connection: Connection) -> None:
         nonlocal runs
         runs += 1
-        transfers.count("made")
+        orders.count("made")
         if runs < 3:
             await connection.execute("DO $$ BEGIN RAISE EXCEPTION 'again' USING ERRCODE = '40001'; END $$")
 

@@ -16,12 +16,12 @@ from api.process.service import service_of
 from api.process.settings import Settings
 from repositories.idempotency_keys import Key
 from repositories.ledger import transfers as ledger
+from repositories.ledger.keys import Outcome
 from repositories.postgres import connections
 from repositories.postgres import unit_of_work as units
 from repositories.postgres.errors import Fault
 from repositories.postgres.statements import Connection
-from repositories.refusals import Refusal
-from repositories.transfers import Order, Receipt
+from repositories.transfers import ShownTransfer, TransferOrder
 from tests.api.test_transfers import order
 from tests.harness.proxy import Proxy, Trouble, proxy
 from tests.harness.world import Person, World
@@ -141,10 +141,8 @@ async def test_a_commit_that_turns_into_a_rollback_never_answers_2xx(
     """One error that nobody saw, and PostgreSQL answers COMMIT with ROLLBACK, which psycopg does not raise."""
     whole = ledger.transfer
 
-    async def careless(
-        connection: Connection, accounts: ledger.Accounts, *, order: Order, key: Key
-    ) -> Receipt | Refusal:
-        answer = await whole(connection, accounts, order=order, key=key)
+    async def careless(connection: Connection, *, order: TransferOrder, key: Key) -> Outcome[ShownTransfer]:
+        answer = await whole(connection, order=order, key=key)
         with contextlib.suppress(psycopg.Error):
             await connection.execute("SELECT 1 / 0")
         return answer

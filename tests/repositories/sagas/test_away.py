@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from api.process import jobs as workers
+from api.process import background
 from api.process.service import service_of
 from api.process.settings import Settings
+from repositories.ledger import purchases as ledger
 from repositories.postgres import unit_of_work as units
 from repositories.postgres.errors import DatabaseUnavailable, DeadlineExceeded
 from repositories.postgres.pools import Pool
@@ -101,17 +102,17 @@ async def test_with_the_catalog_away_after_the_decision_a_worker_tells_it(
     shop: Shop, networks: dict[str, Network], databases_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """202, completed and paid; for a refund: 202, refunded, the stock comes back when the catalog does."""
-    decide = purchasing.Saga._decide
+    decide = ledger.decide
 
-    async def later(self: purchasing.Saga, *args: Any, **more: Any) -> Any:
-        decided = await decide(self, *args, **more)
+    async def later(connection: Connection, **arguments: Any) -> Any:
+        decided = await decide(connection, **arguments)
         await networks["catalog"].cut(databases_of["catalog"])
         return decided
 
-    monkeypatch.setattr(purchasing.Saga, "_decide", later)
+    monkeypatch.setattr(ledger, "decide", later)
     paid = found(await shop.buy(), 202)
     assert paid["status"] == "completed"
-    monkeypatch.setattr(purchasing.Saga, "_decide", decide)
+    monkeypatch.setattr(ledger, "decide", decide)
     refunded = await shop.refund(paid, key="k")
     assert found(refunded, 202)["status"] == "refunded"
     assert (await shop.refund(paid, key="k")).status_code == 202
@@ -172,7 +173,7 @@ async def test_a_catalog_that_swallows_everything_does_not_keep_the_answer(
 
     after_the_hold(cut)
     # Two seconds are left for the saga: the deadline of these tests is 60.
-    monkeypatch.setattr(workers, "ANSWERING", 58)
+    monkeypatch.setattr(background, "ANSWER_SECONDS", 58)
     monkeypatch.setattr(units, "COMMIT_TIMEOUT", 3.0)
     pending = found(await shop.buy(), 202)
     assert pending["status"] == "pending"

@@ -77,3 +77,49 @@ async def test_a_migration_that_fails_is_rolled_back_whole(empty: str, files: Pa
     with psycopg.connect(empty) as connection:
         assert connection.execute("SELECT to_regclass('half')").fetchone() == (None,)
     assert [migration.name for migration in await migrations.pending(empty, "main")] == ["9999_later.sql"]
+
+
+@pytest.mark.parametrize("database", sorted(database for database, _ in migrations.UNRELEASED))
+async def test_a_database_of_before_the_first_release_is_refused(database: str, empty: str) -> None:
+    """The refusal says how to start with new databases, differs from that of a changed file, and changes nothing."""
+    [checksum] = [checksum for name, checksum in migrations.UNRELEASED if name == database]
+    remember(empty, checksum)
+    refusal = rf"^The {database} database was made before the first release .* start with new, empty databases"
+    with pytest.raises(MigrationError, match=refusal):
+        await migrations.pending(empty, database)
+    with pytest.raises(MigrationError, match=refusal):
+        await migrations.migrate(empty, database, lambda _: None)
+    with psycopg.connect(empty) as connection:
+        assert connection.execute("SELECT count(*) FROM schema_migrations").fetchone() == (1,)
+
+
+async def test_another_first_file_is_a_changed_file(empty: str) -> None:
+    """Only the checksums of before the first release are refused as such (negative control)."""
+    remember(empty, "0" * 64)
+    with pytest.raises(MigrationError, match=r"0001_users\.sql was changed"):
+        await migrations.pending(empty, "main")
+
+
+def remember(conninfo: str, checksum: str) -> None:
+    """Make a database remember a first migration with this checksum."""
+    with psycopg.connect(conninfo) as connection:
+        connection.execute(migrations.CREATE.text.encode())
+        connection.execute(
+            "INSERT INTO schema_migrations (version, name, checksum) VALUES (1, '0001_users.sql', %s)", (checksum,)
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "statements"),
+    [
+        ("SELECT 1;\n\n-- Two; of them.\nSELECT 2;\n", ["SELECT 1;", "-- Two; of them.\nSELECT 2;"]),
+        ("SELECT 'a;''b;' AS \";\"; SELECT 2", ["SELECT 'a;''b;' AS \";\";", "SELECT 2"]),
+        (
+            "DO $$ BEGIN; 'x $a$; END; $$; SELECT $a$ ; $$ ; $a$;",
+            ["DO $$ BEGIN; 'x $a$; END; $$;", "SELECT $a$ ; $$ ; $a$;"],
+        ),
+    ],
+)
+def test_a_migration_is_split_into_its_statements(text: str, statements: list[str]) -> None:
+    """Semicolons in comments, strings, quoted names and dollar quotes end no statement."""
+    assert migrations.split(text) == statements

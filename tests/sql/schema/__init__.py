@@ -1,1 +1,1 @@
-"""The schema as others read it: a snapshot of each database, and a picture of both."""
+"""The schema in documents: a snapshot of each database, a diagram of both, and the portability of the migrations."""

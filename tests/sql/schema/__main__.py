@@ -1,4 +1,4 @@
-"""`make schema` and `make diagram`: write what is committed of the schema, from a fresh embedded server."""
+"""`make schema` and `make diagram`: write the snapshots or the diagram, from a new embedded server."""
 
 import sys
 
@@ -7,15 +7,15 @@ from tests.harness import postgres, templates
 from tests.sql.schema import diagram, snapshot
 
 
-def main(wanted: str) -> None:
-    """Write the snapshots or the picture."""
+def main(document: str) -> None:
+    """Write the `snapshots` or the `picture`."""
     with postgres.embedded() as admin:
-        templates.prepare(admin)
+        templates.create(admin)
         with templates.clones() as conninfos:
-            if wanted == "snapshots":
+            if document == "snapshots":
                 for database, conninfo in conninfos.items():
-                    written = snapshot.snapshot(conninfo, database)
-                    (ROOT / database / "schema.sql").write_text(written, encoding="utf-8")
+                    text = snapshot.snapshot(conninfo, database)
+                    (ROOT / database / "schema.sql").write_text(text, encoding="utf-8")
             else:
                 diagram.PICTURE.write_text(diagram.draw(diagram.source(conninfos)), encoding="utf-8")
         templates.disconnect()

@@ -1,6 +1,6 @@
-"""The picture of both databases: tables, columns and references, read from the live schema and drawn by Graphviz.
+"""The diagram of both databases: tables, columns and references, read from a server and drawn by Graphviz.
 
-A reference within a database is a foreign key. One across the databases is a column's comment that names the other end:
+A reference within a database is a foreign key. A reference to the other database is the column's comment, such as
 "users.id in the main database".
 """
 
@@ -15,7 +15,7 @@ from psycopg.rows import TupleRow
 from repositories.postgres.statements import ROOT
 
 PICTURE = ROOT / "schema.svg"
-ACROSS = re.compile(r"(?P<table>\w+)\.(?P<column>\w+) in the (?P<database>main|catalog)")
+OTHER_DATABASE = re.compile(r"(?P<table>\w+)\.(?P<column>\w+) in the (?P<database>main|catalog)")
 COLUMNS = """
     SELECT relname, attname, format_type(atttypid, NULL), NOT attnotnull, coalesce(attnum = ANY(conkey), FALSE),
         coalesce(col_description(pg_class.oid, attnum), '')
@@ -35,17 +35,17 @@ REFERENCES = """
     WHERE contype = 'f'
     ORDER BY 1, 2
 """
-# Cards with a ground of their own, and lines of a middle grey: to be read on white and on black.
+# Tables have a background, and lines are grey, so that the diagram is readable on white and on black.
 GRAPH = """digraph folio {
 graph [rankdir=LR, bgcolor=transparent, fontname="Helvetica", fontsize=16, nodesep=0.3, ranksep=0.9, pad=0.2];
 node [shape=plain, fontname="Helvetica", fontsize=11];
 edge [color="#7a8794", arrowsize=0.7];
 """
-TITLES = {"main": "#1f5f8b", "catalog": "#7a4b12"}
+TITLE_COLORS = {"main": "#1f5f8b", "catalog": "#7a4b12"}
 
 
 def source(conninfos: Mapping[str, str]) -> str:
-    """Return the picture's source in Graphviz's language."""
+    """Return the diagram in Graphviz's language."""
     parts, lines = [], []
     for database, conninfo in conninfos.items():
         with psycopg.connect(conninfo) as connection:
@@ -54,27 +54,26 @@ def source(conninfos: Mapping[str, str]) -> str:
         parts.append(_cluster(database, columns))
         lines += [_line(database, near, mine, database, far, theirs) for near, mine, far, theirs in keys]
         for table, column, *_, comment in columns:
-            if there := ACROSS.match(comment):
-                far = (there["database"], there["table"], there["column"])
+            if match := OTHER_DATABASE.match(comment):
+                far = (match["database"], match["table"], match["column"])
                 lines.append(_line(database, table, column, *far, "[style=dotted, penwidth=2]"))
     return GRAPH + "\n".join([*parts, *lines]) + "\n}\n"
 
 
 def draw(dot: str) -> str:
-    """Return the picture as SVG, with its source inside; needs the program dot."""
-    drawn = subprocess.run(["dot", "-Tsvg"], input=dot, stdout=subprocess.PIPE, text=True, check=True).stdout
-    return (
-        drawn[: drawn.index("<svg")] + f"<!-- `make diagram` drew this from:\n{dot}-->\n" + drawn[drawn.index("<svg") :]
-    )
+    """Return the diagram as SVG with its source in a comment. Needs the program dot."""
+    svg = subprocess.run(["dot", "-Tsvg"], input=dot, stdout=subprocess.PIPE, text=True, check=True).stdout
+    start = svg.index("<svg")
+    return svg[:start] + f"<!-- `make diagram` drew this from:\n{dot}-->\n" + svg[start:]
 
 
 def drawn_from(picture: str) -> str:
-    """Return the source that a picture was drawn from."""
+    """Return the source in an SVG's comment."""
     return picture.partition("`make diagram` drew this from:\n")[2].partition("-->\n<svg")[0]
 
 
-def _line(near: str, table: str, column: str, far: str, other: str, key: str, style: str = "") -> str:
-    return f"{near}_{table}:{column}_type:e -> {far}_{other}:{key}:w {style};"
+def _line(near: str, table: str, column: str, far: str, far_table: str, key: str, style: str = "") -> str:
+    return f"{near}_{table}:{column}_type:e -> {far}_{far_table}:{key}:w {style};"
 
 
 def _cluster(database: str, columns: list[TupleRow]) -> str:
@@ -88,7 +87,9 @@ def _cluster(database: str, columns: list[TupleRow]) -> str:
 
 def _table(database: str, table: str, rows: list[TupleRow]) -> str:
     lines = "".join(_row(*row[1:5]) for row in rows)
-    title = f'<TR><TD COLSPAN="2" BGCOLOR="{TITLES[database]}"><FONT COLOR="white"><B>{table}</B></FONT></TD></TR>'
+    title = (
+        f'<TR><TD COLSPAN="2" BGCOLOR="{TITLE_COLORS[database]}"><FONT COLOR="white"><B>{table}</B></FONT></TD></TR>'
+    )
     card = '<TABLE BORDER="1" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3" COLOR="#7a8794" BGCOLOR="white">'
     return f"{database}_{table} [label=<{card}{title}{lines}</TABLE>>];"
 

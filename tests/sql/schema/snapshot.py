@@ -1,10 +1,10 @@
-"""Snapshots: what pg_dump says of a database, without what it says of itself."""
+"""Snapshots: the schema of a database by pg_dump, without the comments of pg_dump."""
 
 import re
 import subprocess
 
-from repositories.embedded import binaries
 from repositories.postgres.statements import ROOT
+from tests.harness.programs import PROGRAMS
 
 HEADER = """\
 -- The {database} database after every migration: tables, views, functions, indexes, constraints and comments.
@@ -12,28 +12,23 @@ HEADER = """\
 
 """
 TOKEN = re.compile(r"^\\(un)?restrict .*\n", re.MULTILINE)
-"""Another one in each dump."""
+"""pg_dump writes a random token."""
 NOISE = re.compile(r"^(--.*|SET .*|SELECT pg_catalog\.set_config.*)\n", re.MULTILINE)
-"""Lines that tell of pg_dump, of the session or of the next line."""
+"""Comments of pg_dump, and settings of its session."""
 
 
 def dump(conninfo: str) -> str:
-    """Return the schema of a database: the same text where it is the same schema on the same server."""
-    options = ["--schema-only", "--no-owner", "--no-privileges", f"--dbname={conninfo}"]
-    return TOKEN.sub("", subprocess.run([pg_dump(), *options], capture_output=True, text=True, check=True).stdout)
+    """Return the schema of a database; on one server, equal schemas give equal texts."""
+    command = [str(PROGRAMS / "pg_dump"), "--schema-only", "--no-owner", "--no-privileges", f"--dbname={conninfo}"]
+    return TOKEN.sub("", subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
 def snapshot(conninfo: str, database: str) -> str:
-    """Return the schema of a database as the file under sql/ has it."""
-    kept = re.sub(r"\n{2,}", "\n\n", NOISE.sub("", dump(conninfo))).strip()
-    return HEADER.format(database=database) + kept.replace(";\n\nCOMMENT ON", ";\nCOMMENT ON") + "\n"
+    """Return the schema of a database in the form of the file under sql/."""
+    schema = re.sub(r"\n{2,}", "\n\n", NOISE.sub("", dump(conninfo))).strip()
+    return HEADER.format(database=database) + schema.replace(";\n\nCOMMENT ON", ";\nCOMMENT ON") + "\n"
 
 
 def committed(database: str) -> str:
-    """Return the snapshot under sql/."""
+    """Return the committed snapshot."""
     return (ROOT / database / "schema.sql").read_text(encoding="utf-8")
-
-
-def pg_dump() -> str:
-    """Return the path of the program, which reads servers of its own version and older ones."""
-    return str(binaries.installed().root / "bin" / "pg_dump")

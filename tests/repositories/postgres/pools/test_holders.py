@@ -101,7 +101,7 @@ async def test_a_connection_whose_task_has_ended_is_named_as_never_given_back(
     kept = AsyncExitStack()
 
     async def take() -> None:
-        with doing(Work("forgetful")):
+        with running(Operation("forgetful")):
             await kept.enter_async_context(service_of(app).pools["main"].checkout())
 
     await asyncio.create_task(take())

@@ -1,9 +1,9 @@
-"""Statement files measured with the parameters of `sql/plans/parameters.sql`, and judged.
+"""Measures statement files with the parameters of `sql/plans/parameters.sql`.
 
-Measured is what a pooled connection sees in the long run: the statement is prepared, as the service prepares it, and
-run six times. PostgreSQL plans the first five for their parameters and then settles on that or on one plan for all,
-whichever it takes for cheaper (plan_cache_mode auto); the sixth is what counts. What may read whole tables is run once,
-as an audit runs it, on a connection of its own.
+A statement is prepared, as by the service, and run six times: the plan of the sixth run is the one that a pooled
+connection uses in the long run. PostgreSQL plans the first five runs for their parameters and then chooses between such
+plans and a generic one by estimated cost (plan_cache_mode auto). A statement that may read whole tables is run once, as
+by an audit.
 """
 
 from collections.abc import Collection, Iterator
@@ -15,17 +15,17 @@ import psycopg
 from psycopg.rows import TupleRow, class_row
 
 from repositories.postgres.statements import ROOT, Statement
-from tests.plans import explained
+from tests.plans import nodes
 
 Connection = psycopg.Connection[TupleRow]
-LARGE = 10_000
-"""Rows from which on a table is not to be read whole."""
+LARGE_TABLE_ROWS = 10_000
+"""Only an exception may read a table of this size by a sequential scan."""
 RUNS = 6
 
 
 @dataclass(frozen=True)
 class Case:
-    """One file with one set of parameters; `arguments` is None where the file has no plan."""
+    """One file with one set of parameters; `arguments` is None if the file has no plan."""
 
     file: str
     situation: str
@@ -34,70 +34,73 @@ class Case:
 
     @property
     def database(self) -> str:
-        """Where it is measured: what is for both databases, in main."""
+        """The database of the measurement; a file for both databases is measured in main."""
         return "catalog" if self.file.startswith("catalog/") else "main"
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What one case came to."""
+class Measurement:
+    """The plan of one case, its rows and its buffers."""
 
     file: str
     situation: str
     kind: str
-    """generic or custom: one plan for all parameters, or one for these."""
+    """generic: one plan for all parameters; custom: a plan for these parameters."""
     shape: str
     rows: int
     buffers: int
-    read_whole: tuple[str, ...] = ()
+    sequential_scans: tuple[str, ...] = ()
+    """Large tables only."""
 
     @property
     def name(self) -> str:
-        """What the case is called in messages."""
+        """The name of the case in messages."""
         return f"{self.file} ({self.situation})" if self.situation else self.file
 
 
 def cases(connection: Connection) -> list[Case]:
-    """Read the parameters, in the order of their files."""
+    """Return all cases, sorted by file and situation."""
     with scratch(connection), connection.cursor(row_factory=class_row(Case)) as cursor:
         connection.execute((ROOT / "plans/parameters.sql").read_text())
         cursor.execute("SELECT file, situation, arguments, exception FROM parameters")
-        return sorted(cursor.fetchall(), key=lambda case: case.file)
+        return sorted(cursor.fetchall(), key=lambda case: (case.file, case.situation))
 
 
 def large_tables(connection: Connection) -> set[str]:
-    """Return the tables that have many rows, as of the last ANALYZE."""
-    found = connection.execute("SELECT relname FROM pg_class WHERE relkind = 'r' AND reltuples >= %s", (LARGE,))
-    return {name for (name,) in found}
+    """Return the tables that were large at the last ANALYZE."""
+    rows = connection.execute(
+        "SELECT relname FROM pg_class WHERE relkind = 'r' AND reltuples >= %s", (LARGE_TABLE_ROWS,)
+    )
+    return {name for (name,) in rows}
 
 
-def measure(connection: Connection, case: Case, large: Collection[str], *, runs: int = RUNS) -> Measured:
-    """Run a case, each time in a transaction that is rolled back, and return what the last run came to."""
+def measure(connection: Connection, case: Case, large: Collection[str], *, runs: int = RUNS) -> Measurement:
+    """Run a case, each time in a transaction that is rolled back, and return the measurement of the last run."""
     connection.execute(f"PREPARE measured AS {Statement(case.file).text}")
     try:
         for _ in range(1 if case.exception else runs):
             with scratch(connection):
-                [explained_plan] = _value(
+                [output] = _value(
                     connection, f"EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) EXECUTE measured{case.arguments}"
                 )
         generic = _value(connection, "SELECT generic_plans > 0 FROM pg_prepared_statements WHERE name = 'measured'")
     finally:
         connection.execute("DEALLOCATE measured")
-    plan: explained.Node = explained_plan["Plan"]
-    return Measured(
+    plan: nodes.Node = output["Plan"]
+    return Measurement(
         case.file,
         case.situation,
         "generic" if generic else "custom",
-        explained.shape(plan),
+        nodes.shape(plan),
         round(plan["Actual Rows"]),
-        explained.buffers(plan),
-        () if case.exception else tuple(explained.read_whole(plan, large)),
+        nodes.buffers(plan),
+        () if case.exception else tuple(nodes.sequential_scans(plan, large)),
     )
 
 
 @contextmanager
 def scratch(connection: Connection) -> Iterator[None]:
-    """Undo at the end whatever was done, unless it failed."""
+    """Run a block in a transaction that is rolled back."""
     with connection.transaction(force_rollback=True):
         yield
 

@@ -1,0 +1,103 @@
+"""Answers: a representation with its status and headers, serialized once; and the problem of a refusal."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from fastapi import Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from api.http.problems import Problem, invalid
+from repositories.api_keys import Caller, Owned
+from repositories.ledger.keys import Outcome, StoredAnswer
+from repositories.refusals import Refusal
+
+Result = TypeVar("Result")
+Row = TypeVar("Row", bound=Owned)
+
+
+def etag(version: int) -> str:
+    """Return the strong ETag of a version."""
+    return f'"{version}"'
+
+
+def answer(
+    shown: BaseModel | Mapping[str, Any],
+    *,
+    status: int = 200,
+    location: str | None = None,
+    version: int | None = None,
+    replayed: bool = False,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Answer with a representation, or with the JSON value of a stored answer.
+
+    `location` and `version` become `Location` and `ETag`; `replayed` says that an earlier request was answered with it.
+    """
+    fields = dict(headers or {})
+    if location is not None:
+        fields["Location"] = location
+    if version is not None:
+        fields["ETag"] = etag(version)
+    if replayed:
+        fields["Idempotency-Replayed"] = "true"
+    if isinstance(shown, BaseModel):
+        return Response(shown.model_dump_json(), status, fields, "application/json")
+    return JSONResponse(shown, status, fields)
+
+
+def keyed_answer(
+    outcome: Outcome[Result],
+    show: Callable[[Result], BaseModel],
+    *,
+    status: int = 201,
+    location: str | None = None,
+    tagged: bool = False,
+) -> Response:
+    """Answer with the outcome of a keyed unit of work; raise the problem of a refusal.
+
+    `location` is a template of the resource's path, such as "/holds/{id}"; `tagged` resources have an ETag.
+    """
+    if isinstance(outcome.result, Refusal):
+        raise refused(outcome.result, replayed=outcome.replayed)
+    shown = outcome.result.body if isinstance(outcome.result, StoredAnswer) else show(outcome.result)
+    members = shown if isinstance(shown, Mapping) else vars(shown)
+    return answer(
+        shown,
+        status=status,
+        location=None if location is None else location.format(id=members["id"]),
+        version=members["version"] if tagged else None,
+        replayed=outcome.replayed,
+    )
+
+
+def accepted(result: Result | Refusal) -> Result:
+    """Return a result; raise the problem of a refusal."""
+    if isinstance(result, Refusal):
+        raise refused(result)
+    return result
+
+
+def refused(refusal: Refusal, *, replayed: bool = False) -> Exception:
+    """Return the problem of a refusal."""
+    if refusal.location is not None and refusal.kind is not None:
+        return invalid(refusal.location, refusal.detail, refusal.kind)
+    headers = {"Idempotency-Replayed": "true"} if replayed else {}
+    if refusal.version is not None:
+        headers["ETag"] = etag(refusal.version)
+    if refusal.code == "unauthorized":
+        headers["WWW-Authenticate"] = "Bearer"
+    members = refusal.members()
+    return Problem(members.pop("code"), members.pop("detail"), headers=headers, **members)
+
+
+def found(row: Result | None, noun: str, id: int) -> Result:
+    """Return a row that everybody may see; raise the 404 of its noun if there is none."""
+    if row is None:
+        raise Problem(f"{noun}_not_found", f"There is no {noun.replace('_', ' ')} {id}.")
+    return row
+
+
+def visible(row: Row | None, noun: str, id: int, caller: Caller) -> Row:
+    """Return a row that the caller may see. A row of somebody else gets the same 404 as no row."""
+    return found(row if row is not None and caller.may_see(row) else None, noun, id)

@@ -1,0 +1,116 @@
+"""Locked accounts: every decision about money stands on them alone."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from repositories.accounts import Account, AccountRepository
+from repositories.api_keys import Caller
+from repositories.holds import HoldRepository
+from repositories.idempotency_keys import Key
+from repositories.ledger.keys import Outcome, ToAnswer, replay, store
+from repositories.postgres.statements import Connection
+from repositories.refusals import USER_LEFT, Refusal
+from repositories.users import UserRepository
+
+EXPIRED_AT_ONCE = 10_000
+"""Most overdue holds that one unit of work expires on its own accounts, if the sweep is that far behind."""
+
+Accounts = dict[int, Account]
+"""Locked accounts by id, as they are now."""
+
+
+async def lock(connection: Connection, *, ids: Iterable[int]) -> Accounts:
+    """Lock accounts FOR NO KEY UPDATE in id order, expire their overdue holds, and return the accounts that exist."""
+    return await _expire(connection, await AccountRepository(connection).lock(ids=ids))
+
+
+async def lock_owned(connection: Connection, *, owner_id: int) -> Accounts:
+    """Lock all accounts of a locked user, as `lock` does."""
+    rows = await AccountRepository(connection).lock_owned(owner_id=owner_id)
+    return await _expire(connection, {account.id: account for account in rows})
+
+
+async def open_account(
+    connection: Connection, *, owner_id: int, name: str, currency: str, key: Key | None, to_answer: ToAnswer[Account]
+) -> Outcome[Account]:
+    """Open an account at balance zero."""
+    if (earlier := await replay(connection, key)) is not None:
+        return earlier
+    account = await AccountRepository(connection).insert(owner_id=owner_id, name=name, currency=currency)
+    if account is None:
+        return Outcome(USER_LEFT)
+    return await store(connection, key, kind="account", id=account.id, result=account, to_answer=to_answer)
+
+
+async def change(connection: Connection, *, id: int, changes: dict[str, Any], caller: Caller) -> Account | Refusal:
+    """Change `name`, `status`, `owner_id` or `minimum` of an account: the caller's own, or anyone's for an operator.
+
+    Locks the new owner before the account, since a user who is leaving takes no account over.
+    """
+    has_owner = "owner_id" not in changes or await UserRepository(connection).keep(id=changes["owner_id"])
+    account = (await lock(connection, ids=[id])).get(id)
+    if account is None or not caller.may_see(account):
+        return Refusal("account_not_found", f"There is no account {id}.")
+    refusal = _judge_rights(account, changes, caller)
+    if refusal is not None:
+        return refusal
+    if not has_owner:
+        return Refusal("user_not_found", "There is no such user to own the account.")
+    changed = replace(account, **changes)
+    if changed == account:
+        return account
+    refusal = _judge_state(account, changed)
+    if refusal is not None:
+        return refusal
+    return await AccountRepository(connection).update(
+        id=id, name=changed.name, owner_id=changed.owner_id, minimum=changed.minimum, status=changed.status
+    )
+
+
+async def judge_payee(connection: Connection, *, account_id: int, currency: str, owner_id: int) -> Refusal | None:
+    """Return the reason why an account cannot receive the proceeds of its owner's product, or None.
+
+    The account is not locked: if it is frozen or closed later, purchases of the product fail instead.
+    """
+    account = await AccountRepository(connection).get(id=account_id)
+    if account is None or account.owner_id != owner_id:
+        return Refusal("account_not_found", f"You have no account {account_id} to receive the proceeds.")
+    if account.currency != currency:
+        return Refusal("currency_mismatch", f"Account {account_id} is in {account.currency}.")
+    if account.status != "open":
+        return Refusal(f"account_{account.status}", f"Account {account_id} is {account.status}.")
+    return None
+
+
+def _judge_rights(account: Account, changes: dict[str, Any], caller: Caller) -> Refusal | None:
+    """Judge the caller: the owner renames and closes; an operator sets owner and minimum, freezes and unfreezes."""
+    owner_only = "name" in changes or changes.get("status") == "closed"
+    operator_only = changes.keys() & {"owner_id", "minimum"} or changes.get("status") in {"open", "frozen"}
+    if operator_only and not caller.operator:
+        return Refusal("operator_required", "Only an operator sets owner and minimum, freezes and unfreezes.")
+    if owner_only and account.owner_id != caller.user_id:
+        return Refusal("not_owner", "Only its owner renames or closes an account.")
+    return None
+
+
+def _judge_state(account: Account, changed: Account) -> Refusal | None:
+    """Judge the account: closed is final, a frozen account is not closed, and the balance must fit the change."""
+    if account.status == "closed":
+        return Refusal("account_closed", f"Account {account.id} is closed.")
+    if changed.status == "closed" and account.status == "frozen":
+        return Refusal("account_frozen", f"Account {account.id} is frozen.")
+    if changed.status == "closed" and (account.balance or account.held):
+        return Refusal("balance_not_zero", f"Account {account.id} is not empty.")
+    if changed.minimum is not None and account.available < changed.minimum:
+        return Refusal("below_minimum", f"Account {account.id} has {account.available} available.")
+    return None
+
+
+async def _expire(connection: Connection, accounts: Accounts) -> Accounts:
+    """Expire overdue holds, so that they stop no payment even if the sweep is late."""
+    holding = [account.id for account in accounts.values() if account.held]
+    if holding:
+        for expired in await HoldRepository(connection).expire(account_ids=holding, limit=EXPIRED_AT_ONCE):
+            accounts[expired.id] = replace(accounts[expired.id], held=expired.held)
+    return accounts

@@ -1,0 +1,129 @@
+"""Keyed units of work: the answer under an Idempotency-Key is stored with its effect, and replayed when repeated.
+
+Every keyed function of the ledger says the same four things in this order: lock, look for the key, judge, write. The
+key is looked for in a statement of its own after the locks are held, so that a request which waited for a lock sees the
+key of the request it waited for. It is stored before COMMIT, so that key and effect are committed together or not at
+all.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Protocol, TypeVar
+
+from repositories.idempotency_keys import IdempotencyKeyRepository, Key, StoredKey
+from repositories.postgres import unit_of_work
+from repositories.postgres.pools import Checkout
+from repositories.postgres.statements import Connection
+from repositories.purchases import PurchaseRepository
+from repositories.refusals import USER_LEFT, Refusal
+from repositories.transfers import ShownTransfer, TransferRepository
+
+Result = TypeVar("Result")
+Inserted = TypeVar("Inserted", bound="Identified")
+ToAnswer = Callable[[Result], dict[str, Any] | None]
+"""Turns a result into the JSON value of its answer: the only code from above that runs inside a unit of work.
+
+None if a repeat reads the result again.
+"""
+
+
+class Identified(Protocol):
+    """A row with an id."""
+
+    @property
+    def id(self) -> int: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class StoredAnswer:
+    """The answer that an earlier request under the same key got, as it was sent."""
+
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[Result]):
+    """The end of a keyed unit of work. `replayed` is True if an earlier request under the key was answered with it."""
+
+    result: Result | Refusal | StoredAnswer
+    replayed: bool = False
+
+
+async def replay(connection: Connection, key: Key | None) -> Outcome[Any] | None:
+    """Return the outcome stored under the key, or None for a new request. Raises KeyReused for another request's key.
+
+    Transfers and purchases are read again, everything else is answered as it was first.
+    """
+    stored = None if key is None else await IdempotencyKeyRepository(connection).find(key=key)
+    return None if stored is None else Outcome(await _stored_result(connection, stored), replayed=True)
+
+
+async def refuse(connection: Connection, key: Key | None, refusal: Refusal) -> Outcome[Any]:
+    """Store a refusal that was decided under the locks, and return it."""
+    if key is not None and refusal.stored:
+        answer = refusal.members() | {"request_id": key.request_id}
+        await IdempotencyKeyRepository(connection).insert(key=key, kind="refusal", resource_id=None, answer=answer)
+    return Outcome(refusal)
+
+
+async def store(
+    connection: Connection, key: Key | None, *, kind: str, id: int | None, result: Result, to_answer: ToAnswer[Result]
+) -> Outcome[Result]:
+    """Store the answer of a result under its key, and return the result."""
+    if key is not None:
+        answer = to_answer(result)
+        await IdempotencyKeyRepository(connection).insert(key=key, kind=kind, resource_id=id, answer=answer)
+    return Outcome(result)
+
+
+async def insert_keyed(
+    connection: Connection,
+    *,
+    key: Key | None,
+    kind: str,
+    insert: Callable[[Connection], Awaitable[Inserted | None]],
+    to_answer: ToAnswer[Inserted],
+) -> Outcome[Inserted]:
+    """Insert a row that needs no lock, once for each key. `insert` returns None if its owner has left."""
+    if (earlier := await replay(connection, key)) is not None:
+        return earlier
+    row = await insert(connection)
+    if row is None:
+        return Outcome(USER_LEFT)
+    return await store(connection, key, kind=kind, id=row.id, result=row, to_answer=to_answer)
+
+
+async def run_keyed(
+    checkout: Checkout,
+    function: Callable[[Connection], Awaitable[Outcome[Result]]],
+    *,
+    key: Key | None,
+    step: str = "",
+    final: bool = True,
+) -> Outcome[Result]:
+    """Run a keyed function as one unit of work, and again under its key if its COMMIT is not confirmed.
+
+    An answer that an earlier run of this same request stored is not a replay.
+    """
+    first: Outcome[Result] | None = None
+
+    async def attempt(connection: Connection) -> Outcome[Result]:
+        nonlocal first
+        outcome = await function(connection)
+        if first is not None:
+            return replace(outcome, replayed=first.replayed)
+        first = outcome
+        return outcome
+
+    return await unit_of_work.run(checkout, attempt, step=step, repeatable=key is not None, final=final)
+
+
+async def _stored_result(connection: Connection, stored: StoredKey) -> Any:
+    if stored.kind == "refusal":
+        return Refusal(**stored.answer)
+    if stored.kind == "transfer" and stored.resource_id is not None:
+        [transfer] = await TransferRepository(connection).read(ids=[stored.resource_id])
+        return ShownTransfer(transfer, stored.shown_account_ids or [])
+    if stored.kind == "purchase" and stored.resource_id is not None:
+        return await PurchaseRepository(connection).get(id=stored.resource_id)
+    return StoredAnswer(stored.answer)
