@@ -16,14 +16,14 @@ from api.http.problems import answers
 from api.http.types import Representation, Time, milliseconds
 from repositories import server
 from repositories.doctor import capacity
-from repositories.doctor.advice import Cores, Observed, advise
-from repositories.doctor.capacity import Demand, Limits
+from repositories.doctor.advice import Cores, Observations, advise
+from repositories.doctor.capacity import Demand
 from repositories.postgres import pools
 from repositories.postgres.checkouts import CheckedOutConnection
 from repositories.postgres.errors import Fault
 from repositories.postgres.pool_stats import PoolStats, sample_quantile
 from repositories.postgres.pools import Checkout
-from repositories.server import Activity
+from repositories.server import Activity, Limits
 
 router = APIRouter(prefix="/ops", tags=["operations"])
 
@@ -139,7 +139,7 @@ async def _read(pool: pools.Pool, checkout: Checkout | None) -> _Snapshot:
         return _Snapshot(holders, {}, None)
     pids = [holder.backend_pid for holder in holders]
     activity = await server.read_activity(checkout.connection, pids=pids) if pids else {}
-    return _Snapshot(holders, activity, await capacity.read(checkout.connection))
+    return _Snapshot(holders, activity, await server.read_limits(checkout.connection))
 
 
 def _show(pool: pools.Pool, snapshot: _Snapshot, demand: Demand | None) -> Pool:
@@ -159,9 +159,9 @@ def _show(pool: pools.Pool, snapshot: _Snapshot, demand: Demand | None) -> Pool:
 
 
 def _advise(pool: pools.Pool, stats: PoolStats, demand: Demand) -> PoolAdvice:
-    observed = Observed.of(stats, pool.counts.wait_seconds, pool.counts.checkout_seconds)
-    cores = Cores.beside(pool.conninfo)
-    return PoolAdvice.model_validate(advise(pool.name, cores, demand, observed))
+    observations = Observations.summarize(stats, pool.counts.wait_seconds, pool.counts.checkout_seconds)
+    cores = Cores.count_for(pool.conninfo)
+    return PoolAdvice.model_validate(advise(pool.name, cores, demand, observations))
 
 
 def _checked_out(holder: CheckedOutConnection, activity: Activity | None) -> CheckedOut:
