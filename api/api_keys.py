@@ -28,7 +28,7 @@ def _in_the_future(time: datetime) -> datetime:
 
 
 class NewApiKey(Body):
-    """A key to be issued."""
+    """A key to issue."""
 
     name: Name
     read_only: bool = False
@@ -81,7 +81,7 @@ async def list_my_api_keys(caller: Member, keys: ApiKeys, page: PageOf) -> Respo
     responses=answers("api_key_not_found", *problems.WRITES),
 )
 async def revoke_my_api_key(id: PathId, caller: Writer, keys: ApiKeys) -> None:
-    """Revoke one of your keys, the present one included; in force at once."""
+    """Revoke one of your keys, also the one of this request. It is refused from now on."""
     found(await keys.revoke(user_id=caller.user_id, id=id), "api_key", id)
 
 
@@ -93,7 +93,7 @@ async def revoke_my_api_key(id: PathId, caller: Writer, keys: ApiKeys) -> None:
     response_model=IssuedApiKey,
 )
 async def create_api_key(id: PathId, new: NewApiKey, _: OperatorWriter, main: Main) -> Response:
-    """Issue a key for a user who lost theirs. For operators."""
+    """Issue a key for another user, for example after a loss. For operators."""
     return await _issue(main, user_id=id, new=new, path=f"/users/{id}/api-keys")
 
 

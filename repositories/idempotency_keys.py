@@ -35,7 +35,7 @@ class StoredKey:
 
 
 class KeyReused(Exception):
-    """The key was used for another request."""
+    """The Idempotency-Key was used for another request."""
 
 
 class IdempotencyKeyRepository:

@@ -9,7 +9,7 @@ from typing import Any
 
 from repositories.postgres import connections
 from repositories.postgres.statements import Connection
-from repositories.purchases import Compared, PurchaseRepository
+from repositories.purchases import PurchaseRepository, PurchaseState
 from repositories.reservations import Reservation, ReservationRepository
 
 PAGE = 1000
@@ -50,7 +50,7 @@ async def _purchases(main: Connection, catalog: Connection, limit: int) -> tuple
     return breaks, in_flight
 
 
-async def _again(main: Connection, catalog: Connection, purchase: Compared) -> list[Row]:
+async def _again(main: Connection, catalog: Connection, purchase: PurchaseState) -> list[Row]:
     """Read one purchase again, and return how it contradicts, if it still does."""
     now = await _page(main, purchase.id - 1, 1)
     if [row.id for row in now] != [purchase.id] or not now[0].finished:
@@ -83,16 +83,16 @@ async def _orphans(main: Connection, catalog: Connection, limit: int) -> list[Ro
     return orphans
 
 
-async def _page(main: Connection, after_id: int, limit: int) -> list[Compared]:
+async def _page(main: Connection, after_id: int, limit: int) -> list[PurchaseState]:
     return await PurchaseRepository(main).list_after(after_id=after_id, age=AGE, limit=limit)
 
 
-async def _reservations(catalog: Connection, page: Sequence[Compared]) -> dict[int, Reservation]:
+async def _reservations(catalog: Connection, page: Sequence[PurchaseState]) -> dict[int, Reservation]:
     rows = await ReservationRepository(catalog).list_of(purchase_ids=[purchase.id for purchase in page])
     return {row.purchase_id: row for row in rows}
 
 
-def _contradicts(purchase: Compared, reservation: Reservation | None) -> bool:
+def _contradicts(purchase: PurchaseState, reservation: Reservation | None) -> bool:
     return (
         reservation is None
         or reservation.status not in EXPECTED[purchase.status]
