@@ -51,7 +51,7 @@ async def test_a_currency_is_a_code_of_iso_4217(client: httpx.AsyncClient, world
         found(await client.post("/accounts", json={"name": "n" * 100, "currency": currency}, headers=ada.headers), 201)
 
 
-async def test_what_belongs_to_somebody_else_is_not_there(client: httpx.AsyncClient, world: World) -> None:
+async def test_the_account_of_another_user_looks_like_none(client: httpx.AsyncClient, world: World) -> None:
     """404 to read and to change, and not listed, word for word as for what never was; operators read everything."""
     ada, bob = await world.person("ada"), await world.person("bob")
     root = await world.person("root", role="operator")

@@ -112,7 +112,7 @@ async def test_a_request_without_a_good_key_is_401(app: FastAPI, client: httpx.A
     found(await client.get("/users/me", headers={"Authorization": f"bearer {ada.api_key}"}))
 
 
-async def test_an_operator_issues_and_revokes_for_who_lost_theirs(client: httpx.AsyncClient, world: World) -> None:
+async def test_an_operator_issues_and_revokes_keys_of_other_users(client: httpx.AsyncClient, world: World) -> None:
     """403 operator_required for members, 404 for a user who is not there or has left."""
     ada, root = await world.person("ada"), await world.person("root", role="operator")
     path = f"/users/{ada.id}/api-keys"

@@ -11,8 +11,8 @@ from fastapi import FastAPI
 from api import entries
 from api.process.service import service_of
 from repositories.entries import EntryRepository
-from tests.api.test_transfers import order
 from tests.harness.expect import found, pages, problem
+from tests.harness.payments import order
 from tests.harness.world import World
 
 pytestmark = pytest.mark.full_pool

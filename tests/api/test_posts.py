@@ -41,7 +41,7 @@ async def test_a_post_is_written_read_changed_and_deleted(client: httpx.AsyncCli
     problem(await client.get(path), 404, "post_not_found")
 
 
-async def test_whose_a_post_is_is_judged_before_its_version(client: httpx.AsyncClient, world: World) -> None:
+async def test_ownership_is_judged_before_the_version(client: httpx.AsyncClient, world: World) -> None:
     """404 first, 403 not_owner with or without If-Match, for operators as well; then 428 and 412; nothing changes."""
     ada, bob = await world.person("ada"), await world.person("bob")
     root = await world.person("root", role="operator")
@@ -90,7 +90,7 @@ async def test_posts_are_found_by_words_and_author_page_by_page(client: httpx.As
     assert all(item.keys() == MEMBERS and item["author"].keys() == {"id", "username"} for item in listed)
 
 
-async def test_the_longest_post_is_kept_whole(client: httpx.AsyncClient, world: World) -> None:
+async def test_the_longest_post_is_stored_whole(client: httpx.AsyncClient, world: World) -> None:
     """200 characters of title and 100,000 of content, of four bytes each and hard to index; one more is 422."""
     ada = await world.person("ada")
     letters = [chr(0x20000 + number) for number in range(40_000)]

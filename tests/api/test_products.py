@@ -142,7 +142,7 @@ async def test_a_key_makes_one_product(client: httpx.AsyncClient, world: World) 
     assert len(await pages(client, "/products")) == 1
 
 
-async def test_an_archived_product_stays_readable_by_those_who_bought_it(shop: Shop) -> None:
+async def test_an_archived_product_stays_readable_for_its_buyers(shop: Shop) -> None:
     """By its buyers and by operators, not by others."""
     found(await shop.buy(), 201)
     path = f"/products/{shop.product}"
@@ -155,7 +155,7 @@ async def test_an_archived_product_stays_readable_by_those_who_bought_it(shop: S
     problem(await shop.buy(), 404, "product_not_found")
 
 
-async def test_what_somebody_sold_goes_off_sale_when_they_leave(shop: Shop) -> None:
+async def test_the_products_of_a_user_who_leaves_go_off_sale(shop: Shop) -> None:
     """At once, and what comes late from a request of theirs a minute later; until then nobody can buy it."""
     assert (await shop.client.delete("/users/me", headers=shop.ada.headers | {"If-Match": "*"})).status_code == 204
     assert await pages(shop.client, "/products") == []

@@ -92,7 +92,9 @@ async def test_too_little_stock_is_a_rejected_purchase(shop: Shop) -> None:
     assert await shop.clean()
 
 
-async def test_what_was_archived_meanwhile_is_out_of_stock(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_product_archived_before_its_reservation_is_out_of_stock(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Between the look at the product and its reservation."""
     reserve = ReservationRepository.reserve
 
@@ -127,7 +129,7 @@ async def test_an_account_that_is_frozen_or_closed_meanwhile_rejects_the_purchas
     assert await shop.clean()
 
 
-async def test_an_account_that_is_not_the_sellers_any_more_is_paid_nothing(shop: Shop) -> None:
+async def test_an_account_that_left_the_seller_is_paid_nothing(shop: Shop) -> None:
     """An operator gave it to somebody else: the product cannot be bought until its seller names another."""
     eve = await shop.world.person("eve")
     change = {"owner_id": eve.id}
@@ -192,7 +194,7 @@ async def test_a_product_and_its_payer_may_not_be_one_account(shop: Shop) -> Non
     problem(await shop.client.post("/purchases", json=body, headers=shop.ada.paying()), 422, "same_account")
 
 
-async def test_20_at_once_for_5_are_5(shop: Shop) -> None:
+async def test_of_20_purchases_of_5_units_5_are_completed(shop: Shop) -> None:
     """No more is sold than there is, and nobody pays who got none."""
     received = await asyncio.gather(*(shop.buy(price=10, key=f"k{number}") for number in range(4)))
     assert {answer.json()["code"] for answer in received} == {"price_changed"}
@@ -237,7 +239,7 @@ async def test_a_refund_pays_back_and_gives_back_once(shop: Shop) -> None:
     assert await shop.clean()
 
 
-async def test_an_operator_refunds_too_but_nobody_what_is_gone(shop: Shop) -> None:
+async def test_an_operator_refunds_too_but_no_money_that_is_spent(shop: Shop) -> None:
     """Refused like any transfer where the seller has spent it, and for what was never completed."""
     made = found(await shop.buy(), 201)
     rejected = problem(await shop.buy(STOCK + 1), 422, "out_of_stock")["purchase_id"]
@@ -251,7 +253,7 @@ async def test_an_operator_refunds_too_but_nobody_what_is_gone(shop: Shop) -> No
     assert await shop.clean()
 
 
-async def test_what_pays_a_purchase_is_refunded_and_not_reversed(shop: Shop) -> None:
+async def test_the_payment_of_a_purchase_is_refunded_and_not_reversed(shop: Shop) -> None:
     """Else the seller would keep the stock that was paid back; a refund is not reversed either."""
     made = found(await shop.buy(), 201)
     path = f"/transfers/{made['transfer_id']}/reversal"
@@ -272,7 +274,7 @@ async def test_10_refunds_at_once_are_one(shop: Shop) -> None:
     assert (await shop.money(), await shop.stock()) == ((FUNDS, 0, 0), STOCK)
 
 
-async def test_nobody_leaves_while_a_purchase_of_theirs_is_under_way(
+async def test_no_party_of_an_unfinished_purchase_may_leave(
     shop: Shop, app: FastAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """409 purchases_pending, for who buys and for who sells; afterwards they may."""
@@ -292,7 +294,7 @@ async def test_nobody_leaves_while_a_purchase_of_theirs_is_under_way(
     problem(await leave(shop.ada), 409, "balance_not_zero")
 
 
-async def test_the_metrics_tell_what_is_under_way(shop: Shop) -> None:
+async def test_the_metrics_show_unfinished_purchases(shop: Shop) -> None:
     """For operators, in the text format of Prometheus: how many, and how old the oldest is."""
     made = found(await shop.buy(), 201)
     await shop.world.connection.execute(

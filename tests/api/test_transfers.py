@@ -4,15 +4,12 @@ import httpx
 import pytest
 
 from tests.harness.expect import pages, problem
+from tests.harness.payments import order
 from tests.harness.world import World
 
 pytestmark = pytest.mark.full_pool
 
 MAXIMUM = 2**53 - 1
-
-
-def order(payer: int, payee: int, amount: int = 100, **more: object) -> dict[str, object]:
-    return {"from_account_id": payer, "to_account_id": payee, "amount": amount, **more}
 
 
 async def test_a_transfer_moves_money_and_shows_the_payer_their_own_balance(

@@ -8,8 +8,8 @@ import pytest
 from psycopg import AsyncCursor
 
 from repositories import transfers
-from tests.api.test_transfers import order
 from tests.harness.expect import contents, found, insist, problem
+from tests.harness.payments import order
 from tests.harness.world import Person, World
 
 pytestmark = pytest.mark.full_pool

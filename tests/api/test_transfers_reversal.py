@@ -5,14 +5,14 @@ import asyncio
 import httpx
 import pytest
 
-from tests.api.test_transfers import order
 from tests.harness.expect import found, insist, problem
+from tests.harness.payments import order
 from tests.harness.world import World
 
 pytestmark = pytest.mark.full_pool
 
 
-async def test_the_recipient_takes_back_once(client: httpx.AsyncClient, world: World) -> None:
+async def test_the_recipient_reverses_once(client: httpx.AsyncClient, world: World) -> None:
     """A new transfer that names the old one, the other way round; the payer may not, and a stranger sees nothing."""
     ada, bob, eve = await world.person("ada"), await world.person("bob"), await world.person("eve")
     payer, payee = await world.account(ada), await world.account(bob)

@@ -124,7 +124,7 @@ async def test_a_change_of_yourself_names_the_version_that_it_was_made_to(
         assert found(await change('"3"', **nothing))["version"] == 3
 
 
-async def test_a_reader_who_has_the_version_is_spared_the_body(client: httpx.AsyncClient, world: World) -> None:
+async def test_a_reader_with_the_present_version_gets_no_body(client: httpx.AsyncClient, world: World) -> None:
     """304 with the ETag, and with Vary where the answer depends on who asks."""
     ada = await world.person("ada")
     for path in ("/users/me", f"/users/{ada.id}"):
@@ -138,7 +138,7 @@ async def test_a_reader_who_has_the_version_is_spared_the_body(client: httpx.Asy
             assert found(await client.get(path, headers=ada.headers | {"If-None-Match": other}))["version"] == 1
 
 
-async def test_nobody_leaves_while_anything_is_owned_or_held(client: httpx.AsyncClient, world: World) -> None:
+async def test_no_user_leaves_with_money_owned_owed_or_held(client: httpx.AsyncClient, world: World) -> None:
     """409 balance_not_zero, for what is owed as well; 428 and 412 come first; everything stays as it was."""
     ada, bob = await world.person("ada"), await world.person("bob")
     await world.fund(await world.account(ada), 1)
@@ -155,7 +155,7 @@ async def test_nobody_leaves_while_anything_is_owned_or_held(client: httpx.Async
     assert await contents(world) == before
 
 
-async def test_who_leaves_takes_all_but_the_ledger_along(client: httpx.AsyncClient, world: World) -> None:
+async def test_leaving_ends_everything_but_the_ledger(client: httpx.AsyncClient, world: World) -> None:
     """Keys revoked, accounts closed, posts gone, e-mail erased and free again, the username retired for ever."""
     ada, bob = await world.person("ada"), await world.person("bob")
     account, payee = await world.account(ada), await world.account(bob)

@@ -5,8 +5,8 @@ import asyncio
 import httpx
 import pytest
 
-from tests.api.test_transfers import order
 from tests.harness.expect import insist
+from tests.harness.payments import order
 from tests.harness.world import World
 
 pytestmark = pytest.mark.full_pool
@@ -62,9 +62,7 @@ async def test_a_repeat_is_answered_even_when_the_money_is_gone(client: httpx.As
     assert (first.status_code, again.status_code, again.content) == (201, 201, first.content)
 
 
-async def test_a_repeat_shows_what_was_first_shown_whoever_owns_the_accounts_now(
-    client: httpx.AsyncClient, world: World
-) -> None:
+async def test_a_repeat_gets_the_first_answer_after_a_change_of_owner(client: httpx.AsyncClient, world: World) -> None:
     """The first answer, not one made from today's owners."""
     ada, bob = await world.person("ada"), await world.person("bob")
     payer, payee = await world.account(ada, minimum=None), await world.account(ada)

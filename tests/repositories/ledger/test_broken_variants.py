@@ -14,23 +14,17 @@ from repositories.holds import Hold, HoldRepository
 from repositories.idempotency_keys import Key
 from repositories.postgres import unit_of_work as units
 from repositories.postgres.pools import Checkout
-from repositories.postgres.statements import Statement
 from repositories.postgres.unit_of_work import Work
 from repositories.transfers import InsertedTransfer, TransferOrder, TransferRepository
 from tests.api import test_holds
 from tests.api.http import test_idempotency
-from tests.api.test_transfers import order
+from tests.harness.payments import order
+from tests.harness.variants import without
 from tests.harness.world import World
 from tests.repositories.ledger import test_concurrency
 from tests.repositories.postgres import test_unit_of_work as test_commits
 
 pytestmark = pytest.mark.full_pool
-
-
-def without(monkeypatch: pytest.MonkeyPatch, statement: Statement, words: str) -> None:
-    """Take words out of a statement."""
-    assert words in statement.text
-    monkeypatch.setattr(statement, "text", statement.text.replace(words, ""))
 
 
 class Meeting:
@@ -60,7 +54,7 @@ async def test_without_the_row_lock(client: httpx.AsyncClient, world: World, mon
     without(monkeypatch, accounts.LOCK, "FOR NO KEY UPDATE")
     monkeypatch.setattr(AccountRepository, "lock", unlocked)
     with pytest.raises(AssertionError):
-        await test_concurrency.test_20_at_one_version_are_one(client, world)
+        await test_concurrency.test_of_20_transfers_at_one_version_one_is_made(client, world)
 
 
 async def test_without_the_lock_order(client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,10 +132,10 @@ async def test_with_holds_that_the_balance_check_forgets(
     client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The constraint of the database still stands in the way: an error of ours, not a refusal."""
-    made = await test_holds.Promise(client, world).make()
+    deposit = await test_holds.Deposit(client, world).open()
     monkeypatch.setattr(Account, "available", property(lambda self: self.balance))
     with pytest.raises(AssertionError):
-        await test_holds.test_a_hold_counts_against_available_and_is_seen_by_both(made, client)
+        await test_holds.test_a_hold_counts_against_available_and_is_seen_by_both(deposit, client)
 
 
 async def test_with_a_pending_hold_that_two_may_capture(
@@ -162,7 +156,7 @@ async def test_with_a_pending_hold_that_two_may_capture(
         await lock(self, id=id)
         return before_the_lock[self]
 
-    made = await test_holds.Promise(client, world).make()
+    deposit = await test_holds.Deposit(client, world).open()
     monkeypatch.setattr(HoldRepository, "get", read)
     monkeypatch.setattr(HoldRepository, "lock", stale)
     without(monkeypatch, holds.SETTLE, "AND status = 'active'")
@@ -173,4 +167,4 @@ async def test_with_a_pending_hold_that_two_may_capture(
     # A second try would find the hold captured.
     monkeypatch.setattr(test_holds, "insist", once)
     with pytest.raises(AssertionError):
-        await test_holds.test_capture_release_and_expiry_race_to_one_winner(made, app, ("capture", "capture"))
+        await test_holds.test_capture_release_and_expiry_race_to_one_winner(deposit, app, ("capture", "capture"))

@@ -11,8 +11,8 @@ from fastapi import FastAPI
 from api.process import background
 from api.process import jobs as workers
 from api.process.service import service_of
-from tests.api.test_transfers import order
 from tests.harness.expect import insist
+from tests.harness.payments import order
 from tests.harness.world import Person, World
 
 pytestmark = pytest.mark.full_pool
@@ -56,7 +56,7 @@ async def test_2_times_500_opposing_transfers_end_where_they_began(client: httpx
     await oppose(client, world, 500)
 
 
-async def test_20_at_one_version_are_one(client: httpx.AsyncClient, world: World) -> None:
+async def test_of_20_transfers_at_one_version_one_is_made(client: httpx.AsyncClient, world: World) -> None:
     """Whoever pays at the version that they read is refused when anybody was faster."""
     ada = await world.person("ada")
     payer, payee = await world.account(ada, minimum=None), await world.account(ada)
@@ -113,7 +113,7 @@ async def test_everything_at_once_leaves_a_clean_ledger(client: httpx.AsyncClien
     assert await world.value(kinds) == 3
 
 
-async def test_20_that_race_for_funds_for_7_are_7(client: httpx.AsyncClient, world: World) -> None:
+async def test_of_20_transfers_with_funds_for_7_7_are_made(client: httpx.AsyncClient, world: World) -> None:
     """No overdraft: 7 are made, 13 are refused, nothing is left over."""
     ada = await world.person("ada")
     payer, payee = await world.account(ada), await world.account(ada)

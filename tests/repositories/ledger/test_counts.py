@@ -15,9 +15,9 @@ from repositories.postgres import unit_of_work as units
 from repositories.postgres.errors import DeadlineExceeded, RolledBack, Taken
 from repositories.postgres.operation import Operation, running
 from repositories.postgres.statements import Connection
-from tests.api.test_transfers import order
 from tests.harness.expect import found
 from tests.harness.metrics import Scraper
+from tests.harness.payments import order
 from tests.harness.proxy import Proxy, Trouble, proxy
 from tests.harness.world import Person, World
 

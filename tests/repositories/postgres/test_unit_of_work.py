@@ -22,7 +22,7 @@ from repositories.postgres import unit_of_work as units
 from repositories.postgres.errors import Fault
 from repositories.postgres.statements import Connection
 from repositories.transfers import ShownTransfer, TransferOrder
-from tests.api.test_transfers import order
+from tests.harness.payments import order
 from tests.harness.proxy import Proxy, Trouble, proxy
 from tests.harness.world import Person, World
 

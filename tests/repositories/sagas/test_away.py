@@ -213,7 +213,7 @@ async def test_a_saga_that_is_swallowed_gives_its_connection_back(
     assert await shop.clean()
 
 
-async def test_one_that_cannot_be_finished_keeps_no_other_waiting(
+async def test_a_purchase_that_cannot_be_finished_delays_no_other(
     shop: Shop, databases_of: Any, after_the_hold: Callable[[Cutting], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker leases both; the first fails and is said to, the second is finished."""
@@ -236,7 +236,7 @@ async def test_one_that_cannot_be_finished_keeps_no_other_waiting(
     assert await shop.clean()
 
 
-async def test_a_product_whose_claim_was_kept_is_made_once_the_catalog_is_back(
+async def test_a_product_with_a_claimed_key_is_inserted_once_the_catalog_is_back(
     shop: Shop, networks: dict[str, Network], databases_of: Any
 ) -> None:
     """503 under its key, then 201 under the same: one product."""

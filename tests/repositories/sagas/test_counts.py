@@ -32,7 +32,7 @@ async def test_a_purchase_and_its_refund_are_transfers(shop: Shop, scraper: Scra
 
 
 @pytest.mark.parametrize(("step", "state", "made"), [("_reserve", "pending", 0), ("_confirm", "unconfirmed", 1)])
-async def test_what_is_not_at_its_end_is_shown_with_its_age(
+async def test_unfinished_purchases_are_shown_with_their_age(
     shop: Shop, scraper: Scraper, monkeypatch: pytest.MonkeyPatch, step: str, state: str, made: int
 ) -> None:
     """Until a worker finishes it: paid for and to be told to the catalog, or not even decided."""

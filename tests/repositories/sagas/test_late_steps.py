@@ -16,7 +16,7 @@ from repositories.reservations import ReservationRepository
 from repositories.sagas.purchases import Saga
 from tests.harness.expect import found
 from tests.harness.shop import FUNDS, PRICE, STOCK, Shop
-from tests.repositories.ledger.test_broken_variants import without
+from tests.harness.variants import without
 
 
 @dataclass
@@ -71,7 +71,9 @@ async def test_a_reservation_that_comes_after_the_release_reserves_nothing(begun
     assert await begun.shop.reserved() == ["released"]
 
 
-async def test_without_a_tombstone_it_would(begun: Begun, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_a_tombstone_a_late_reservation_takes_stock(
+    begun: Begun, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Negative control: the stock would be lost."""
     insert = ReservationRepository._insert
 
@@ -106,7 +108,7 @@ async def test_steps_of_one_purchase_that_race_end_alike(begun: Begun) -> None:
     assert (await begun.shop.stock(), await begun.shop.reserved()) == (STOCK, ["released"])
 
 
-async def test_who_was_stuck_finds_the_purchase_decided(begun: Begun) -> None:
+async def test_a_request_that_was_stuck_finds_the_purchase_decided(begun: Begun) -> None:
     """A worker finished it, and the seller refunded it: the request that wakes up changes nothing."""
     shop = begun.shop
     assert await shop.work() == 1
@@ -122,7 +124,7 @@ async def test_who_was_stuck_finds_the_purchase_decided(begun: Begun) -> None:
     assert await shop.clean()
 
 
-async def test_10_that_finish_it_at_once_finish_it_once(begun: Begun) -> None:
+async def test_10_sagas_of_one_purchase_at_once_finish_it_once(begun: Begun) -> None:
     """One payment, one reservation, whoever is at work on it."""
     shop = begun.shop
     await asyncio.gather(*(Saga(service_of(shop.app).pools, begun.purchase).finish() for _ in range(10)))
@@ -147,7 +149,7 @@ async def test_a_leased_purchase_is_left_alone(begun: Begun) -> None:
     assert sorted(map(len, await asyncio.gather(*(lease(10) for _ in range(4))))) == [0, 0, 0, 1]
 
 
-async def test_a_worker_waits_for_nobody(begun: Begun) -> None:
+async def test_a_job_skips_locked_purchases(begun: Begun) -> None:
     """What somebody is deciding is skipped, not waited for; of two, the other is leased."""
     shop = begun.shop
     found(await shop.buy(), 201)
