@@ -1,4 +1,4 @@
-"""Holds: money promised, captured once, released or expired, and never counted twice."""
+"""Holds: money set aside, captured once, released or expired, and never counted twice."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from api.process.settings import Settings
 from repositories.ledger import holds as holding
 from repositories.postgres import unit_of_work as units
 from tests.harness.expect import found, insist, pages, problem
-from tests.harness.payments import hold_order
+from tests.harness.payments import hold_order, order
 from tests.harness.world import Person, World
 
 pytestmark = pytest.mark.full_pool
@@ -49,7 +49,7 @@ class Deposit:
         await self.world.connection.execute("UPDATE holds SET expires_at = clock_timestamp()")
 
     async def money(self) -> tuple[int, int, int]:
-        """Return what the payer has and holds, and what the payee has."""
+        """Return the payer's balance and held amount, and the payee's balance."""
         account = found(await self.client.get(f"/accounts/{self.payer}", headers=self.ada.headers))
         assert account["available"] == account["balance"] - account["held"]
         [payee] = await self.world.balances(self.payee)
@@ -62,7 +62,7 @@ async def deposit(client: httpx.AsyncClient, world: World) -> Deposit:
 
 
 async def test_a_hold_counts_against_available_and_is_seen_by_both(deposit: Deposit, client: httpx.AsyncClient) -> None:
-    """Every field of DESIGN; both see it, a stranger does not, and what is held cannot be spent or held again."""
+    """Every member; both parties see it, a stranger does not; held money cannot be spent or held again."""
     assert {name: deposit.hold[name] for name in deposit.hold if not name.endswith("_at") and name != "id"} == {
         "from_account_id": deposit.payer,
         "to_account_id": deposit.payee,
@@ -111,7 +111,7 @@ async def test_a_capture_pays_once_and_frees_the_rest(deposit: Deposit, asked: d
 
 
 async def test_a_capture_needs_no_body_and_takes_no_more_than_is_held(deposit: Deposit) -> None:
-    """422 over the amount, and for what is no amount; nothing is kept of that."""
+    """422 above the held amount, and if the amount is invalid; the key is not stored then."""
     for wrong in (101, 0, -1, True, "60", 1.5):
         refused = problem(await deposit.end("capture", deposit.bob, "k", amount=wrong), 422, "validation_error")
         assert refused["errors"][0]["loc"] == ["body", "amount"]
@@ -127,7 +127,7 @@ async def test_a_capture_needs_no_body_and_takes_no_more_than_is_held(deposit: D
 
 
 async def test_only_the_payee_captures_and_the_payer_waits(deposit: Deposit) -> None:
-    """403 to the payer; an operator releases, and captures only what is promised to them."""
+    """403 for the payer; an operator releases any hold, but captures only holds for an account of theirs."""
     root = await deposit.world.person("root", role="operator")
     problem(await deposit.end("capture", deposit.ada), 403, "not_owner")
     problem(await deposit.end("release", deposit.ada), 403, "not_owner")
@@ -168,7 +168,7 @@ async def test_a_hold_is_over_at_its_time_swept_or_not(
 
 
 async def test_a_sweep_skips_locked_accounts_and_any_number_may_sweep(deposit: Deposit, app: FastAPI) -> None:
-    """It waits for nobody; five at once expire each hold once."""
+    """A sweep waits for no lock; five sweeps at once expire each hold once."""
     await deposit.overdue()
     main = service_of(app).pools["main"]
 
@@ -186,13 +186,13 @@ async def test_a_sweep_skips_locked_accounts_and_any_number_may_sweep(deposit: D
 async def test_the_service_sweeps_by_itself(
     client: httpx.AsyncClient, application: FastAPI, settings: Settings, world: World
 ) -> None:
-    """Within moments of its end, nothing is held, though nobody touched the account."""
+    """A job frees the money of an expired hold, even if no request touches the account."""
     deposit = await Deposit(client, world).open()
     service_of(application).settings = settings.model_copy(update={"sweep_interval": 0.1})
     async with application.router.lifespan_context(application):
         await deposit.overdue()
         async with asyncio.timeout(30):
-            while await world.value("SELECT held FROM accounts WHERE id = %s", deposit.payer):  # noqa: ASYNC110 - PostgreSQL tells nobody
+            while await world.value("SELECT held FROM accounts WHERE id = %s", deposit.payer):  # noqa: ASYNC110 - PostgreSQL sends no event
                 await asyncio.sleep(0.05)
 
 
@@ -208,7 +208,7 @@ async def test_a_frozen_account_lets_holds_be_released_and_nothing_be_captured(d
 
 
 async def test_an_account_that_holds_is_neither_closed_nor_left(deposit: Deposit, client: httpx.AsyncClient) -> None:
-    """409 balance_not_zero while something is held; not any more once it is overdue."""
+    """409 balance_not_zero while money is held, but not once the hold is overdue."""
     await deposit.world.connection.execute("UPDATE accounts SET minimum = NULL")
     empty = await deposit.world.account(deposit.ada, minimum=None)
     hold = found(await client.post("/holds", json=hold_order(empty, deposit.payee), headers=deposit.ada.paying()), 201)
@@ -230,7 +230,7 @@ async def test_an_account_that_holds_is_neither_closed_nor_left(deposit: Deposit
 async def test_capture_release_and_expiry_race_to_one_winner(
     deposit: Deposit, app: FastAPI, rivals: tuple[str, ...]
 ) -> None:
-    """Twenty at once: one ends the hold, and the money is where that one says."""
+    """Of twenty requests at once, one ends the hold; the balances follow from the final status."""
 
     async def run(how: str) -> int:
         if how == "expire":
@@ -248,7 +248,7 @@ async def test_capture_release_and_expiry_race_to_one_winner(
 
 
 async def test_50_identical_captures_at_once_are_one_capture(deposit: Deposit) -> None:
-    """And 50 identical answers; the same for a hold that is made 50 times."""
+    """All 50 get the same answer; so do 50 identical requests that place a hold."""
     received = await asyncio.gather(*(deposit.end("capture", deposit.bob, "once") for _ in range(50)))
     assert {answer.status_code for answer in received} == {200}, received[0].text
     assert len({answer.content for answer in received}) == 1
@@ -260,7 +260,7 @@ async def test_50_identical_captures_at_once_are_one_capture(deposit: Deposit) -
 
 
 async def test_a_hold_lasts_1_second_to_30_days(deposit: Deposit, client: httpx.AsyncClient) -> None:
-    """Anything else is 422 and nothing is held."""
+    """Any other number of seconds is 422, and nothing is held."""
     for seconds in (0, -1, 30 * 86400 + 1, 1.5, "60", None, True):
         body = hold_order(deposit.payer, deposit.payee, expires_in=seconds)
         refused = problem(await client.post("/holds", json=body, headers=deposit.ada.paying()), 422, "validation_error")
@@ -272,7 +272,7 @@ async def test_a_hold_lasts_1_second_to_30_days(deposit: Deposit, client: httpx.
 
 
 async def test_the_held_amount_stays_in_the_exact_range(client: httpx.AsyncClient, world: World) -> None:
-    """An account without a minimum promises no more than every JSON reader keeps exact."""
+    """An account without a minimum holds no more than every JSON reader keeps exact."""
     ada = await world.person("ada")
     payer, payee = await world.account(ada, minimum=None), await world.account(ada)
     await world.fund(payer, 1)

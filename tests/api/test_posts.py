@@ -14,7 +14,7 @@ async def post(world: World, author: Person, title: str, content: str = "c") -> 
 
 
 async def test_a_post_is_written_read_changed_and_deleted(client: httpx.AsyncClient, world: World) -> None:
-    """201 with Location and ETag; public to read, 304 included; a change makes the next version; gone is 404."""
+    """201 with Location and ETag; public to read, with 304; a change makes the next version; a deleted post is 404."""
     ada = await world.person("ada")
     made = await client.post("/posts", json={"title": "Folios", "content": "A\nleaf\t\U0001f343"}, headers=ada.headers)
     body = found(made, 201)
@@ -42,7 +42,7 @@ async def test_a_post_is_written_read_changed_and_deleted(client: httpx.AsyncCli
 
 
 async def test_ownership_is_judged_before_the_version(client: httpx.AsyncClient, world: World) -> None:
-    """404 first, 403 not_owner with or without If-Match, for operators as well; then 428 and 412; nothing changes."""
+    """404 first, then 403 not_owner with or without If-Match, also for operators, then 428 and 412; nothing changes."""
     ada, bob = await world.person("ada"), await world.person("bob")
     root = await world.person("root", role="operator")
     path = f"/posts/{await post(world, ada, 't')}"
@@ -67,7 +67,7 @@ async def test_ownership_is_judged_before_the_version(client: httpx.AsyncClient,
 
 
 async def test_posts_are_found_by_words_and_author_page_by_page(client: httpx.AsyncClient, world: World) -> None:
-    """Each once, newest first, also where two have one time; the next page keeps the filters."""
+    """Each post once, newest first, also if two have the same time; the next page keeps the filters."""
     ada, bob = await world.person("ada"), await world.person("bob")
     for number in range(7):
         await post(world, bob if number % 3 == 0 else ada, f"Number {number}", "odd leaf" if number % 2 else "even")

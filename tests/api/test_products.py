@@ -25,7 +25,7 @@ def product(account_id: int, **more: object) -> dict[str, object]:
 async def test_a_product_is_made_read_changed_and_archived(
     client: httpx.AsyncClient, world: World, catalog: Connection
 ) -> None:
-    """Every field; Location, ETag and 304; If-Match; archived, it stays for its seller only."""
+    """Every member; Location, ETag, 304 and If-Match; an archived product is shown to its seller only."""
     ada, bob = await world.person("ada"), await world.person("bob")
     account = await world.account(ada)
     answer = await client.post("/products", json=product(account), headers=ada.headers)
@@ -69,7 +69,7 @@ async def test_a_product_is_made_read_changed_and_archived(
 
 
 async def test_products_are_found_by_words_and_seller_page_by_page(client: httpx.AsyncClient, world: World) -> None:
-    """Newest first, every one once; `q` looks into name and description."""
+    """Each product once, newest first; `q` searches name and description."""
     ada, bob = await world.person("ada"), await world.person("bob")
     made = []
     for number, seller in enumerate([ada, bob, ada, bob, ada]):
@@ -108,7 +108,7 @@ async def test_bad_input_makes_no_product(
 
 
 async def test_the_proceeds_go_to_an_open_account_of_the_sellers_own(client: httpx.AsyncClient, world: World) -> None:
-    """Somebody else's is not there; one that is frozen or closed is refused, in a new product and in a change."""
+    """Another user's account is 404; a frozen or closed one is refused, in a new product and in a change."""
     ada, bob = await world.person("ada"), await world.person("bob")
     accounts = {
         "account_not_found": await world.account(bob),
@@ -127,7 +127,7 @@ async def test_the_proceeds_go_to_an_open_account_of_the_sellers_own(client: htt
 
 
 async def test_a_key_makes_one_product(client: httpx.AsyncClient, world: World) -> None:
-    """A repeat gets the first answer, whatever became of the product; another request under the key is refused."""
+    """A repeat gets the first answer, even after a change; another request under the key is refused."""
     ada = await world.person("ada")
     account = await world.account(ada)
     first = await client.post("/products", json=product(account), headers=ada.paying("k"))
@@ -143,7 +143,7 @@ async def test_a_key_makes_one_product(client: httpx.AsyncClient, world: World) 
 
 
 async def test_an_archived_product_stays_readable_for_its_buyers(shop: Shop) -> None:
-    """By its buyers and by operators, not by others."""
+    """Its seller, its buyers and operators read it; other users get 404."""
     found(await shop.buy(), 201)
     path = f"/products/{shop.product}"
     assert (await shop.client.delete(path, headers=shop.ada.headers | {"If-Match": "*"})).status_code == 204
@@ -156,7 +156,7 @@ async def test_an_archived_product_stays_readable_for_its_buyers(shop: Shop) -> 
 
 
 async def test_the_products_of_a_user_who_leaves_go_off_sale(shop: Shop) -> None:
-    """At once, and what comes late from a request of theirs a minute later; until then nobody can buy it."""
+    """At once; a product that a request in flight added goes off sale a minute later, and cannot be bought until then."""
     assert (await shop.client.delete("/users/me", headers=shop.ada.headers | {"If-Match": "*"})).status_code == 204
     assert await pages(shop.client, "/products") == []
     problem(await shop.buy(), 404, "product_not_found")

@@ -15,7 +15,7 @@ from tests.harness.world import Person
 
 
 async def test_a_purchase_is_paid_and_taken_from_the_stock(shop: Shop) -> None:
-    """Every field; both see it, a stranger does not; the transfer names it; the price stays as it was."""
+    """Every member; both parties see it, a stranger does not; the transfer names it; a later price changes nothing."""
     answer = await shop.buy(2, price=PRICE)
     made = found(answer, 201)
     assert answer.headers["Location"] == f"/purchases/{made['id']}"
@@ -53,7 +53,7 @@ async def test_a_purchase_is_paid_and_taken_from_the_stock(shop: Shop) -> None:
 
 
 async def test_purchases_are_listed_newest_first_on_both_sides(shop: Shop) -> None:
-    """Page by page, each once, also for who buys from themselves."""
+    """Page by page, each once, also if buyer and seller are one user."""
     made = [found(await shop.buy(), 201) for _ in range(3)]
     other = await shop.world.account(shop.ada)
     await shop.world.fund(other, PRICE)
@@ -66,7 +66,7 @@ async def test_purchases_are_listed_newest_first_on_both_sides(shop: Shop) -> No
 
 
 async def test_too_little_money_makes_no_purchase(shop: Shop) -> None:
-    """422 insufficient_funds with what is short, to be replayed; nothing is reserved, held or written."""
+    """422 insufficient_funds with the shortfall, and replayed; nothing is reserved, held or written."""
     await shop.world.connection.execute("UPDATE accounts SET minimum = 950 WHERE id = %s", (shop.purse,))
     first = await shop.buy(key="k")
     body = problem(first, 422, "insufficient_funds")
@@ -78,7 +78,7 @@ async def test_too_little_money_makes_no_purchase(shop: Shop) -> None:
 
 
 async def test_too_little_stock_is_a_rejected_purchase(shop: Shop) -> None:
-    """422 out_of_stock; the purchase is kept with its reason, the money is free again; a repeat says the same."""
+    """422 out_of_stock; the purchase is stored with its reason, the money is free again; a repeat gets the same."""
     first = await shop.buy(STOCK + 1, key="k")
     body = problem(first, 422, "out_of_stock")
     assert first.headers["Location"] == f"/purchases/{body['purchase_id']}"
@@ -92,10 +92,10 @@ async def test_too_little_stock_is_a_rejected_purchase(shop: Shop) -> None:
     assert await shop.clean()
 
 
-async def test_a_product_archived_before_its_reservation_is_out_of_stock(
+async def test_a_product_archived_before_it_is_reserved_is_sold_out(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between the look at the product and its reservation."""
+    """422 out_of_stock if the product is archived after it was read and before it is reserved."""
     reserve = ReservationRepository.reserve
 
     async def later(self: ReservationRepository, **purchase: Any) -> bool:
@@ -111,7 +111,7 @@ async def test_a_product_archived_before_its_reservation_is_out_of_stock(
 async def test_an_account_that_is_frozen_or_closed_meanwhile_rejects_the_purchase(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, account: str, status: str
 ) -> None:
-    """After the hold: rejected with that reason, nobody charged, the stock back. Before it: refused, no purchase."""
+    """After the hold: rejected with that reason, no charge, the stock given back. Before it: refused, no purchase."""
     reserve = ReservationRepository.reserve
 
     async def later(self: ReservationRepository, **purchase: Any) -> bool:
@@ -130,7 +130,7 @@ async def test_an_account_that_is_frozen_or_closed_meanwhile_rejects_the_purchas
 
 
 async def test_an_account_that_left_the_seller_is_paid_nothing(shop: Shop) -> None:
-    """An operator gave it to somebody else: the product cannot be bought until its seller names another."""
+    """Once an operator gave the payee account to another user, the product needs a new account to be bought."""
     eve = await shop.world.person("eve")
     change = {"owner_id": eve.id}
     found(await shop.client.patch(f"/accounts/{shop.till}", json=change, headers=shop.root.headers))
@@ -143,7 +143,7 @@ async def test_an_account_that_left_the_seller_is_paid_nothing(shop: Shop) -> No
 
 
 async def test_another_price_than_expected_is_refused(shop: Shop) -> None:
-    """409 price_changed, kept with its key: the same price later is another request's business."""
+    """409 price_changed, stored with its key: a purchase at the later price needs a new key."""
     problem(await shop.buy(key="k", price=PRICE - 1), 409, "price_changed")
     await shop.catalog.execute("UPDATE products SET price = price - 1")
     assert (await shop.buy(key="k", price=PRICE - 1)).json()["code"] == "price_changed"
@@ -179,7 +179,7 @@ async def test_bad_input_buys_nothing(shop: Shop, change: dict[str, object], sta
 
 
 async def test_a_purchase_needs_a_key(shop: Shop) -> None:
-    """400, as for everything that moves money."""
+    """400 idempotency_key_missing, for a purchase and for a refund."""
     answer = await shop.client.post("/purchases", json=shop.wanted(), headers=shop.bob.headers)
     problem(answer, 400, "idempotency_key_missing")
     made = found(await shop.buy(), 201)
@@ -195,7 +195,7 @@ async def test_a_product_and_its_payer_may_not_be_one_account(shop: Shop) -> Non
 
 
 async def test_of_20_purchases_of_5_units_5_are_completed(shop: Shop) -> None:
-    """No more is sold than there is, and nobody pays who got none."""
+    """No more units are sold than are in stock, and a rejected purchase costs nothing."""
     received = await asyncio.gather(*(shop.buy(price=10, key=f"k{number}") for number in range(4)))
     assert {answer.json()["code"] for answer in received} == {"price_changed"}
     await shop.catalog.execute("UPDATE products SET price = 10")
@@ -212,7 +212,7 @@ async def test_of_20_purchases_of_5_units_5_are_completed(shop: Shop) -> None:
 
 
 async def test_20_identical_at_once_are_one_purchase(shop: Shop) -> None:
-    """The key names it; each answer is how it stands then."""
+    """Each answer shows the state of the one purchase under the key."""
     received = await asyncio.gather(*(shop.buy(key="k") for _ in range(20)))
     assert {answer.status_code for answer in received} <= {201, 202}, [answer.text for answer in received]
     assert len({answer.json()["id"] for answer in received}) == 1
@@ -223,7 +223,7 @@ async def test_20_identical_at_once_are_one_purchase(shop: Shop) -> None:
 
 
 async def test_a_refund_pays_back_and_gives_back_once(shop: Shop) -> None:
-    """By the seller, not by the buyer; under its key it is answered again, under another it was refunded already."""
+    """By the seller, not by the buyer; a repeat under its key is replayed, another key gets already_refunded."""
     made = found(await shop.buy(2, key="buy"), 201)
     eve = await shop.world.person("eve")
     problem(await shop.refund(made, eve), 404, "purchase_not_found")
@@ -240,7 +240,7 @@ async def test_a_refund_pays_back_and_gives_back_once(shop: Shop) -> None:
 
 
 async def test_an_operator_refunds_too_but_no_money_that_is_spent(shop: Shop) -> None:
-    """Refused like any transfer where the seller has spent it, and for what was never completed."""
+    """Refused if the seller has spent the money, and if the purchase was never completed."""
     made = found(await shop.buy(), 201)
     rejected = problem(await shop.buy(STOCK + 1), 422, "out_of_stock")["purchase_id"]
     problem(await shop.refund({"id": rejected}), 409, "purchase_not_completed")
@@ -254,7 +254,7 @@ async def test_an_operator_refunds_too_but_no_money_that_is_spent(shop: Shop) ->
 
 
 async def test_the_payment_of_a_purchase_is_refunded_and_not_reversed(shop: Shop) -> None:
-    """Else the seller would keep the stock that was paid back; a refund is not reversed either."""
+    """A reversal would pay back without giving the stock back; a refund is not reversed either."""
     made = found(await shop.buy(), 201)
     path = f"/transfers/{made['transfer_id']}/reversal"
     problem(await shop.client.post(path, headers=shop.ada.paying()), 409, "pays_purchase")
@@ -267,7 +267,7 @@ async def test_the_payment_of_a_purchase_is_refunded_and_not_reversed(shop: Shop
 
 
 async def test_10_refunds_at_once_are_one(shop: Shop) -> None:
-    """Whoever comes second finds it refunded."""
+    """One refund is made; the other nine get already_refunded."""
     made = found(await shop.buy(), 201)
     received = await asyncio.gather(*(shop.refund(made) for _ in range(10)))
     assert Counter(answer.status_code for answer in received) == {201: 1, 409: 9}
@@ -277,7 +277,7 @@ async def test_10_refunds_at_once_are_one(shop: Shop) -> None:
 async def test_no_party_of_an_unfinished_purchase_may_leave(
     shop: Shop, app: FastAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """409 purchases_pending, for who buys and for who sells; afterwards they may."""
+    """409 purchases_pending for buyer and seller while the purchase is unfinished, and not afterwards."""
 
     async def leave(person: Person) -> httpx.Response:
         return await shop.client.delete("/users/me", headers=person.headers | {"If-Match": "*"})
@@ -295,7 +295,7 @@ async def test_no_party_of_an_unfinished_purchase_may_leave(
 
 
 async def test_the_metrics_show_unfinished_purchases(shop: Shop) -> None:
-    """For operators, in the text format of Prometheus: how many, and how old the oldest is."""
+    """For operators, in the text format of Prometheus: their number by state, and the age of the oldest."""
     made = found(await shop.buy(), 201)
     await shop.world.connection.execute(
         "UPDATE purchases SET finished = FALSE, decided_at = decided_at - interval '90 seconds'"

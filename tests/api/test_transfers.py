@@ -1,4 +1,4 @@
-"""Transfers over HTTP: what is moved, what is refused and why, and who sees it."""
+"""Transfers over HTTP: money moved, refusals with their reasons, and visibility."""
 
 import httpx
 import pytest
@@ -15,7 +15,7 @@ MAXIMUM = 2**53 - 1
 async def test_a_transfer_moves_money_and_shows_the_payer_their_own_balance(
     client: httpx.AsyncClient, world: World
 ) -> None:
-    """201 with Location, every field of DESIGN, and the balance of the caller's own account only."""
+    """201 with Location, every member, and the balance of the caller's own account only."""
     ada, bob = await world.person("ada"), await world.person("bob")
     payer, payee = await world.account(ada), await world.account(bob)
     await world.fund(payer, 500)
@@ -78,7 +78,7 @@ async def test_a_refusal_names_its_reason_and_moves_nothing(client: httpx.AsyncC
 
 
 async def test_a_transfer_to_the_version_that_was_read_is_made(client: httpx.AsyncClient, world: World) -> None:
-    """from_account_version holds while nothing was entered since."""
+    """from_account_version matches as long as the account has no newer entry."""
     ada = await world.person("ada")
     payer, payee = await world.account(ada, minimum=None), await world.account(ada)
     for version in (0, 1):
@@ -97,7 +97,7 @@ async def test_a_balance_never_leaves_the_exact_range(client: httpx.AsyncClient,
 
 
 async def test_an_operator_reads_everything_and_moves_only_their_own(client: httpx.AsyncClient, world: World) -> None:
-    """Another's account is not there to pay from, not even for an operator."""
+    """An operator paying from another user's account gets 404, like everybody."""
     ada, root = await world.person("ada"), await world.person("root", role="operator")
     payer, payee = await world.account(ada, minimum=None), await world.account(root)
     refused = await client.post("/transfers", json=order(payer, payee), headers=root.paying())

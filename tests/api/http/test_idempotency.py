@@ -1,4 +1,4 @@
-"""Idempotency-Key: the same request under the same key is done once and answered alike."""
+"""Idempotency-Key: the same request under the same key is carried out once and answered alike."""
 
 import asyncio
 
@@ -30,7 +30,7 @@ async def test_50_identical_transfers_at_once_are_one_transfer_and_50_identical_
 
 
 async def test_50_identical_refusals_at_once_are_decided_once(client: httpx.AsyncClient, world: World) -> None:
-    """A refusal that was decided under the locks is an answer like any other."""
+    """A refusal that was decided under the locks is stored and replayed like any other answer."""
     ada = await world.person("ada")
     payer, payee = await world.account(ada), await world.account(ada)
     headers = ada.paying("once")
@@ -42,7 +42,7 @@ async def test_50_identical_refusals_at_once_are_decided_once(client: httpx.Asyn
 
 
 async def test_a_stored_refusal_outlives_its_reason(client: httpx.AsyncClient, world: World) -> None:
-    """Whoever wants a new try takes a new key."""
+    """A new attempt needs a new key."""
     ada = await world.person("ada")
     payer, payee = await world.account(ada), await world.account(ada)
     first = await client.post("/transfers", json=order(payer, payee), headers=ada.paying("poor"))
@@ -53,7 +53,7 @@ async def test_a_stored_refusal_outlives_its_reason(client: httpx.AsyncClient, w
 
 
 async def test_a_repeat_is_answered_even_when_the_money_is_gone(client: httpx.AsyncClient, world: World) -> None:
-    """The key is looked for before anything is decided."""
+    """The key is looked for under the locks, before the request is judged."""
     ada = await world.person("ada")
     payer, payee = await world.account(ada), await world.account(ada)
     await world.fund(payer, 100)
@@ -63,7 +63,7 @@ async def test_a_repeat_is_answered_even_when_the_money_is_gone(client: httpx.As
 
 
 async def test_a_repeat_gets_the_first_answer_after_a_change_of_owner(client: httpx.AsyncClient, world: World) -> None:
-    """The first answer, not one made from today's owners."""
+    """A replay shows the balances that the first answer showed, not those of the present owner."""
     ada, bob = await world.person("ada"), await world.person("bob")
     payer, payee = await world.account(ada, minimum=None), await world.account(ada)
     first = await client.post("/transfers", json=order(payer, payee), headers=ada.paying("mine"))
@@ -124,7 +124,7 @@ async def test_other_creating_posts_accept_a_key(client: httpx.AsyncClient, worl
 
 
 async def test_404_and_validation_store_nothing(client: httpx.AsyncClient, world: World) -> None:
-    """The key can be used for a better request."""
+    """The key can be used for a corrected request."""
     ada = await world.person("ada")
     payer, payee = await world.account(ada, minimum=None), await world.account(ada)
     for bad, status in ((order(payer, 999), 404), (order(payer, payee, 0), 422)):

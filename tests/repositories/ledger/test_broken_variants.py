@@ -1,4 +1,4 @@
-"""Negative controls: each guarantee, taken away, is missed by the test that holds it."""
+"""Negative controls: without a guarantee, the test of that guarantee fails."""
 
 import asyncio
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.full_pool
 
 
 class Meeting:
-    """A race that is lost on any machine: the first waits here for a second."""
+    """A race that is lost on any machine: the first to attend waits for the second."""
 
     def __init__(self) -> None:
         self._come = 0
@@ -43,13 +43,13 @@ class Meeting:
 
 
 async def test_without_the_row_lock(client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two decide on the same version."""
+    """Two transfers are judged at the same version."""
     lock, meeting = AccountRepository.lock, Meeting()
 
     async def unlocked(self: AccountRepository, *, ids: Sequence[int]) -> dict[int, Account]:
-        found = await lock(self, ids=ids)
+        locked = await lock(self, ids=ids)
         await meeting.attend()
-        return found
+        return locked
 
     without(monkeypatch, accounts.LOCK, "FOR NO KEY UPDATE")
     monkeypatch.setattr(AccountRepository, "lock", unlocked)
@@ -75,23 +75,23 @@ async def test_without_the_lock_order(client: httpx.AsyncClient, world: World, m
 async def test_with_the_key_in_a_transaction_of_its_own(
     client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever waited for the account finds no key yet, and pays again."""
+    """A request that waited for the account finds no key yet, and pays again."""
     write, run, meeting = TransferRepository.insert, units.run, Meeting()
-    unkept: list[tuple[Key, int]] = []
+    unstored: list[tuple[Key, int]] = []
 
     async def forget(
         self: TransferRepository, *, orders: Sequence[TransferOrder], key: Key | None = None
     ) -> list[InsertedTransfer]:
-        written = await write(self, orders=orders)
+        rows = await write(self, orders=orders)
         assert key is not None
-        unkept.append((key, written[0].id))
-        return written
+        unstored.append((key, rows[0].id))
+        return rows
 
-    async def keep_later(checkout: Checkout, work: Work[Any], **options: Any) -> Any:
+    async def store_later(checkout: Checkout, work: Work[Any], **options: Any) -> Any:
         result = await run(checkout, work, **options)
         await meeting.attend()
-        while unkept:
-            key, transfer_id = unkept.pop()
+        while unstored:
+            key, transfer_id = unstored.pop()
             await checkout.connection.execute(
                 "INSERT INTO idempotency_keys (user_id, key, request_hash, kind, resource_id, shown_account_ids)"
                 " VALUES ($1, $2, $3, 'transfer', $4, '{}') ON CONFLICT DO NOTHING",
@@ -100,7 +100,7 @@ async def test_with_the_key_in_a_transaction_of_its_own(
         return result
 
     monkeypatch.setattr(TransferRepository, "insert", forget)
-    monkeypatch.setattr(units, "run", keep_later)
+    monkeypatch.setattr(units, "run", store_later)
     with pytest.raises(AssertionError):
         await test_idempotency.test_50_identical_transfers_at_once_are_one_transfer_and_50_identical_answers(
             client, world
@@ -110,7 +110,7 @@ async def test_with_the_key_in_a_transaction_of_its_own(
 async def test_with_the_commit_after_the_answer(
     client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in the exit of a dependency: 201 for what was never written."""
+    """A COMMIT in the exit of a dependency: 201 for a transfer that was never written."""
 
     async def commit_at_exit(checkout: Checkout, work: Work[Any], **options: Any) -> Any:
         connection = checkout.connection
@@ -131,7 +131,7 @@ async def test_with_the_commit_after_the_answer(
 async def test_with_holds_that_the_balance_check_forgets(
     client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The constraint of the database still stands in the way: an error of ours, not a refusal."""
+    """The constraint of the database still refuses it, as an internal error instead of a refusal."""
     deposit = await test_holds.Deposit(client, world).open()
     monkeypatch.setattr(Account, "available", property(lambda self: self.balance))
     with pytest.raises(AssertionError):
@@ -141,7 +141,7 @@ async def test_with_holds_that_the_balance_check_forgets(
 async def test_with_a_pending_hold_that_two_may_capture(
     client: httpx.AsyncClient, app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Judged as it was before the lock, and settled whatever it is: both capture, and one fails on the constraint."""
+    """Judged by its state before the lock, and settled in any state: both capture, and one fails on the constraint."""
     get, lock, meeting = HoldRepository.get, HoldRepository.lock, Meeting()
     before_the_lock: dict[HoldRepository, Hold] = {}
 

@@ -1,4 +1,4 @@
-"""The ledger against a model of it: hypothesis drives both over HTTP and compares them after every step."""
+"""The ledger and a model of it: hypothesis drives both over HTTP and compares them after every step."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -38,7 +38,7 @@ picks = st.integers(0, 5)
 
 @dataclass
 class Account:
-    """What the model knows of an account."""
+    """An account in the model."""
 
     id: int
     owner: Person
@@ -46,7 +46,7 @@ class Account:
     balance: int = 0
     held: int = 0
     overdue: int = 0
-    """Held still, by holds that are over: it may be swept at any moment, and stops nobody."""
+    """Money of expired holds that no sweep has freed yet; it blocks no payment."""
     version: int = 0
     status: str = "open"
 

@@ -1,4 +1,4 @@
-"""A database that is away before, between and after the steps: an honest answer, and nothing lost or done twice."""
+"""A database away before, between and after the steps of a purchase: a true answer, and no step lost or done twice."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -38,7 +38,7 @@ Cutting = Callable[[], Awaitable[None]]
 
 @pytest.fixture
 def after_the_hold(monkeypatch: pytest.MonkeyPatch) -> Callable[[Cutting], None]:
-    """Let something happen, once, when the money is held and before anything else does."""
+    """Run a function once, after the money of a purchase is held and before its next step."""
 
     def arrange(cut: Cutting) -> None:
         finish = purchasing.Saga.finish
@@ -79,7 +79,7 @@ async def test_with_main_away_nothing_happens(shop: Shop, networks: dict[str, Ne
 async def test_with_the_catalog_away_after_the_hold_the_purchase_is_pending(
     shop: Shop, networks: dict[str, Network], databases_of: Any, after_the_hold: Callable[[Cutting], None]
 ) -> None:
-    """202 with Location; the money is held, not spent; a repeat says the same; a worker completes it, once."""
+    """202 with Location; the money is held, not spent; a repeat gets the same; a job completes the purchase, once."""
     after_the_hold(lambda: networks["catalog"].cut(databases_of["catalog"]))
     answer = await shop.buy(2, key="k")
     pending = found(answer, 202)
@@ -101,7 +101,7 @@ async def test_with_the_catalog_away_after_the_hold_the_purchase_is_pending(
 async def test_with_the_catalog_away_after_the_decision_a_worker_tells_it(
     shop: Shop, networks: dict[str, Network], databases_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """202, completed and paid; for a refund: 202, refunded, the stock comes back when the catalog does."""
+    """202, completed and paid. A refund: 202, refunded, and the stock is given back once the catalog is."""
     decide = ledger.decide
 
     async def later(connection: Connection, **arguments: Any) -> Any:
@@ -133,7 +133,7 @@ async def test_with_the_catalog_away_after_the_decision_a_worker_tells_it(
 async def test_a_lost_commit_of_any_step_of_a_purchase_is_found_out(
     shop: Shop, networks: dict[str, Network], database: str, passing: int, trouble: Trouble
 ) -> None:
-    """The step is run again and finds what it did: one payment, one reservation, one answer."""
+    """The step runs again and finds its own effect: one payment, one reservation, one answer."""
     networks[database].between.trouble, networks[database].between.passing = trouble, passing
     answer = await shop.buy()
     assert networks[database].between.committing.is_set()
@@ -166,7 +166,7 @@ async def test_a_catalog_that_swallows_everything_does_not_keep_the_answer(
     after_the_hold: Callable[[Cutting], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """202 before the deadline, while the saga hangs on a COMMIT that nobody answers."""
+    """202 before the deadline, while the saga waits for a COMMIT that is never answered."""
 
     async def cut() -> None:
         networks["catalog"].between.trouble = Trouble.SWALLOW
@@ -190,7 +190,7 @@ async def test_a_catalog_that_swallows_everything_does_not_keep_the_answer(
 async def test_a_saga_that_is_swallowed_gives_its_connection_back(
     shop: Shop, networks: dict[str, Network], databases_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No server's timeout speaks against a network that swallows everything: the saga has a deadline of its own."""
+    """A network that swallows every packet triggers no timeout of the server: the saga has its own deadline."""
     async with databases_of["catalog"].checkout():
         pass  # a connection is there
     networks["catalog"].between.swallowing = True
@@ -216,7 +216,7 @@ async def test_a_saga_that_is_swallowed_gives_its_connection_back(
 async def test_a_purchase_that_cannot_be_finished_delays_no_other(
     shop: Shop, databases_of: Any, after_the_hold: Callable[[Cutting], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A worker leases both; the first fails and is said to, the second is finished."""
+    """A job leases both; the first fails and its error is raised, the second is finished."""
     reserve = ReservationRepository.reserve
 
     async def never(self: ReservationRepository, **purchase: Any) -> bool:
@@ -252,7 +252,7 @@ async def test_a_product_with_a_claimed_key_is_inserted_once_the_catalog_is_back
 async def test_no_connection_is_held_while_the_other_database_is_waited_for(
     shop: Shop, databases_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In a purchase, a refund, a worker's round, and whatever is done to products."""
+    """Holds for a purchase, a refund, a round of the job, and each request for a product."""
     take = Pool.take
     taken: list[str] = []
 

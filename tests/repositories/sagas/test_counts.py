@@ -1,4 +1,4 @@
-"""What the metrics show of purchases: the transfers that they are, and those that are not at their end."""
+"""Metrics of purchases: their transfers, and the unfinished purchases."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.harness.shop import Shop
 
 
 async def test_a_purchase_and_its_refund_are_transfers(shop: Shop, scraper: Scraper) -> None:
-    """Each made once, when it is paid; what is refused counts by why; a repeat counts nothing."""
+    """Each payment counts once as made; a refusal counts by its code; a repeat counts nothing."""
     async with scraper.moves() as moved:
         bought = found(await shop.buy(key="a"), 201)
         found(await shop.buy(key="a"), 201)
@@ -35,7 +35,7 @@ async def test_a_purchase_and_its_refund_are_transfers(shop: Shop, scraper: Scra
 async def test_unfinished_purchases_are_shown_with_their_age(
     shop: Shop, scraper: Scraper, monkeypatch: pytest.MonkeyPatch, step: str, state: str, made: int
 ) -> None:
-    """Until a worker finishes it: paid for and to be told to the catalog, or not even decided."""
+    """Pending until decided, unconfirmed until the catalog knows the decision, until a job finishes the purchase."""
 
     async def away(*_: object) -> None:
         raise DatabaseUnavailable

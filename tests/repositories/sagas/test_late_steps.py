@@ -1,4 +1,4 @@
-"""A late step never undoes a decision, and any number of workers finish each purchase once."""
+"""A late step never undoes a decision, and any number of processes finish each purchase once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -21,7 +21,7 @@ from tests.harness.variants import without
 
 @dataclass
 class Begun:
-    """A purchase of which only the money is held, by a request that has got stuck since."""
+    """A purchase whose money is held by a request that has been stuck since."""
 
     shop: Shop
     purchase: Purchase
@@ -63,7 +63,7 @@ async def begun(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Begun:
 
 
 async def test_a_reservation_that_comes_after_the_release_reserves_nothing(begun: Begun) -> None:
-    """It finds the tombstone."""
+    """The late reservation finds the tombstone of the release."""
     await begun.release()
     assert not await begun.reserve()
     assert (await begun.shop.stock(), await begun.shop.reserved()) == (STOCK, ["released"])
@@ -71,9 +71,7 @@ async def test_a_reservation_that_comes_after_the_release_reserves_nothing(begun
     assert await begun.shop.reserved() == ["released"]
 
 
-async def test_without_a_tombstone_a_late_reservation_takes_stock(
-    begun: Begun, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_without_a_tombstone_stock_is_lost(begun: Begun, monkeypatch: pytest.MonkeyPatch) -> None:
     """Negative control: the stock would be lost."""
     insert = ReservationRepository._insert
 
@@ -87,7 +85,7 @@ async def test_without_a_tombstone_a_late_reservation_takes_stock(
 
 
 async def test_each_step_may_be_run_again(begun: Begun) -> None:
-    """Reserved, confirmed and released once, however often, in whatever order after the decision."""
+    """Stock is reserved, confirmed and released once, however often the steps run after the decision."""
     for _ in range(2):
         assert await begun.reserve()
         assert await begun.shop.stock() == STOCK - 2
@@ -103,13 +101,13 @@ async def test_each_step_may_be_run_again(begun: Begun) -> None:
 
 
 async def test_steps_of_one_purchase_that_race_end_alike(begun: Begun) -> None:
-    """A reservation and a release at once: the stock is whole, whoever came first."""
+    """A reservation and a release at once leave the stock whole, in either order."""
     await asyncio.gather(*(step() for step in [begun.reserve, begun.release] * 5))
     assert (await begun.shop.stock(), await begun.shop.reserved()) == (STOCK, ["released"])
 
 
 async def test_a_request_that_was_stuck_finds_the_purchase_decided(begun: Begun) -> None:
-    """A worker finished it, and the seller refunded it: the request that wakes up changes nothing."""
+    """After a job finished the purchase and the seller refunded it, the late request changes nothing."""
     shop = begun.shop
     assert await shop.work() == 1
     assert await shop.money() == (FUNDS - 2 * PRICE, 0, 2 * PRICE)
@@ -125,7 +123,7 @@ async def test_a_request_that_was_stuck_finds_the_purchase_decided(begun: Begun)
 
 
 async def test_10_sagas_of_one_purchase_at_once_finish_it_once(begun: Begun) -> None:
-    """One payment, one reservation, whoever is at work on it."""
+    """One payment, one reservation."""
     shop = begun.shop
     await asyncio.gather(*(Saga(service_of(shop.app).pools, begun.purchase).finish() for _ in range(10)))
     assert (await shop.money(), await shop.stock()) == ((FUNDS - 200, 0, 200), STOCK - 2)
@@ -134,7 +132,7 @@ async def test_10_sagas_of_one_purchase_at_once_finish_it_once(begun: Begun) -> 
 
 
 async def test_a_leased_purchase_is_left_alone(begun: Begun) -> None:
-    """Until the lease is over; workers that look at once lease each purchase to one of them."""
+    """A purchase is leased again only after its lease; of four jobs at once, one leases it."""
     shop = begun.shop
 
     async def lease(limit: int) -> list[int]:
@@ -150,7 +148,7 @@ async def test_a_leased_purchase_is_left_alone(begun: Begun) -> None:
 
 
 async def test_a_job_skips_locked_purchases(begun: Begun) -> None:
-    """What somebody is deciding is skipped, not waited for; of two, the other is leased."""
+    """Of two purchases, one of them locked, the job leases the other without waiting."""
     shop = begun.shop
     found(await shop.buy(), 201)
     await shop.world.connection.execute("UPDATE purchases SET leased_until = '-infinity'")
@@ -165,7 +163,7 @@ async def test_a_job_skips_locked_purchases(begun: Begun) -> None:
 async def test_without_the_lock_of_the_product_more_is_sold_than_there_is(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Negative control: two that both saw the last one; the constraint of the database still stands in the way."""
+    """Negative control: two purchases see the last unit; only the constraint of the database refuses one."""
     await shop.catalog.execute("UPDATE products SET stock = 1")
     get, both = ReservationRepository._get, asyncio.Barrier(2)
 
