@@ -11,9 +11,9 @@ MAXIMUM = 2**53 - 1
 async def test_an_account_is_opened_at_zero_and_named_by_its_owner(client: httpx.AsyncClient, world: World) -> None:
     """201 with Location and every member; a change keeps the version, which counts entries."""
     ada = await world.person("ada")
-    made = await client.post("/accounts", json={"name": "Everyday", "currency": "JPY"}, headers=ada.headers)
-    body = found(made, 201)
-    assert made.headers["Location"] == f"/accounts/{body['id']}"
+    answer = await client.post("/accounts", json={"name": "Everyday", "currency": "JPY"}, headers=ada.headers)
+    body = found(answer, 201)
+    assert answer.headers["Location"] == f"/accounts/{body['id']}"
     assert {name: value for name, value in body.items() if name not in {"id", "created_at"}} == {
         "owner_id": ada.id,
         "name": "Everyday",

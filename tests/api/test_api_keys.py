@@ -34,15 +34,15 @@ async def test_a_key_is_shown_once_and_listed_without_its_secret(client: httpx.A
     assert all(key.keys() == SHOWN for key in listed)
     assert len(set(secrets)) == 4
     assert [key["name"] for key in await pages(client, "/users/me/api-keys", bob)] == ["test"]
-    kept = str(await contents(world))
-    assert not any(secret.removeprefix("folio_") in kept for secret in secrets)
+    stored = str(await contents(world))
+    assert not any(secret.removeprefix("folio_") in stored for secret in secrets)
 
 
 async def test_a_revoked_key_opens_nothing(client: httpx.AsyncClient, world: World) -> None:
     """A revoked key gets 401 and is not listed; revoking it again, or another user's key, is 404."""
     ada, bob = await world.person("ada"), await world.person("bob")
-    made = await client.post("/users/me/api-keys", json={"name": "lost"}, headers=ada.headers)
-    path, secret = made.headers["Location"], made.json()["api_key"]
+    answer = await client.post("/users/me/api-keys", json={"name": "lost"}, headers=ada.headers)
+    path, secret = answer.headers["Location"], answer.json()["api_key"]
     problem(await client.delete(path, headers=bob.headers), 404, "api_key_not_found")
     found(await client.get("/users/me", headers=bearer(secret)))
     found(await client.delete(path, headers=ada.headers), 204)

@@ -93,21 +93,25 @@ async def test_a_hold_counts_against_available_and_is_seen_by_both(deposit: Depo
     assert await deposit.money() == (500, 500, 0)
 
 
-@pytest.mark.parametrize(("asked", "taken"), [({}, 100), ({"amount": 60}, 60), ({"amount": None}, 100)])
-async def test_a_capture_pays_once_and_frees_the_rest(deposit: Deposit, asked: dict[str, int], taken: int) -> None:
+@pytest.mark.parametrize(("body", "captured"), [({}, 100), ({"amount": 60}, 60), ({"amount": None}, 100)])
+async def test_a_capture_pays_once_and_frees_the_rest(deposit: Deposit, body: dict[str, int], captured: int) -> None:
     """The transfer names the hold; a second capture or release is 409, a repeat shows the first answer."""
-    answer = await deposit.end("capture", deposit.bob, "k", **asked)
+    answer = await deposit.end("capture", deposit.bob, "k", **body)
     hold = found(answer)
-    assert (hold["status"], hold["captured_amount"]) == ("captured", taken)
+    assert (hold["status"], hold["captured_amount"]) == ("captured", captured)
     assert hold == found(await deposit.client.get(deposit.path, headers=deposit.ada.headers))
     transfer = found(await deposit.client.get(f"/transfers/{hold['transfer_id']}", headers=deposit.bob.headers))
-    assert (transfer["hold_id"], transfer["amount"], transfer["description"]) == (deposit.hold["id"], taken, "Deposit")
-    assert await deposit.money() == (500 - taken, 0, taken)
-    again = await deposit.end("capture", deposit.bob, "k", **asked)
+    assert (transfer["hold_id"], transfer["amount"], transfer["description"]) == (
+        deposit.hold["id"],
+        captured,
+        "Deposit",
+    )
+    assert await deposit.money() == (500 - captured, 0, captured)
+    again = await deposit.end("capture", deposit.bob, "k", **body)
     assert (again.content, again.headers["Idempotency-Replayed"]) == (answer.content, "true")
     for how in ("capture", "release"):
         problem(await deposit.end(how, deposit.bob), 409, "hold_not_active")
-    assert await deposit.money() == (500 - taken, 0, taken)
+    assert await deposit.money() == (500 - captured, 0, captured)
 
 
 async def test_a_capture_needs_no_body_and_takes_no_more_than_is_held(deposit: Deposit) -> None:

@@ -43,9 +43,9 @@ async def test_a_username_is_1_to_40_letters_digits_dots_underscores_or_dashes(
         assert [error["loc"] for error in problem(answer, 422, "validation_error")["errors"]] == [["body", "email"]]
     assert await world.value("SELECT count(*) FROM users") == 0
     right = {"a": "a", "\u00e9" * 40: "\u00e9" * 40, "\uff21\uff44\uff41": "Ada", "\u540d\u524d.\u0663-_": None}
-    for number, (username, kept) in enumerate(right.items()):
+    for number, (username, stored) in enumerate(right.items()):
         answer = await client.post("/users", json={"username": username, "email": f"{number}@example.com"})
-        assert found(answer, 201)["username"] == (kept or username)
+        assert found(answer, 201)["username"] == (stored or username)
 
 
 async def test_a_name_or_an_address_is_taken_in_every_case_and_form(client: httpx.AsyncClient, world: World) -> None:

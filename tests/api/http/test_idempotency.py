@@ -101,9 +101,9 @@ async def test_a_key_belongs_to_its_user(client: httpx.AsyncClient, world: World
     ada, bob = await world.person("ada"), await world.person("bob")
     for person in (ada, bob):
         payer, payee = await world.account(person, minimum=None), await world.account(person)
-        made = await client.post("/transfers", json=order(payer, payee), headers=person.paying("k"))
-        assert made.status_code == 201
-        assert "Idempotency-Replayed" not in made.headers
+        answer = await client.post("/transfers", json=order(payer, payee), headers=person.paying("k"))
+        assert answer.status_code == 201
+        assert "Idempotency-Replayed" not in answer.headers
 
 
 @pytest.mark.parametrize("path", ["/posts", "/accounts"])

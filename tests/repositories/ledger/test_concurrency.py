@@ -74,18 +74,18 @@ async def one_of_everything(client: httpx.AsyncClient, chance: random.Random, ac
 
     (payer, source), (payee, target) = chance.sample(accounts, 2)
     body = order(source, target, chance.randint(1, 50))
-    what = chance.choice(("transfer", "batch", "reversal", "capture", "release", "expire"))
-    if what == "batch":
+    kind = chance.choice(("transfer", "batch", "reversal", "capture", "release", "expire"))
+    if kind == "batch":
         more = [order(source, other, 5) for _, other in chance.sample(accounts, 3)]
         await post("/transfers/batch", {"atomic": chance.random() < 0.5, "transfers": [body, *more]}, payer)
         return
-    if what in {"transfer", "reversal"}:
-        made = await post("/transfers", body, payer)
-        ends = [f"{made.headers.get('Location')}/reversal"] * 2
+    if kind in {"transfer", "reversal"}:
+        answer = await post("/transfers", body, payer)
+        ends = [f"{answer.headers.get('Location')}/reversal"] * 2
     else:
-        made = await post("/holds", body | {"expires_in": 1}, payer)
-        ends = [f"{made.headers.get('Location')}/{what}"]
-    if made.status_code == 201 and what not in {"transfer", "expire"}:
+        answer = await post("/holds", body | {"expires_in": 1}, payer)
+        ends = [f"{answer.headers.get('Location')}/{kind}"]
+    if answer.status_code == 201 and kind not in {"transfer", "expire"}:
         await asyncio.gather(*(post(end, None, who) for end, who in zip(ends, (payee, root), strict=False)))
 
 

@@ -151,9 +151,9 @@ async def test_a_lost_commit_of_any_step_of_a_refund_is_found_out(
     shop: Shop, networks: dict[str, Network], database: str, passing: int, trouble: Trouble
 ) -> None:
     """Paid back once, given back once."""
-    made = found(await shop.buy(), 201)
+    purchase = found(await shop.buy(), 201)
     networks[database].between.trouble, networks[database].between.passing = trouble, passing
-    answer = await shop.refund(made)
+    answer = await shop.refund(purchase)
     assert networks[database].between.committing.is_set()
     assert found(answer, 201)["status"] == "refunded"
     assert (await shop.money(), await shop.stock()) == ((FUNDS, 0, 0), STOCK)
@@ -196,7 +196,7 @@ async def test_a_saga_that_is_swallowed_gives_its_connection_back(
     networks["catalog"].between.swallowing = True
     monkeypatch.setattr(purchasing, "TIMEOUT", 1.0)
     async with databases_of["main"].checkout() as main:
-        made = await PurchaseRepository(main.connection).insert(
+        purchase = await PurchaseRepository(main.connection).insert(
             buyer_id=shop.bob.id,
             product_id=shop.product,
             quantity=1,
@@ -205,7 +205,7 @@ async def test_a_saga_that_is_swallowed_gives_its_connection_back(
             payee_account_id=shop.till,
         )
     with pytest.raises(DeadlineExceeded):
-        await purchasing.Saga(databases_of, made).finish()
+        await purchasing.Saga(databases_of, purchase).finish()
     assert len(databases_of["catalog"].holders) == 0
     networks["catalog"].between.swallowing = False
     monkeypatch.setattr(purchasing, "TIMEOUT", 60.0)
@@ -254,17 +254,17 @@ async def test_no_connection_is_held_while_the_other_database_is_waited_for(
 ) -> None:
     """Holds for a purchase, a refund, a round of the job, and each request for a product."""
     take = Pool.take
-    taken: list[str] = []
+    checkouts: list[str] = []
 
     async def watching(self: Pool, held: AsyncExitStack) -> Connection:
         [other] = [database for database in databases_of.values() if database is not self]
         assert len(other.holders) == 0, f"{self.name} is waited for with {other.name} in hand"
-        taken.append(self.name)
+        checkouts.append(self.name)
         return await take(self, held)
 
     monkeypatch.setattr(Pool, "take", watching)
-    made = found(await shop.buy(), 201)
-    found(await shop.refund(made), 201)
+    purchase = found(await shop.buy(), 201)
+    found(await shop.refund(purchase), 201)
     body = {"name": "n", "price": 1, "currency": "EUR", "stock": 1, "account_id": shop.till}
     path = (await shop.client.post("/products", json=body, headers=shop.ada.paying())).headers["Location"]
     changing = shop.ada.headers | {"If-Match": "*"}
@@ -272,4 +272,4 @@ async def test_no_connection_is_held_while_the_other_database_is_waited_for(
     assert (await shop.client.delete(path, headers=changing)).status_code == 204
     assert (await shop.client.get(path, headers=shop.bob.headers)).status_code == 404
     assert await shop.work() == 0
-    assert taken.count("catalog") >= 9
+    assert checkouts.count("catalog") >= 9

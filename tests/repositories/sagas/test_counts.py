@@ -31,9 +31,9 @@ async def test_a_purchase_and_its_refund_are_transfers(shop: Shop, scraper: Scra
     assert moved.transfers() == {"out_of_stock": 1}
 
 
-@pytest.mark.parametrize(("step", "state", "made"), [("_reserve", "pending", 0), ("_confirm", "unconfirmed", 1)])
+@pytest.mark.parametrize(("step", "state", "transfers"), [("_reserve", "pending", 0), ("_confirm", "unconfirmed", 1)])
 async def test_unfinished_purchases_are_shown_with_their_age(
-    shop: Shop, scraper: Scraper, monkeypatch: pytest.MonkeyPatch, step: str, state: str, made: int
+    shop: Shop, scraper: Scraper, monkeypatch: pytest.MonkeyPatch, step: str, state: str, transfers: int
 ) -> None:
     """Pending until decided, unconfirmed until the catalog knows the decision, until a job finishes the purchase."""
 
@@ -47,13 +47,13 @@ async def test_unfinished_purchases_are_shown_with_their_age(
             patched.setattr(purchasing.Saga, step, away)
             found(await shop.buy(), 202)
     assert moved.by("folio_purchases_unfinished", state=state) == moved.by("folio_purchases_unfinished") == 1
-    assert moved.transfers().get("made", 0) == made
+    assert moved.transfers().get("made", 0) == transfers
     await shop.world.connection.execute(
         "UPDATE purchases SET created_at = created_at - interval '1 hour', decided_at = decided_at - interval '1 hour'"
     )
     assert 3600 < total(await scraper.read(), "folio_purchases_unfinished_oldest_seconds") < 4000
     async with scraper.moves() as moved:
         assert await shop.work() == 1
-    assert moved.transfers().get("made", 0) == 1 - made
+    assert moved.transfers().get("made", 0) == 1 - transfers
     assert total(moved.after, "folio_purchases_unfinished") == 0
     assert total(moved.after, "folio_purchases_unfinished_oldest_seconds") == 0

@@ -36,12 +36,12 @@ class Begun:
             return await units.run(checkout, work)
 
     async def reserve(self) -> Any:
-        asked = {"product_id": self.purchase.product_id, "quantity": self.purchase.quantity}
-        return await self.catalog(lambda repository: repository.reserve(purchase_id=self.purchase.id, **asked))
+        item = {"product_id": self.purchase.product_id, "quantity": self.purchase.quantity}
+        return await self.catalog(lambda repository: repository.reserve(purchase_id=self.purchase.id, **item))
 
     async def release(self) -> None:
-        asked = {"product_id": self.purchase.product_id, "quantity": self.purchase.quantity}
-        await self.catalog(lambda repository: repository.release(purchase_id=self.purchase.id, **asked))
+        item = {"product_id": self.purchase.product_id, "quantity": self.purchase.quantity}
+        await self.catalog(lambda repository: repository.release(purchase_id=self.purchase.id, **item))
 
     async def confirm(self) -> None:
         await self.catalog(lambda repository: repository.confirm(purchase_id=self.purchase.id))
@@ -75,9 +75,9 @@ async def test_without_a_tombstone_stock_is_lost(begun: Begun, monkeypatch: pyte
     """Negative control: the stock would be lost."""
     insert = ReservationRepository._insert
 
-    async def forgetful(self: ReservationRepository, *given: Any) -> None:
-        if given[-1] != "released":
-            await insert(self, *given)
+    async def forgetful(self: ReservationRepository, *arguments: Any) -> None:
+        if arguments[-1] != "released":
+            await insert(self, *arguments)
 
     monkeypatch.setattr(ReservationRepository, "_insert", forgetful)
     with pytest.raises(AssertionError):
