@@ -62,7 +62,7 @@ class IssuedApiKey(ApiKey):
 )
 async def create_my_api_key(new: NewApiKey, caller: Writer, main: Main) -> Response:
     """Issue a further key for yourself."""
-    return await _issue(main, user_id=caller.user_id, new=new, path="/users/me/api-keys")
+    return await _issue(main, user_id=caller.user_id, new=new, location="/users/me/api-keys/{}")
 
 
 @router.get(
@@ -94,7 +94,8 @@ async def revoke_my_api_key(id: PathId, caller: Writer, keys: ApiKeys) -> None:
 )
 async def create_api_key(id: PathId, new: NewApiKey, _: OperatorWriter, main: Main) -> Response:
     """Issue a key for another user, for example after a loss. For operators."""
-    return await _issue(main, user_id=id, new=new, path=f"/users/{id}/api-keys")
+    # An operator revokes all keys of a user at once: a single one has no path.
+    return await _issue(main, user_id=id, new=new, location=f"/users/{id}/api-keys")
 
 
 @router.delete(
@@ -109,9 +110,9 @@ async def revoke_api_keys(id: PathId, _: OperatorWriter, users: Users, keys: Api
     await keys.revoke_all(user_id=id)
 
 
-async def _issue(main: Checkout, *, user_id: int, new: NewApiKey, path: str) -> Response:
+async def _issue(main: Checkout, *, user_id: int, new: NewApiKey, location: str) -> Response:
     issued = await unit_of_work.run(
         main, lambda connection: ApiKeyRepository(connection).issue(user_id=user_id, **new.model_dump())
     )
     key, secret = found(issued, "user", user_id)
-    return answer(IssuedApiKey(**vars(key), api_key=secret), status=201, location=f"{path}/{key.id}")
+    return answer(IssuedApiKey(**vars(key), api_key=secret), status=201, location=location.format(key.id))

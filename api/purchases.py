@@ -19,6 +19,7 @@ from api.process.service import Service
 from repositories.accounts import MAXIMUM
 from repositories.ledger import purchases as ledger
 from repositories.ledger.keys import Outcome, StoredAnswer, run_keyed
+from repositories.postgres.pools import Checkout
 from repositories.purchases import Purchase as PurchaseRow
 from repositories.refusals import Refusal
 from repositories.sagas import purchases as sagas
@@ -92,8 +93,7 @@ async def create_purchase(
     202 if the purchase cannot be finished at once: a job finishes it, and a repeat under the key shows its state.
     """
     outcome = await sagas.buy(service.pools, main, caller=caller, key=key, **new.model_dump())
-    await main.give_back()
-    return await _finish(outcome, service)
+    return await _finish(outcome, main, service)
 
 
 @router.get("", summary="List purchases", responses=answers(*problems.OWN), response_model=Page[Purchase])
@@ -136,11 +136,10 @@ async def refund_purchase(
 ) -> Response:
     """Pay a sale of yours back in full, once. Its quantity goes back to stock. Operators refund any purchase."""
     outcome = await run_keyed(main, partial(ledger.refund, purchase_id=id, caller=caller, key=key), key=key)
-    await main.give_back()
-    return await _finish(outcome, service)
+    return await _finish(outcome, main, service)
 
 
-async def _finish(outcome: Outcome[PurchaseRow], service: Service) -> Response:
+async def _finish(outcome: Outcome[PurchaseRow], main: Checkout, service: Service) -> Response:
     """Finish a purchase as far as time allows, then answer with its state; raise the problem of a rejection.
 
     A replay only shows the state: the first request, or a job, finishes the purchase.
@@ -149,6 +148,7 @@ async def _finish(outcome: Outcome[PurchaseRow], service: Service) -> Response:
         raise refused(outcome.result, replayed=outcome.replayed)
     assert not isinstance(outcome.result, StoredAnswer)  # noqa: S101 - a repeat reads the purchase again
     purchase = outcome.result
+    await main.give_back()
     if not outcome.replayed:
         saga = sagas.Saga(service.pools, purchase)
         await service.background.run("purchase", saga.finish())

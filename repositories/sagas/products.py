@@ -47,12 +47,19 @@ async def put_up_for_sale(
         return Outcome(claimed.result, claimed.replayed)
     await main.give_back()
 
-    async def insert(connection: Connection) -> tuple[Product, bool]:
-        return await ProductRepository(connection).insert(product=product, key=None if key is None else key.key)
+    replayed = True
+
+    async def insert(connection: Connection) -> Product:
+        nonlocal replayed
+        row, inserted = await ProductRepository(connection).insert(
+            product=product, key=None if key is None else key.key
+        )
+        replayed = replayed and not inserted  # a further run, after a lost COMMIT, may find the row of the first
+        return row
 
     async with pools["catalog"].checkout() as catalog:
-        row, inserted = await unit_of_work.run(catalog, insert, repeatable=key is not None)
-    return Outcome(row, replayed=not inserted)
+        row = await unit_of_work.run(catalog, insert, repeatable=key is not None)
+    return Outcome(row, replayed)
 
 
 async def change(

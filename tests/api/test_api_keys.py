@@ -125,7 +125,7 @@ async def test_an_operator_issues_and_revokes_keys_of_other_users(client: httpx.
     assert await contents(world) == before
     answer = await client.post(path, json={"name": "help"}, headers=root.headers)
     issued = found(answer, 201)
-    assert "Location" in answer.headers
+    assert answer.headers["Location"] == path
     assert found(await client.get("/users/me", headers=bearer(issued["api_key"])))["id"] == ada.id
     found(await client.delete(path, headers=root.headers), 204)
     for headers in (ada.headers, bearer(issued["api_key"])):

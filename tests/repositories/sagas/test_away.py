@@ -249,6 +249,20 @@ async def test_a_product_with_a_claimed_key_is_inserted_once_the_catalog_is_back
     assert len(found(await shop.client.get("/products"))["items"]) == 2
 
 
+@pytest.mark.parametrize("trouble", [Trouble.CUT_BEFORE, Trouble.CUT_AFTER])
+async def test_a_lost_commit_of_a_product_is_found_out_and_no_replay(
+    shop: Shop, networks: dict[str, Network], trouble: Trouble
+) -> None:
+    """The insert runs again under its key and finds its own effect: one product, answered as new."""
+    body = {"name": "n", "price": 1, "currency": "EUR", "stock": 1, "account_id": shop.till}
+    networks["catalog"].between.trouble = trouble
+    answer = await shop.client.post("/products", json=body, headers=shop.ada.paying("k"))
+    assert networks["catalog"].between.committing.is_set()
+    found(answer, 201)
+    assert "Idempotency-Replayed" not in answer.headers
+    assert len(found(await shop.client.get("/products"))["items"]) == 2
+
+
 async def test_no_connection_is_held_while_the_other_database_is_waited_for(
     shop: Shop, databases_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
