@@ -24,7 +24,7 @@ from repositories.accounts import AccountRepository
 from repositories.entries import NEWEST, EntryRepository
 from repositories.entries import BalanceAt as BalanceAtRow
 from repositories.entries import Entry as EntryRow
-from repositories.postgres import unit_of_work as units
+from repositories.postgres import unit_of_work
 from repositories.postgres.errors import Fault
 from repositories.postgres.operation import Operation, current
 from repositories.postgres.pools import Pool
@@ -117,7 +117,7 @@ async def get_balance(
         await AccountRepository(connection).share(id=id)
         return await EntryRepository(connection).balance_at(account_id=id, at=at)
 
-    then = await units.run(main, work)
+    then = await unit_of_work.run(main, work)
     if not then.past:
         raise invalid(("query", "at"), f"{at.isoformat()} is in the future", "time_to_come")
     return answer(BalanceAt(account_id=id, at=at, balance=then.balance, version=then.version))

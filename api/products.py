@@ -38,7 +38,7 @@ from repositories.sagas import products as sagas
 router = APIRouter(tags=["products"], route_class=JsonRoute)
 
 Stock = Annotated[int, Field(ge=0, le=MAXIMUM, description="units that can still be bought", examples=[10])]
-ACCOUNT = ("account_not_found", "currency_mismatch", "account_frozen", "account_closed")
+PAYEE_REFUSALS = ("account_not_found", "currency_mismatch", "account_frozen", "account_closed")
 """Codes of refusals of the account that receives the proceeds."""
 
 
@@ -101,7 +101,7 @@ class Product(Representation):
     "/products",
     status_code=201,
     summary="Put a product up for sale",
-    responses=answers("idempotency_key_reused", *ACCOUNT, *problems.BODY, *problems.WRITES),
+    responses=answers("idempotency_key_reused", *PAYEE_REFUSALS, *problems.BODY, *problems.WRITES),
     response_model=Product,
 )
 async def create_product(
@@ -143,7 +143,7 @@ async def get_product(id: PathId, caller: AnyoneBeforeCatalog, service: CurrentS
         "product_archived",
         "precondition_required",
         "precondition_failed",
-        *ACCOUNT,
+        *PAYEE_REFUSALS,
         *problems.BODY,
         *problems.WRITES,
     ),

@@ -56,7 +56,7 @@ async def take_off_sale(pools: Mapping[str, Pool], *, seller_ids: Sequence[int])
 
 
 async def finish_leaving(pools: Mapping[str, Pool]) -> int:
-    """Take the products of users off sale who left SETTLED_SECONDS ago or earlier; return the number of users."""
+    """Take products off sale if their seller left SETTLED_SECONDS ago or earlier; return the number of sellers."""
     async with pools["main"].checkout() as checkout:
         left = await UserRepository(checkout.connection).list_left(age=SETTLED_SECONDS, limit=USERS_AT_ONCE)
     if not left:

@@ -8,8 +8,8 @@ from fastapi import FastAPI
 
 from api.process.service import service_of
 from api.process.settings import Settings
-from repositories.ledger import holds as holding
-from repositories.postgres import unit_of_work as units
+from repositories.ledger import holds as ledger
+from repositories.postgres import unit_of_work
 from tests.harness.expect import found, insist, pages, problem
 from tests.harness.payments import hold_order, order
 from tests.harness.world import Person, World
@@ -166,8 +166,8 @@ async def test_a_hold_is_over_at_its_time_swept_or_not(
     )
     await deposit.overdue()
     async with service_of(app).pools["main"].checkout() as checkout:
-        assert await units.run(checkout, holding.sweep) == 1
-        assert await units.run(checkout, holding.sweep) == 0
+        assert await unit_of_work.run(checkout, ledger.sweep) == 1
+        assert await unit_of_work.run(checkout, ledger.sweep) == 0
     assert await deposit.money() == (50, 0, 450)
 
 
@@ -178,7 +178,7 @@ async def test_a_sweep_skips_locked_accounts_and_any_number_may_sweep(deposit: D
 
     async def sweep() -> int:
         async with main.checkout() as checkout:
-            return await units.run(checkout, holding.sweep)
+            return await unit_of_work.run(checkout, ledger.sweep)
 
     async with deposit.world.connection.transaction():
         await deposit.world.connection.execute("SELECT FROM accounts WHERE id = %s FOR NO KEY UPDATE", (deposit.payer,))
@@ -240,7 +240,7 @@ async def test_capture_release_and_expiry_race_to_one_winner(
         if how == "expire":
             await deposit.overdue()
             async with service_of(app).pools["main"].checkout() as checkout:
-                await units.run(checkout, holding.sweep)
+                await unit_of_work.run(checkout, ledger.sweep)
             return 0
         return (await deposit.end(how, deposit.bob)).status_code
 

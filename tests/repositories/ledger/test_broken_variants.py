@@ -12,7 +12,7 @@ from repositories import accounts, holds
 from repositories.accounts import Account, AccountRepository
 from repositories.holds import Hold, HoldRepository
 from repositories.idempotency_keys import Key
-from repositories.postgres import unit_of_work as units
+from repositories.postgres import unit_of_work
 from repositories.postgres.pools import Checkout
 from repositories.postgres.unit_of_work import Work
 from repositories.transfers import InsertedTransfer, TransferOrder, TransferRepository
@@ -22,7 +22,7 @@ from tests.harness.payments import order
 from tests.harness.variants import without
 from tests.harness.world import World
 from tests.repositories.ledger import test_concurrency
-from tests.repositories.postgres import test_unit_of_work as test_commits
+from tests.repositories.postgres import test_unit_of_work
 
 pytestmark = pytest.mark.full_pool
 
@@ -76,7 +76,7 @@ async def test_with_the_key_in_a_transaction_of_its_own(
     client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request that waited for the account finds no key yet, and pays again."""
-    write, run, meeting = TransferRepository.insert, units.run, Meeting()
+    write, run, meeting = TransferRepository.insert, unit_of_work.run, Meeting()
     unstored: list[tuple[Key, int]] = []
 
     async def forget(
@@ -100,7 +100,7 @@ async def test_with_the_key_in_a_transaction_of_its_own(
         return result
 
     monkeypatch.setattr(TransferRepository, "insert", forget)
-    monkeypatch.setattr(units, "run", store_later)
+    monkeypatch.setattr(unit_of_work, "run", store_later)
     with pytest.raises(AssertionError):
         await test_idempotency.test_50_identical_transfers_at_once_are_one_transfer_and_50_identical_answers(
             client, world
@@ -119,11 +119,11 @@ async def test_with_the_commit_after_the_answer(
         checkout._held.push_async_callback(connection.execute, "COMMIT")
         return result
 
-    monkeypatch.setattr(units, "run", commit_at_exit)
+    monkeypatch.setattr(unit_of_work, "run", commit_at_exit)
     ada = await world.person("ada")
     payment = ada, order(await world.account(ada, minimum=None), await world.account(ada))
     with pytest.raises((AssertionError, KeyError)):
-        await test_commits.test_a_commit_that_turns_into_a_rollback_never_answers_2xx(
+        await test_unit_of_work.test_a_commit_that_turns_into_a_rollback_never_answers_2xx(
             client, world, payment, monkeypatch
         )
 

@@ -8,8 +8,7 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 
-from api.process import background
-from api.process import jobs as workers
+from api.process import background, jobs
 from api.process.service import service_of
 from tests.harness.expect import insist
 from tests.harness.payments import order
@@ -101,7 +100,7 @@ async def test_everything_at_once_leaves_a_clean_ledger(client: httpx.AsyncClien
         async with room:
             await one_of_everything(client, chance, accounts, root)
 
-    sweeps = [asyncio.create_task(workers.sweep(service_of(app).pools["main"], 0.05)) for _ in range(2)]
+    sweeps = [asyncio.create_task(jobs.sweep(service_of(app).pools["main"], 0.05)) for _ in range(2)]
     try:
         await asyncio.gather(*(one() for _ in range(80)))
     finally:

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from api.process.service import service_of
 from api.process.settings import Settings
 from repositories.ledger import orders
-from repositories.postgres import unit_of_work as units
+from repositories.postgres import unit_of_work
 from repositories.postgres.errors import DeadlineExceeded, RolledBack, Taken
 from repositories.postgres.operation import Operation, running
 from repositories.postgres.statements import Connection
@@ -37,7 +37,7 @@ def settings(settings: Settings, network: Proxy) -> Settings:
 
 
 class Purse:
-    """Ada's two accounts: one has 100, the other as much as she likes to spend."""
+    """Ada's two accounts: one has 100, the other has no minimum."""
 
     def __init__(self, client: httpx.AsyncClient, ada: Person, poor: int, rich: int) -> None:
         self.client = client
@@ -133,13 +133,13 @@ async def test_a_unit_is_counted_by_how_it_ended(app: FastAPI, scraper: Scraper)
     async with service_of(app).pools["main"].checkout() as checkout:
         async with scraper.moves() as moved:
             with running(Operation("test")):
-                await units.run(checkout, write)
+                await unit_of_work.run(checkout, write)
         assert [moved.units(outcome) for outcome in ("committed", "rolled_back")] == [1, 0]
         assert moved.transfers() == {"made": 1}
         for work, error in ((fail, DeadlineExceeded), (fail_late, Taken), (fail_unseen, RolledBack)):
             async with scraper.moves() as moved:
                 with pytest.raises(error), running(Operation("test")):
-                    await units.run(checkout, work)
+                    await unit_of_work.run(checkout, work)
             assert [moved.units(outcome) for outcome in ("committed", "rolled_back")] == [0, 1], work
             assert moved.transfers() == {}, "what was rolled back was not made"
 
@@ -157,7 +157,7 @@ async def test_a_unit_that_is_run_again_is_counted_as_retried(app: FastAPI, scra
 
     async with service_of(app).pools["main"].checkout() as checkout, scraper.moves() as moved:
         with running(Operation("test")):
-            await units.run(checkout, work)
+            await unit_of_work.run(checkout, work)
     assert [moved.units(outcome) for outcome in ("committed", "rolled_back", "retried")] == [1, 2, 2]
     assert moved.transfers() == {"made": 1}
 

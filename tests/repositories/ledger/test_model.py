@@ -22,8 +22,8 @@ from hypothesis.stateful import (
 )
 
 from api.process.service import service_of
-from repositories.ledger import holds as holding
-from repositories.postgres import unit_of_work as units
+from repositories.ledger import holds as ledger
+from repositories.postgres import unit_of_work
 from tests.harness.world import Person, World
 
 pytestmark = pytest.mark.full_pool
@@ -237,7 +237,7 @@ def machine(folio: Running) -> type[RuleBasedStateMachine]:  # noqa: C901 - one 
         def sweep(self) -> None:
             async def swept() -> None:
                 async with service_of(folio.app).pools["main"].checkout() as checkout:
-                    await units.run(checkout, holding.sweep)
+                    await unit_of_work.run(checkout, ledger.sweep)
 
             folio.run(swept())
             for account in self.accounts:

@@ -11,13 +11,13 @@ from api.process import background
 from api.process.service import service_of
 from api.process.settings import Settings
 from repositories.ledger import purchases as ledger
-from repositories.postgres import unit_of_work as units
+from repositories.postgres import unit_of_work
 from repositories.postgres.errors import DatabaseUnavailable, DeadlineExceeded
 from repositories.postgres.pools import Pool
 from repositories.postgres.statements import Connection
 from repositories.purchases import PurchaseRepository
 from repositories.reservations import ReservationRepository
-from repositories.sagas import purchases as purchasing
+from repositories.sagas import purchases as sagas
 from tests.harness.expect import contents, found, problem
 from tests.harness.proxy import Trouble
 from tests.harness.shop import FUNDS, PRICE, STOCK, Network, Shop
@@ -41,14 +41,14 @@ def after_the_hold(monkeypatch: pytest.MonkeyPatch) -> Callable[[Cutting], None]
     """Run a function once, after the money of a purchase is held and before its next step."""
 
     def arrange(cut: Cutting) -> None:
-        finish = purchasing.Saga.finish
+        finish = sagas.Saga.finish
 
-        async def later(self: purchasing.Saga) -> None:
-            monkeypatch.setattr(purchasing.Saga, "finish", finish)
+        async def later(self: sagas.Saga) -> None:
+            monkeypatch.setattr(sagas.Saga, "finish", finish)
             await cut()
             await finish(self)
 
-        monkeypatch.setattr(purchasing.Saga, "finish", later)
+        monkeypatch.setattr(sagas.Saga, "finish", later)
 
     return arrange
 
@@ -174,7 +174,7 @@ async def test_a_catalog_that_swallows_everything_does_not_keep_the_answer(
     after_the_hold(cut)
     # Two seconds are left for the saga: the deadline of these tests is 60.
     monkeypatch.setattr(background, "ANSWER_SECONDS", 58)
-    monkeypatch.setattr(units, "COMMIT_TIMEOUT", 3.0)
+    monkeypatch.setattr(unit_of_work, "COMMIT_TIMEOUT", 3.0)
     pending = found(await shop.buy(), 202)
     assert pending["status"] == "pending"
     assert await shop.money() == (FUNDS, PRICE, 0)
@@ -194,7 +194,7 @@ async def test_a_saga_that_is_swallowed_gives_its_connection_back(
     async with databases_of["catalog"].checkout():
         pass  # a connection is there
     networks["catalog"].between.swallowing = True
-    monkeypatch.setattr(purchasing, "TIMEOUT", 1.0)
+    monkeypatch.setattr(sagas, "TIMEOUT", 1.0)
     async with databases_of["main"].checkout() as main:
         purchase = await PurchaseRepository(main.connection).insert(
             buyer_id=shop.bob.id,
@@ -205,10 +205,10 @@ async def test_a_saga_that_is_swallowed_gives_its_connection_back(
             payee_account_id=shop.till,
         )
     with pytest.raises(DeadlineExceeded):
-        await purchasing.Saga(databases_of, purchase).finish()
+        await sagas.Saga(databases_of, purchase).finish()
     assert len(databases_of["catalog"].holders) == 0
     networks["catalog"].between.swallowing = False
-    monkeypatch.setattr(purchasing, "TIMEOUT", 60.0)
+    monkeypatch.setattr(sagas, "TIMEOUT", 60.0)
     assert await shop.work() == 1
     assert await shop.clean()
 

@@ -3,7 +3,7 @@
 import pytest
 
 from repositories.postgres.errors import DatabaseUnavailable
-from repositories.sagas import purchases as purchasing
+from repositories.sagas import purchases as sagas
 from tests.harness.expect import found
 from tests.harness.metrics import Scraper, total
 from tests.harness.shop import Shop
@@ -44,7 +44,7 @@ async def test_unfinished_purchases_are_shown_with_their_age(
     assert total(text, "folio_purchases_unfinished") == total(text, "folio_purchases_unfinished_oldest_seconds") == 0
     async with scraper.moves() as moved:
         with monkeypatch.context() as patched:
-            patched.setattr(purchasing.Saga, step, away)
+            patched.setattr(sagas.Saga, step, away)
             found(await shop.buy(), 202)
     assert moved.by("folio_purchases_unfinished", state=state) == moved.by("folio_purchases_unfinished") == 1
     assert moved.transfers().get("made", 0) == transfers

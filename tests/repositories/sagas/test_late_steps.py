@@ -9,7 +9,7 @@ import pytest
 
 from api.process.service import service_of
 from repositories import products
-from repositories.postgres import unit_of_work as units
+from repositories.postgres import unit_of_work
 from repositories.postgres.statements import Connection
 from repositories.purchases import Purchase, PurchaseRepository
 from repositories.reservations import ReservationRepository
@@ -33,7 +33,7 @@ class Begun:
             return await step(ReservationRepository(connection))
 
         async with service_of(self.shop.app).pools["catalog"].checkout() as checkout:
-            return await units.run(checkout, work)
+            return await unit_of_work.run(checkout, work)
 
     async def reserve(self) -> Any:
         item = {"product_id": self.purchase.product_id, "quantity": self.purchase.quantity}
