@@ -85,8 +85,8 @@ async def _write_one(
     refusal = judge_transfer(order, accounts, conflict)
     if refusal is not None:
         return await refuse(connection, key, refusal)
-    [written] = await write(connection, [order], accounts, key)
-    return Outcome(ShownTransfer(written, written.accounts_of(order.ordered_by)))
+    [row] = await write(connection, [order], accounts, key)
+    return Outcome(ShownTransfer(row, row.accounts_of(order.ordered_by)))
 
 
 async def _reversal_conflict(connection: Connection, original: Transfer) -> Refusal | None:
