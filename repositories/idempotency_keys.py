@@ -25,8 +25,6 @@ class Key:
 class StoredKey:
     """A key that was used, with the answer or the resource to build it from."""
 
-    user_id: int
-    key: str
     request_hash: bytes
     kind: str
     resource_id: int | None
@@ -49,7 +47,7 @@ class IdempotencyKeyRepository:
 
         Call it after the locks of the unit of work are held: an earlier answer wins over any refusal.
         """
-        stored = await FIND.maybe(self._connection, StoredKey, user_ids=[key.user_id], keys=[key.key])
+        stored = await FIND.maybe(self._connection, StoredKey, user_id=key.user_id, key=key.key)
         if stored is not None and stored.request_hash != key.request_hash:
             raise KeyReused
         return stored
@@ -58,10 +56,10 @@ class IdempotencyKeyRepository:
         """Store an answer; idempotency_keys_pkey refuses a key that another transaction has just stored."""
         await INSERT.run(
             self._connection,
-            user_ids=[key.user_id],
-            keys=[key.key],
-            request_hashes=[key.request_hash],
-            kinds=[kind],
-            resource_ids=[resource_id],
-            answers=[json.dumps(answer)],
+            user_id=key.user_id,
+            key=key.key,
+            request_hash=key.request_hash,
+            kind=kind,
+            resource_id=resource_id,
+            answer=json.dumps(answer),
         )

@@ -1,6 +1,7 @@
-"""JSON bodies, strictly: RFC 8259 and nothing beside it, no member twice, and only where it is called JSON.
+"""Strict JSON bodies: RFC 8259 only, no duplicate members, and only with the content type application/json.
 
-FastAPI's own parsing turns several of these into 500 or accepts them (see TRAPS, "Bad input").
+FastAPI's own parsing accepts NaN, Infinity and duplicate members, ignores the content type, and answers 500 to a lone
+surrogate, to 1e999 and to binary data.
 """
 
 import json
@@ -15,10 +16,10 @@ from api.http.problems import Problem
 
 
 class JsonRequest(Request):
-    """A request whose `json()` is strict."""
+    """A request with a strict `json()`."""
 
     async def json(self) -> Any:
-        """Return the value of the body, None if there is no body; raise 400 if it is not strict JSON."""
+        """Return the body's value, or None without a body. Raises 400 `malformed_json` if it is not strict JSON."""
         if not hasattr(self, "_json"):
             body = await self.body()
             self._json = parse(body) if body else None
@@ -26,10 +27,10 @@ class JsonRequest(Request):
 
 
 class JsonRoute(APIRoute):
-    """A route whose body, where it takes one, is strict JSON of that type; one that is not required may be missing."""
+    """A route that takes a strict JSON body, or none; an optional body may be missing."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Put the strict request in place of the plain one."""
+        """Return FastAPI's handler, called with a strict request."""
         handle = super().get_route_handler()
         takes_body = self.body_field is not None
         needs_body = self.body_field is not None and self.body_field.field_info.is_required()
@@ -43,7 +44,7 @@ class JsonRoute(APIRoute):
             media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
             if media_type != "application/json":
                 raise Problem(
-                    "unsupported_media_type", f"The body is {media_type or 'of no type'}, not application/json."
+                    "unsupported_media_type", f"The Content-Type is {media_type or 'missing'}, not application/json."
                 )
             if not await request.body():
                 raise Problem("malformed_json", "The body is empty.")
@@ -53,7 +54,7 @@ class JsonRoute(APIRoute):
 
 
 def parse(body: bytes) -> Any:
-    """Return the value of a JSON text in UTF-8; a 400 problem otherwise."""
+    """Return the value of a JSON text in UTF-8. Raises 400 `malformed_json` otherwise."""
     try:
         return json.loads(body.decode(), object_pairs_hook=_unique)
     except RecursionError:
@@ -61,15 +62,15 @@ def parse(body: bytes) -> Any:
     except UnicodeDecodeError:
         raise Problem("malformed_json", "The body is not UTF-8.") from None
     except json.JSONDecodeError as error:
-        where = f"line {error.lineno} column {error.colno}"
-        raise Problem("malformed_json", f"The body is not JSON: {error.msg} at {where}.") from None
+        position = f"line {error.lineno} column {error.colno}"
+        raise Problem("malformed_json", f"The body is not JSON: {error.msg} at {position}.") from None
     except ValueError:
-        # Python reads integers of up to 4,300 digits.
-        raise Problem("malformed_json", "The body has a number that is too long.") from None
+        # Python parses integers of up to 4,300 digits.
+        raise Problem("malformed_json", "The body contains a number that is too long.") from None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise Problem("malformed_json", "The body has an object with a member twice.")
+        raise Problem("malformed_json", "The body contains an object with a duplicate member.")
     return members

@@ -1,6 +1,6 @@
-"""What surrounds every request: its id, its deadline, its body's limit, its log line, and an answer to any mistake.
+"""The request middleware: id, deadline, limit of the body, log line and metrics, and the 500 for unexpected errors.
 
-Plain ASGI: BaseHTTPMiddleware runs the application in a task of its own, which has lost disconnects and cancellations.
+Plain ASGI: BaseHTTPMiddleware runs the application in a separate task and has lost disconnects and cancellations.
 """
 
 import asyncio
@@ -27,32 +27,32 @@ log = structlog.get_logger()
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-"""Those that are counted by name: the server takes 40 more, and each would be series of its own."""
+"""Methods with metric series of their own; the server accepts 40 more, which are counted as `other`."""
 HEALTH = frozenset({"/livez", "/readyz"})
-"""Answered however busy the process is: a busy one is alive."""
-SEND_TIMEOUT = 30.0
-"""Seconds for a client to take a piece of an answer; one that takes none is left."""
-# A client whose request is refused unread would go on sending it.
+"""Paths that are answered even if the process is overloaded: a busy process is alive."""
+SEND_TIMEOUT_SECONDS = 30.0
+"""Seconds within which a client must read the next part of an answer; after that its connection is closed."""
+# A client whose body was refused unread would continue to send it.
 _CLOSE = {"Connection": "close"}
 
 
 class RequestMiddleware:
-    """Answers every HTTP request once, within the application's settings, under a request id."""
+    """Answers every HTTP request exactly once, within its deadline, with a request id."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._serving = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; pass on what is not HTTP."""
+        """Serve one HTTP request; pass other protocols on."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         if scope["method"] == "HEAD":
-            # The server leaves the body out, by its own scope.
+            # uvicorn omits the body, since its own scope still says HEAD.
             scope = {**scope, "method": "GET"}
-        given = Headers(scope=scope).get("x-request-id", "")
-        scope.setdefault("state", {})["request_id"] = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        header = Headers(scope=scope).get("x-request-id", "")
+        scope.setdefault("state", {})["request_id"] = header if _REQUEST_ID.fullmatch(header) else uuid.uuid4().hex
         self._serving += 1
         started = time.perf_counter()
         service = service_of(scope["app"])
@@ -64,11 +64,13 @@ class RequestMiddleware:
                 await self._serve(exchange, serving, settings)
             finally:
                 self._serving -= 1
-                _account(serving, scope, exchange.status, time.perf_counter() - started)
+                _record(serving, scope, exchange.status, time.perf_counter() - started)
 
     async def _serve(self, exchange: "_Exchange", serving: Operation, settings: Settings) -> None:
         if self._serving > settings.max_requests and exchange.scope["path"] not in HEALTH:
-            await exchange.answer("overloaded", "Folio serves as many requests as it can.", {"Retry-After": "1"})
+            await exchange.answer(
+                "overloaded", "This process is serving as many requests as it may.", {"Retry-After": "1"}
+            )
             return
         expire = partial(exchange.expire, serving, asyncio.current_task())
         timer = asyncio.get_running_loop().call_later(serving.remaining(), expire)
@@ -76,13 +78,13 @@ class RequestMiddleware:
             with exchange.drain.serving(expire):
                 await self._app(exchange.scope, exchange.receive, exchange.send)
         except asyncio.CancelledError:
-            # If it is the cancellation of `expire`, the answer was sent and the connection is intact.
+            # If `expire` cancelled the task, the answer is sent and the connection is intact.
             if exchange.expiring is None or (task := asyncio.current_task()) is None or task.uncancel() > 0:
                 raise
         except Exception:
             path = exchange.scope["path"]
             log.exception("internal error", path=path, request_id=serving.id)
-            await exchange.answer("internal_error", "An internal error; the log has the details.")
+            await exchange.answer("internal_error", "An internal error occurred; the log has the details.")
         finally:
             timer.cancel()
             if exchange.expiring is not None:
@@ -90,7 +92,7 @@ class RequestMiddleware:
 
 
 class RequestOperation(Operation):
-    """A request, named by its method and route; the route is known once the router has matched it."""
+    """A request as an operation, named by its method and route; the router sets the route."""
 
     def __init__(self, scope: Scope, seconds: float) -> None:
         super().__init__("", scope["state"]["request_id"], seconds)
@@ -98,17 +100,17 @@ class RequestOperation(Operation):
 
     @property
     def route(self) -> str:
-        """The template of the path; empty where none fits."""
+        """The path's template; empty if no route matches."""
         return getattr(self._scope.get("route"), "path", "")
 
     @property
     def name(self) -> str:
-        """The method and the route."""
+        """Method and route."""
         return f"{self._scope['method']} {self.route}"
 
 
 class _Exchange:
-    """One request and its one answer."""
+    """One request and its only answer."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, max_body_size: int, drain: Drain) -> None:
         self.scope = scope
@@ -122,7 +124,7 @@ class _Exchange:
         self._received = False
 
     async def receive(self) -> Message:
-        """Pass the request's body on, up to its limit."""
+        """Return the next part of the body. Raises 413 if the body exceeds its limit."""
         declared = Headers(scope=self.scope).get("content-length", "")
         if declared.isdecimal() and int(declared) > self._max_body_size:
             raise self._too_large()
@@ -135,18 +137,18 @@ class _Exchange:
         return message
 
     async def send(self, message: Message) -> None:
-        """Pass the answer on, unless the deadline was answered first."""
+        """Send a part of the application's answer, unless the request has expired."""
         if self.expiring is not None:
             return
         await self._forward(message)
 
     async def answer(self, code: str, detail: str, headers: dict[str, str] | None = None) -> None:
-        """Answer a problem, unless an answer has begun."""
+        """Answer with a problem, unless an answer has begun."""
         if self.status is None:
             await respond(self.scope, code, detail, headers=headers)(self.scope, self._receive, self._forward)
 
     def expire(self, serving: Operation, task: "asyncio.Task[Any] | None") -> None:
-        """Answer that the time is up, now, and end the work in its own time: it may take seconds to clean up."""
+        """Answer now that the time is up, and cancel the request, whose cleanup may take seconds."""
         if self.status is not None or self.expiring is not None or serving.commit is CommitState.COMMITTED:
             return
         self.expiring = asyncio.create_task(self._expired(serving))
@@ -167,11 +169,11 @@ class _Exchange:
             headers["X-Request-Id"] = self.scope["state"]["request_id"]
             if self.drain.begun:
                 headers.update(_CLOSE)
-        async with asyncio.timeout(SEND_TIMEOUT):
+        async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
             await self._send(message)
 
     def _too_large(self) -> Problem:
-        return Problem("body_too_large", f"A body may have {self._max_body_size} bytes.", headers=_CLOSE)
+        return Problem("body_too_large", f"A body may have at most {self._max_body_size} bytes.", headers=_CLOSE)
 
 
 def _has_body(scope: Scope) -> bool:
@@ -179,8 +181,8 @@ def _has_body(scope: Scope) -> bool:
     return "content-length" in headers or "transfer-encoding" in headers
 
 
-def _account(serving: RequestOperation, scope: Scope, status: int | None, seconds: float) -> None:
-    """Count a request and write its log line; no status: it was cancelled before an answer began."""
+def _record(serving: RequestOperation, scope: Scope, status: int | None, seconds: float) -> None:
+    """Count a request and log it; `status` is None if the request was cancelled before an answer began."""
     method = scope["method"]
     counted = method if method in METHODS else "other"
     metrics.REQUESTS.labels(counted, serving.route, str(status or "none")).inc()

@@ -1,4 +1,4 @@
-"""From settings to two databases that are there, migrated and large enough: what every command needs first."""
+"""Start-up: from settings to two databases that exist, are migrated and allow enough connections."""
 
 import asyncio
 import time
@@ -28,14 +28,14 @@ Result = TypeVar("Result")
 
 log = structlog.get_logger()
 
-RETRY_PAUSE = 0.5
-"""Seconds between two looks for a database that is away."""
+RETRY_SECONDS = 0.5
+"""Seconds between two attempts to reach a database."""
 TOO_MANY = "Lower FOLIO_WORKERS or FOLIO_POOL_MAX_SIZE, or raise the server's max_connections."
-"""What to do where Folio may need more connections than it may have."""
+"""Advice if Folio may need more connections than the server allows."""
 
 
 class StartupError(Exception):
-    """Folio cannot start as it is set up; the message says what to do."""
+    """Folio cannot start with these settings; the message names the change that is needed."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class _Database:
 
 
 def conninfos(settings: Settings) -> dict[str, str]:
-    """Return how to connect to each database: as set, or to the embedded server as its superuser, who migrates it."""
+    """Return the conninfo of each database for migrations: from the settings, or the embedded server's superuser."""
     if settings.main_database_url is not None and settings.catalog_database_url is not None:
         return {"main": settings.main_database_url, "catalog": settings.catalog_database_url}
     server = EmbeddedServer(settings.data_dir)
@@ -52,16 +52,16 @@ def conninfos(settings: Settings) -> dict[str, str]:
 
 
 def serving(settings: Settings) -> dict[str, str]:
-    """Return how the service connects to each database: as set, or to the embedded server as who can only serve."""
-    found = conninfos(settings)
+    """Return the conninfo of each database for serving: from the settings, or the embedded server's service role."""
+    as_owner = conninfos(settings)
     if not settings.embedded:
-        return found
-    return {database: make_conninfo(conninfo, user=roles.SERVICE) for database, conninfo in found.items()}
+        return as_owner
+    return {database: make_conninfo(conninfo, user=roles.SERVICE) for database, conninfo in as_owner.items()}
 
 
 @contextmanager
 def servers(settings: Settings, announce: Callable[[str], None]) -> Iterator[None]:
-    """Keep the embedded PostgreSQL running until the context ends; nothing where the databases are the user's own."""
+    """Run the embedded PostgreSQL until the context ends; a no-op if the settings name databases."""
     if not settings.embedded:
         yield
         return
@@ -73,7 +73,7 @@ def servers(settings: Settings, announce: Callable[[str], None]) -> Iterator[Non
 async def patiently(
     settings: Settings, work: Callable[[], Awaitable[Result]], announce: Callable[[str], None]
 ) -> Result:
-    """Do what may be done again until both databases are there; DatabaseUnavailable after `start_timeout`."""
+    """Retry idempotent work until both databases are reachable. Raises DatabaseUnavailable after `start_timeout`."""
     deadline = time.monotonic() + settings.start_timeout
     announced = False
     while True:
@@ -83,13 +83,13 @@ async def patiently(
             if time.monotonic() > deadline:
                 raise
             if not announced:
-                announce(f"Waiting for a database, {settings.start_timeout:g} s at the most: {error.__cause__}")
+                announce(f"Waiting up to {settings.start_timeout:g} s for a database: {error.__cause__}")
                 announced = True
-        await asyncio.sleep(RETRY_PAUSE)
+        await asyncio.sleep(RETRY_SECONDS)
 
 
 async def create_databases(settings: Settings) -> None:
-    """Make both databases on the embedded server, unless they are there."""
+    """Create both databases on the embedded server if they do not exist."""
     conninfo = EmbeddedServer(settings.data_dir).conninfo("postgres")
     async with connections.connect(
         conninfo, purpose="migrate", budgets=migrations.BUDGETS, patience=migrations.PATIENCE
@@ -107,36 +107,36 @@ async def create_databases(settings: Settings) -> None:
 
 
 async def prepare(settings: Settings, on_applied: Callable[[str, Migration], None]) -> None:
-    """Migrate both databases where that is allowed; StartupError where migrations are pending and it is not.
+    """Migrate both databases if that is allowed. Raises StartupError if it is not and migrations are pending.
 
-    On the embedded server who serves gets its privileges here, each time: a release may need others.
+    On the embedded server each start grants the service role its privileges again: a release may need new ones.
     """
     if settings.embedded:
         await create_databases(settings)
     may_migrate = settings.embedded or settings.migrate_on_start
     for database, conninfo in conninfos(settings).items():
-        todo = await migrations.pending(conninfo, database)
-        if todo and not may_migrate:
+        pending = await migrations.pending(conninfo, database)
+        if pending and not may_migrate:
             raise StartupError(
-                f"The {database} database lacks {len(todo)} migration(s), from {todo[0].name} on. "
+                f"The {database} database lacks {len(pending)} migration(s), from {pending[0].name} on. "
                 "Run `folio migrate`, or set FOLIO_MIGRATE_ON_START=true."
             )
-        if todo:
+        if pending:
             await migrations.migrate(conninfo, database, lambda migration, name=database: on_applied(name, migration))  # type: ignore[misc]
     if settings.embedded:
         await admit(settings)
 
 
 async def admit(settings: Settings) -> None:
-    """Let who serves in on the embedded server, with the privileges that this release needs."""
-    found = conninfos(settings)
-    for database, conninfo in found.items():
+    """Let the service role log in to the embedded server, with the privileges that this release needs."""
+    as_owner = conninfos(settings)
+    for database, conninfo in as_owner.items():
         await roles.grant(conninfo, database)
-    await roles.admit(found["main"])  # a login is the whole server's: one database's lock guards it
+    await roles.admit(as_owner["main"])  # roles belong to the whole server: the lock of one database guards them
 
 
 async def check_connections(settings: Settings) -> None:
-    """Refuse to start where all workers together may need more connections than a server allows."""
+    """Raise StartupError if all workers together may need more connections than a server allows."""
     limits = {}
     for database, conninfo in conninfos(settings).items():
         async with connections.connect(conninfo, purpose="start") as connection:
@@ -150,21 +150,21 @@ async def check_connections(settings: Settings) -> None:
 
 
 async def check_privileges(settings: Settings) -> None:
-    """Warn of each database that is served by a login that could change its tables, or everything."""
+    """Log a warning for each database that Folio serves as a superuser or as the owner of its tables."""
     for database, conninfo in serving(settings).items():
         async with connections.connect(conninfo, purpose="start") as connection:
-            found = await roles.privileges(connection)
-        if found.superuser or found.owner:
+            privileges = await roles.privileges(connection)
+        if privileges.superuser or privileges.owner:
             log.warning(
                 "privileged_login",
                 database=database,
-                login=found.login,
-                reason="superuser" if found.superuser else "owner",
-                advice=f"Run sql/{database}/roles.sql and serve as a login in {roles.APPLICATION}: see sql/README.md.",
+                login=privileges.login,
+                reason="superuser" if privileges.superuser else "owner",
+                advice=f"Run roles.sql as sql/README.md says, and serve as a member of {roles.APPLICATION}.",
             )
 
 
 def demands(settings: Settings, limits: Mapping[str, Limits]) -> dict[str, Demand]:
-    """Return what Folio, as it is set up, may need of the server of each database."""
+    """Return the connections that Folio may need of each database's server with these settings."""
     sizes = {database: settings.pool(database).max_size for database in limits}
     return capacity.demands(settings.workers, sizes, limits)

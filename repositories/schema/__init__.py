@@ -1,5 +1,5 @@
 """The schema of both databases.
 
 - `migrations`  plain SQL files, forward only, each once
-- `roles`       the roles and privileges of `sql/<database>/roles.sql`
+- `roles`       roles and privileges, from `sql/both/roles.sql` and `sql/<database>/roles.sql`
 """

@@ -1,4 +1,4 @@
-"""Roles: what `sql/<database>/roles.sql` gives the application, and whether a login has more than that."""
+"""Roles: the privileges that roles.sql in `sql/both` and `sql/<database>` grant, and whether a login has more."""
 
 from dataclasses import dataclass
 
@@ -8,14 +8,14 @@ from repositories.schema import migrations
 PRIVILEGES = statement("both/server/privileges")
 
 APPLICATION = "folio_app"
-"""The role whose members serve."""
+"""The role of logins that serve."""
 SERVICE = "folio_service"
-"""The login that serves on a server of Folio's own; elsewhere logins are the DBA's."""
+"""The login that serves on Folio's embedded server; on other servers logins are the DBA's."""
 
 
 @dataclass(frozen=True)
 class Privileges:
-    """Who a session logged in as, and whether that is a superuser or an owner of the database or of its tables."""
+    """The login of a session, and whether it is a superuser or owns the database or one of its tables."""
 
     login: str
     superuser: bool
@@ -23,20 +23,30 @@ class Privileges:
 
 
 async def grant(conninfo: str, database: str) -> None:
-    """Make the roles and give them their privileges, as often as wanted; the connection's role must be allowed to."""
-    await _run(conninfo, f"{database}/roles.sql")
+    """Create the roles and grant their privileges, in one transaction; safe to run again.
+
+    The login must be a superuser, or own the database and have CREATEROLE.
+    """
+    await _run(conninfo, *scripts(database))
 
 
 async def admit(conninfo: str) -> None:
-    """Make the login that serves on a server of Folio's own; its password is that of the connection string's."""
+    """Create the login that serves on Folio's embedded server; it gets the password of the connection's own login."""
     await _run(conninfo, "both/service.sql")
 
 
 async def privileges(connection: Connection) -> Privileges:
-    """Return what the login of a connection may do beyond serving."""
+    """Return the privileges of a connection's login that serving does not need."""
     return await PRIVILEGES.one(connection, Privileges)
 
 
-async def _run(conninfo: str, script: str) -> None:
+def scripts(database: str) -> tuple[str, str]:
+    """Return the files below sql/ that set the roles of a database up, in order."""
+    return "both/roles.sql", f"{database}/roles.sql"
+
+
+async def _run(conninfo: str, *scripts: str) -> None:
+    # Without parameters psycopg sends all statements as one simple query, which is one transaction.
+    text = "".join((ROOT / script).read_text(encoding="utf-8") for script in scripts)
     async with migrations.alone(conninfo) as connection:
-        await connection.execute((ROOT / script).read_text(encoding="utf-8"), prepare=False)
+        await connection.execute(text, prepare=False)

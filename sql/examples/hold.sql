@@ -1,19 +1,19 @@
--- A hold and its capture: statement by statement what POST /holds and POST /holds/{id}/capture do.
--- README.md says how to run it.
+-- A hold and its capture: the statements of POST /holds and POST /holds/{id}/capture, in order.
+-- README.md says how to run this example.
 \set ON_ERROR_STOP on
 \set QUIET on
 \pset null (null)
 \ir people.psql
 \set ECHO all
 
--- What the two accounts are at any moment. Every other statement below is a file of the service.
+-- The state of the two accounts. Every other statement below is a file of the service.
 PREPARE accounts_now AS
 SELECT id, balance, held, balance - held AS available, version FROM accounts WHERE id IN (:adas, :bobs) ORDER BY id;
 
--- Ada promises bob 30.00 EUR for a day.
+-- Ada holds 30.00 EUR for bob, for a day.
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 
--- 1. Lock both accounts, by id. None of them holds anything yet; where one does, what is overdue on it is expired now.
+-- 1. Lock both accounts, by id. Neither has a hold yet; if one had, its overdue holds would be expired now.
 \set sql `cat sql/main/accounts/lock.sql`
 PREPARE "main/accounts/lock" AS :sql
 EXECUTE "main/accounts/lock" (ARRAY[:adas, :bobs]) \crosstabview id currency balance
@@ -21,14 +21,14 @@ EXECUTE "main/accounts/lock" (ARRAY[:adas, :bobs]) \crosstabview id currency bal
 -- 2. Look for the key, now that the locks are held.
 \set sql `cat sql/main/idempotency_keys/find.sql`
 PREPARE "main/idempotency_keys/find" AS :sql
-EXECUTE "main/idempotency_keys/find" (ARRAY[:ada], '{room-1}');
+EXECUTE "main/idempotency_keys/find" (:ada, 'room-1');
 
--- 3. Decide as for a transfer, and then write the hold and add it to what ada's account holds, in one statement.
+-- 3. Decide as for a transfer. Then write the hold and add its amount to the held amount of ada's account, in one statement.
 \set sql `cat sql/main/holds/insert.sql`
 PREPARE "main/holds/insert" AS :sql
 EXECUTE "main/holds/insert" (:adas, :bobs, 3000, 'Deposit', 86400, :ada) \gset hold_
 
--- 4. Read it as it will be answered, and keep the answer under the key.
+-- 4. Read the hold for the answer, and store the answer under the key.
 \set sql `cat sql/main/holds/get.sql`
 PREPARE "main/holds/get" AS :sql
 EXECUTE "main/holds/get" (:hold_id) \gset hold_
@@ -36,52 +36,52 @@ SELECT :hold_amount AS amount, :'hold_status' AS status, :'hold_expires_at' > :'
 \set sql `cat sql/main/idempotency_keys/insert.sql`
 PREPARE "main/idempotency_keys/insert" AS :sql
 EXECUTE "main/idempotency_keys/insert" (
-    ARRAY[:ada], '{room-1}', ARRAY[sha256('["POST", "/holds", {"amount": 3000}]')], '{hold}', ARRAY[:hold_id],
-    ARRAY[json_build_object('id', :hold_id, 'status', :'hold_status')]
+    :ada, 'room-1', sha256('["POST", "/holds", {"amount": 3000}]'), 'hold', :hold_id,
+    json_build_object('id', :hold_id, 'status', :'hold_status')
 );
 COMMIT;
 
--- The money is still ada's and cannot be spent: no entry was made, so the versions are as they were.
+-- The money is still ada's but cannot be spent. No entry was written, so the versions have not changed.
 EXECUTE accounts_now;
 
--- Bob takes 25.00 EUR of it, once; the rest is free again in the same moment.
+-- Bob captures 25.00 EUR of the hold. A hold is captured once, and the rest is free again at the same moment.
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 
 -- 1. Read the hold for its accounts, and lock those first: every unit of work locks accounts before holds.
 EXECUTE "main/holds/get" (:hold_id) \gset hold_
 EXECUTE "main/accounts/lock" (ARRAY[:hold_from_account_id, :hold_to_account_id]) \crosstabview id currency balance
 
--- 2. Ada's account holds something: what is overdue there expires now, whether or not the sweep came by. Nothing is.
+-- 2. Ada's account has holds: overdue ones expire now, even if the job that expires holds has not run. None is overdue.
 \set sql `cat sql/main/holds/expire.sql`
 PREPARE "main/holds/expire" AS :sql
 EXECUTE "main/holds/expire" (ARRAY[:adas], 10000);
 
--- 3. Lock the hold, read it again as it is now, and look for bob's key.
+-- 3. Lock the hold, read it again under the lock, and look for bob's key.
 \set sql `cat sql/main/holds/lock.sql`
 PREPARE "main/holds/lock" AS :sql
 EXECUTE "main/holds/lock" (:hold_id);
 EXECUTE "main/holds/get" (:hold_id) \gset hold_
 SELECT :'hold_status' AS status;
-EXECUTE "main/idempotency_keys/find" (ARRAY[:bob], '{room-1-paid}');
+EXECUTE "main/idempotency_keys/find" (:bob, 'room-1-paid');
 
--- 4. Decide on what ada's account would have without the hold. Then settle it: one row, or none where its time came
---    since step 2, and then it is refused.
+-- 4. Decide on the balance that ada's account would have without the hold. Then settle the hold: one row, or none if
+--    the hold expired since step 2, and then the capture is refused.
 \set sql `cat sql/main/holds/settle.sql`
 PREPARE "main/holds/settle" AS :sql
 EXECUTE "main/holds/settle" (:hold_id, 'captured');
 \echo rows: :ROW_COUNT
 
--- 5. Pay: a transfer that names the hold. Its key is null, since bob's key will name the hold.
+-- 5. Pay by a transfer that refers to the hold. Its key is null, since bob's key will refer to the hold.
 \set sql `cat sql/main/transfers/insert.sql`
 PREPARE "main/transfers/insert" AS :sql
 EXECUTE "main/transfers/insert" (
     ARRAY[:adas], ARRAY[:bobs], '{2500}', '{Deposit}', ARRAY[:bob], '{null}', '{null}', '{null}', ARRAY[:hold_id]
 ) \gset paid_
 
--- 6. Keep the answer under bob's key.
+-- 6. Store the answer under bob's key.
 EXECUTE "main/idempotency_keys/insert" (
-    ARRAY[:bob], '{room-1-paid}', ARRAY[sha256('["POST", "/holds/capture", {"amount": 2500}]')], '{hold}',
-    ARRAY[:hold_id], ARRAY[json_build_object('id', :hold_id, 'status', 'captured', 'transfer_id', :paid_id)]
+    :bob, 'room-1-paid', sha256('["POST", "/holds/capture", {"amount": 2500}]'), 'hold', :hold_id,
+    json_build_object('id', :hold_id, 'status', 'captured', 'transfer_id', :paid_id)
 );
 COMMIT;
 
@@ -90,9 +90,9 @@ EXECUTE "main/holds/get" (:hold_id) \gset hold_
 SELECT :'hold_status' AS status, :hold_amount AS amount, :hold_captured_amount AS captured_amount,
     :hold_transfer_id = :paid_id AS paid_by_that_transfer;
 
--- A second capture finds the hold captured, and is refused before anything is written: hold_not_active. The statement
--- would do nothing either.
+-- A second capture finds the hold captured, and is refused with hold_not_active before anything is written. The
+-- statement itself would be a no-op.
 EXECUTE "main/holds/settle" (:hold_id, 'captured');
 \echo rows: :ROW_COUNT
 
--- To release a hold is the same up to step 4, settled as 'released', and without a transfer.
+-- A release runs the same steps up to step 4, which settles the hold as 'released', and no transfer.

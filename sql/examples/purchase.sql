@@ -1,5 +1,5 @@
--- A purchase: statement by statement what POST /purchases does, over two databases that share no transaction.
--- README.md says how to run it. \connect goes from one to the other, and takes no prepared statement along.
+-- A purchase: the statements of POST /purchases, in order, over two databases that share no transaction. README.md says
+-- how to run this example. \connect switches databases, and loses all prepared statements.
 \set ON_ERROR_STOP on
 \set QUIET on
 \pset null (null)
@@ -14,21 +14,21 @@ EXECUTE "catalog/products/insert" (
     :bob, :bobs, 'Notebook', 'A folio of 96 leaves.', 400, 'EUR', 5, NULL
 ) \gset product_
 
--- Ada buys two. First her key is looked for, without any lock: a repeat is answered before the catalog is asked.
+-- Ada buys two. First look for her key, without a lock: a repeated request is answered before the catalog is read.
 \connect :main
 \set sql `cat sql/main/idempotency_keys/find.sql`
 PREPARE "main/idempotency_keys/find" AS :sql
-EXECUTE "main/idempotency_keys/find" (ARRAY[:ada], '{notebooks-1}');
+EXECUTE "main/idempotency_keys/find" (:ada, 'notebooks-1');
 
--- What it costs is read now and stays so, whatever becomes of the price.
+-- The price is read now and stays the price of this purchase, even if the seller changes it.
 \connect :catalog
 \set sql `cat sql/catalog/products/get.sql`
 PREPARE "catalog/products/get" AS :sql
 EXECUTE "catalog/products/get" (:product_id) \gset product_
 SELECT :'product_name' AS name, :product_price AS price, :product_stock AS stock, :product_version AS version;
 
--- Step 1, main: hold. The purchase is pending and its amount held. From this commit on it will be finished, by this
--- request or by a worker, which leaves it alone for 15 s.
+-- Step 1, main: hold. The purchase is pending and its amount is held. After this commit the purchase will be finished,
+-- by this request or, after 15 s, by a job.
 \connect :main
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 \set sql `cat sql/main/accounts/lock.sql`
@@ -36,7 +36,7 @@ PREPARE "main/accounts/lock" AS :sql
 EXECUTE "main/accounts/lock" (ARRAY[:adas, :bobs]) \crosstabview id currency balance
 \set sql `cat sql/main/idempotency_keys/find.sql`
 PREPARE "main/idempotency_keys/find" AS :sql
-EXECUTE "main/idempotency_keys/find" (ARRAY[:ada], '{notebooks-1}');
+EXECUTE "main/idempotency_keys/find" (:ada, 'notebooks-1');
 \set sql `cat sql/main/purchases/insert.sql`
 PREPARE "main/purchases/insert" AS :sql
 EXECUTE "main/purchases/insert" (:ada, :product_id, 2, :product_price, 800, :adas, :bobs, 15) \gset purchase_
@@ -47,12 +47,11 @@ SELECT :'purchase_status' AS status, :purchase_amount AS amount, :'purchase_curr
 \set sql `cat sql/main/idempotency_keys/insert.sql`
 PREPARE "main/idempotency_keys/insert" AS :sql
 EXECUTE "main/idempotency_keys/insert" (
-    ARRAY[:ada], '{notebooks-1}', ARRAY[sha256('["POST", "/purchases", {"quantity": 2}]')], '{purchase}',
-    ARRAY[:purchase_id], ARRAY['null']
+    :ada, 'notebooks-1', sha256('["POST", "/purchases", {"quantity": 2}]'), 'purchase', :purchase_id, 'null'
 );
 COMMIT;
 
--- Step 2, catalog: reserve. Lock the product, see whether an earlier try came this far, and lower the stock.
+-- Step 2, catalog: reserve. Lock the product, look for a reservation by an earlier try, and lower the stock.
 \connect :catalog
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 \set sql `cat sql/catalog/products/lock.sql`
@@ -66,14 +65,14 @@ PREPARE "catalog/reservations/insert" AS :sql
 EXECUTE "catalog/reservations/insert" (:purchase_id, :product_id, 2, 'reserved');
 COMMIT;
 
--- Whoever comes late or twice finds the reservation, and changes nothing.
+-- A step that runs late or twice finds the reservation, and changes nothing.
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 EXECUTE "catalog/products/lock" (:product_id) \crosstabview name currency stock
 EXECUTE "catalog/reservations/get" (:purchase_id);
 COMMIT;
 
--- Step 3, main: decide. Lock the accounts, expire what is overdue, lock the purchase, see that it is still pending,
--- free what it held, and pay. This commit decides: had there been too few, it would say rejected, out_of_stock.
+-- Step 3, main: decide. Lock the accounts, expire overdue holds, lock the purchase, check that it is still pending,
+-- free its money, and pay. This commit decides: with too little stock it would be rejected, out_of_stock.
 \connect :main
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 \set sql `cat sql/main/accounts/lock.sql`
@@ -103,7 +102,7 @@ PREPARE "main/purchases/decide" AS :sql
 EXECUTE "main/purchases/decide" (:purchase_id, 'completed', NULL, :paid_id);
 COMMIT;
 
--- Step 4, catalog: confirm. A rejected purchase is released here, which gives back what it took.
+-- Step 4, catalog: confirm. If the purchase was rejected, this step releases the reservation and returns it to stock.
 \connect :catalog
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 \set sql `cat sql/catalog/reservations/settle.sql`
@@ -111,7 +110,7 @@ PREPARE "catalog/reservations/settle" AS :sql
 EXECUTE "catalog/reservations/settle" (:purchase_id, 'confirmed');
 COMMIT;
 
--- And main: finish. No worker needs to look again.
+-- Last, main: finish. No job needs to look at the purchase again.
 \connect :main
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 \set sql `cat sql/main/purchases/finish.sql`
@@ -120,7 +119,7 @@ EXECUTE "main/purchases/finish" (:purchase_id, 'completed');
 COMMIT;
 SELECT id, balance, held, version FROM accounts WHERE id IN (:adas, :bobs) ORDER BY id;
 
--- What the audit compares: every purchase that was decided a while ago (here, 0 s), and what the catalog has of it.
+-- The audit compares every purchase that was decided a while ago (here, 0 s) with its reservation in the catalog.
 \set sql `cat sql/main/purchases/list_after.sql`
 PREPARE "main/purchases/list_after" AS :sql
 EXECUTE "main/purchases/list_after" (0, 0, 1000);

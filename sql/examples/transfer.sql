@@ -1,39 +1,41 @@
--- A transfer: statement by statement what POST /transfers does. README.md says how to run it.
+-- A transfer: the statements of POST /transfers, in order. README.md says how to run this example.
 \set ON_ERROR_STOP on
 \set QUIET on
 \pset null (null)
 \ir people.psql
 \set ECHO all
 
--- Every file is prepared as it is, under its own name. A session begins with what it may spend: 5 s for a statement,
--- 2 s for a lock, 10 s idle in a transaction.
+-- Every file is prepared unedited, under its own name. A session first sets its timeouts: 5 s for a statement, 2 s for
+-- a lock, 10 s idle in a transaction.
 \set sql `cat sql/both/session/configure.sql`
 PREPARE "both/session/configure" AS :sql
 EXECUTE "both/session/configure" (
     '{statement_timeout,lock_timeout,idle_in_transaction_session_timeout}', '{5s,2s,10s}'
 );
 
--- Ada pays bob 12.50 EUR for lunch, under an Idempotency-Key. With the key goes the SHA-256 of the request, which is
--- shortened here.
+-- Ada pays bob 12.50 EUR for lunch, under an Idempotency-Key. The SHA-256 of the request, shortened here, is stored
+-- with the key.
 \set key lunch-1
 SELECT sha256('["POST", "/transfers", {"amount": 1250, "description": "Lunch"}]') AS request_hash \gset
 
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 
--- 1. Lock both accounts, by id whoever pays whom: opposite transfers wait for each other and never deadlock.
+-- 1. Lock both accounts in id order, in either direction of payment: opposite transfers wait, and never deadlock.
 \set sql `cat sql/main/accounts/lock.sql`
 PREPARE "main/accounts/lock" AS :sql
 EXECUTE "main/accounts/lock" (ARRAY[:bobs, :adas]) \crosstabview id currency balance
 
--- 2. Look for the key, now that the locks are held: an earlier answer wins over any refusal. There is none.
+-- 2. Look for the key, now that the locks are held: an earlier answer wins over any refusal. There is no earlier
+--    answer.
 \set sql `cat sql/main/idempotency_keys/find.sql`
 PREPARE "main/idempotency_keys/find" AS :sql
-EXECUTE "main/idempotency_keys/find" (ARRAY[:ada], ARRAY[:'key']);
+EXECUTE "main/idempotency_keys/find" (:ada, :'key');
 
--- 3. Decide, on the locked rows: ada's account is hers, both are open and in one currency, and what she can spend is
---    enough. That is `judge` in repositories/ledger.py; the table's constraints would refuse what it let through.
+-- 3. Decide, on the locked rows: ada owns the paying account, both accounts are open and in one currency, and the
+--    available money is enough. The service decides in repositories/ledger/; the tables' constraints would refuse a
+--    mistake.
 
--- 4. Write: the transfer, its two entries, its key and both balances, in one statement.
+-- 4. Write the transfer, its two entries, its key and both balances, in one statement.
 \set sql `cat sql/main/transfers/insert.sql`
 PREPARE "main/transfers/insert" AS :sql
 EXECUTE "main/transfers/insert" (
@@ -43,17 +45,17 @@ EXECUTE "main/transfers/insert" (
 SELECT :written_from_balance AS from_balance, :written_from_version AS from_version,
     :written_to_balance AS to_balance, :written_to_version AS to_version;
 
--- 5. Answer nothing before this is confirmed.
+-- 5. The service answers only after this COMMIT is confirmed.
 COMMIT;
 
--- The answer is lost on its way and the same request comes again: the same locks, and now the key is found.
+-- The answer is lost, and the client repeats the request: the same locks, and now the key is found.
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 EXECUTE "main/accounts/lock" (ARRAY[:bobs, :adas]) \crosstabview id currency balance
-EXECUTE "main/idempotency_keys/find" (ARRAY[:ada], ARRAY[:'key']) \gset found_
+EXECUTE "main/idempotency_keys/find" (:ada, :'key') \gset found_
 SELECT :'found_kind' AS kind, :found_resource_id = :written_id AS same_transfer,
     :'found_shown_account_ids' AS shown_account_ids, :'found_request_hash' = :'request_hash' AS same_request;
 
--- It is answered from the receipt, which never changes, with the balances of the accounts that were shown first: ada's.
+-- The answer is built from the receipt, which never changes, with the balance of ada's account only, as the first time.
 \set sql `cat sql/main/transfers/receipts.sql`
 PREPARE "main/transfers/receipts" AS :sql
 EXECUTE "main/transfers/receipts" (ARRAY[:found_resource_id]) \gset receipt_
@@ -61,7 +63,7 @@ SELECT :receipt_amount AS amount, :'receipt_currency' AS currency, :'receipt_des
     :receipt_from_balance AS from_balance, :receipt_from_version AS from_version;
 COMMIT;
 
--- Another request under ada's key has another hash, and is refused: idempotency_key_reused.
+-- A different request under ada's key has a different hash, and is refused with idempotency_key_reused.
 SELECT sha256('["POST", "/transfers", {"amount": 9999, "description": "Lunch"}]') = :'found_request_hash'
     AS same_request;
 

@@ -1,8 +1,8 @@
--- Fill a freshly migrated catalog set-wise with what goes with sql/plans/main.sql: 250,000 products and 160,000 reservations.
+-- Fill a freshly migrated catalog database to match sql/plans/main.sql: 250,000 products and 160,000 reservations.
 --
 --     psql -d folio_catalog -v ON_ERROR_STOP=1 -f sql/plans/catalog.sql
 --
--- For a superuser and a database that is thrown away afterwards. Each statement ends with the line's last ;.
+-- Needs a superuser, and a database that is dropped afterwards. A blank line ends a statement.
 
 SELECT set_config('plans.began', clock_timestamp()::text, FALSE) AS began;
 SET client_min_messages = warning;
@@ -11,7 +11,8 @@ SET jit = off;
 SET maintenance_work_mem = '512MB';
 SET session_replication_role = replica;
 
--- The next five are those of sql/plans/main.sql: both databases tell of the same sellers, accounts and purchases.
+-- The next five functions equal those of sql/plans/main.sql: both databases have the same sellers, accounts and
+-- purchases.
 CREATE FUNCTION pg_temp.spread(n bigint, series bigint) RETURNS double precision LANGUAGE sql IMMUTABLE AS
 'SELECT (n * (2654435761 + series * 2246822520) % 4294967296) / 4294967296.0::double precision';
 
@@ -47,7 +48,7 @@ BEGIN
 END;
 $$;
 
--- Each twentieth is archived; account 1 sells each fiftieth.
+-- Every 20th product is archived; account 1 sells every 50th.
 INSERT INTO products (
     id, seller_id, account_id, name, description, price, currency, stock, created_at, updated_at, archived_at,
     idempotency_key
@@ -90,7 +91,7 @@ BEGIN
 END;
 $$;
 
--- Not in parallel: its shared memory would be as large as maintenance_work_mem, and a container may have 64 MB of it.
+-- Not in parallel: that needs shared memory of maintenance_work_mem, and a container may have only 64 MB.
 VACUUM (ANALYZE, PARALLEL 0);
 
 SELECT clock_timestamp() - current_setting('plans.began')::timestamptz AS filled_in;

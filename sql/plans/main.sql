@@ -1,10 +1,11 @@
--- Fill a freshly migrated main database set-wise, as large as years would make it, to see how its queries are planned then:
--- 200,000 users, 1,000,000 posts and accounts, 2,513,000 transfers, 5,026,000 entries, and what belongs to them.
+-- Fill a freshly migrated main database with the data of years, to see how its queries are planned then: 200,000 users,
+-- 1,000,000 posts and accounts, 2,513,000 transfers, 5,026,000 entries, and holds, purchases and keys to match.
 --
 --     psql -d folio -v ON_ERROR_STOP=1 -f sql/plans/main.sql
 --
--- For a superuser (session_replication_role) and a database that is thrown away afterwards. Nothing is random: everything
--- follows from its number, skewed as real data is, and the audits find nothing. Each statement ends with the line's last ;.
+-- Needs a superuser (for session_replication_role), and a database that is dropped afterwards. Nothing is random: every
+-- row follows from its number, skewed as real data is, and every invariant holds.
+-- A blank line ends a statement.
 
 SELECT set_config('plans.began', clock_timestamp()::text, FALSE) AS began;
 SET client_min_messages = warning;
@@ -12,33 +13,34 @@ SET synchronous_commit = off;
 SET jit = off;
 SET work_mem = '512MB';
 SET maintenance_work_mem = '512MB';
--- Foreign keys hold by construction. What keeps the ledger append-only is ENABLE ALWAYS, and stays.
+-- Skips foreign keys, which hold by construction. The append-only triggers are ENABLE ALWAYS, and still run.
 SET session_replication_role = replica;
 
--- A number between 0 and 1 that follows from n, another for each series: multiples of odd numbers, modulo 2^32.
+-- A number between 0 and 1 for each n and series: multiples of odd numbers, modulo 2^32.
 CREATE FUNCTION pg_temp.spread(n bigint, series bigint) RETURNS double precision LANGUAGE sql IMMUTABLE AS
 'SELECT (n * (2654435761 + series * 2246822520) % 4294967296) / 4294967296.0::double precision';
 
--- The time of what has number n: one a minute.
+-- The time of row n: one row a minute.
 CREATE FUNCTION pg_temp.moment(n bigint) RETURNS timestamptz LANGUAGE sql STABLE AS
 'SELECT timestamptz ''2020-01-01 00:00:00+00'' + n * interval ''1 minute''';
 
--- Accounts are 1 to 1,000,000, and what has the same last digit has the same currency: a number in 0 to 99,999, then the digit.
+-- Account ids are 1 to 1,000,000: a number from 0 to 99,999, then a digit that decides the currency.
 CREATE FUNCTION pg_temp.account(x double precision, n bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS
 'SELECT 10 * floor(100000 * x)::bigint + 1 + n % 10';
 
 CREATE FUNCTION pg_temp.currency(account bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
 'SELECT CASE WHEN account % 10 < 7 THEN ''EUR'' WHEN account % 10 < 9 THEN ''USD'' ELSE ''GBP'' END';
 
--- Whose an account is, or a post: users 1 to 196,000, a few of whom have hundreds.
+-- The owner of an account or post n: users 1 to 196,000, a few of which own hundreds.
 CREATE FUNCTION pg_temp.owner(n bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS
 'SELECT CASE WHEN n > 1000000 THEN 1 ELSE 1 + floor(196000 * pow(pg_temp.spread(n, 3), 1.5))::bigint END';
 
--- Words of the language that posts are written in: w0 is in a quarter of the posts, w19999 in some hundred.
+-- Words of posts: w0 is in a quarter of the posts, w19999 in about a hundred.
 CREATE FUNCTION pg_temp.word(n bigint, series bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
 'SELECT ''w'' || floor(20000 * pow(pg_temp.spread(n, series), 3))::bigint::text';
 
--- Secondary indexes are built after the rows, as they were; so is the key of entries, whose rows come in order of time.
+-- Secondary indexes are dropped, and built again after the rows; so is the key of entries, whose rows come in order of
+-- time.
 CREATE TEMPORARY TABLE later AS
 SELECT pg_index.indexrelid::regclass::text AS name, pg_get_indexdef(pg_index.indexrelid) AS definition
 FROM pg_index
@@ -60,7 +62,7 @@ BEGIN
 END;
 $$;
 
--- The last 4,000 have left.
+-- The last 4,000 users have left.
 INSERT INTO users (id, username, username_key, email, email_key, role, created_at, deleted_at, off_sale)
 SELECT
     id, 'User' || id, 'user' || id,
@@ -72,7 +74,7 @@ SELECT
     id BETWEEN 196001 AND 199980
 FROM generate_series(1::bigint, 200000) AS made (id);
 
--- Every tenth is revoked; user 1 has more than others.
+-- Every 10th key is revoked; user 1 has more than others.
 INSERT INTO api_keys (id, user_id, name, digest, read_only, created_at, revoked_at)
 SELECT
     id,
@@ -88,7 +90,7 @@ INSERT INTO request_counts (kind, address, count, window_ends_at)
 SELECT 'wrong_key', '10.0.' || n / 256 || '.' || n % 256, 1, clock_timestamp() + (n - 100) * interval '1 second'
 FROM generate_series(1::bigint, 20000) AS made (n);
 
--- Short ones: to take a text apart into words costs more than all other columns together.
+-- Short posts: splitting a text into words costs more than all other columns together.
 INSERT INTO posts (id, author_id, title, content, created_at, updated_at)
 SELECT
     id, pg_temp.owner(id),
@@ -98,8 +100,8 @@ SELECT
     pg_temp.moment(id), pg_temp.moment(id)
 FROM generate_series(1::bigint, 1000000) AS made (id);
 
--- Captured up to 100,000, then released, then expired; active from 120,001 on. The first 5,000 of these are
--- overdue, as if the sweep had been away.
+-- Holds are captured up to 100,000, then released, then expired, and active from 120,001 on. The first 5,000 active
+-- ones are overdue, as if the job that expires holds had not run.
 INSERT INTO holds (
     id, from_account_id, to_account_id, amount, description, status, expires_in, expires_at, created_by, created_at
 )
@@ -128,8 +130,8 @@ FROM (
     FROM generate_series(1::bigint, 130000) AS made (id)
 ) AS hold;
 
--- Paid up to 150,000, each fiftieth of which was refunded; then rejected, then 200 pending, then 100 rejected and
--- unconfirmed. Ten accounts buy a thousand times, and account 1 sells each fiftieth product.
+-- Purchases are paid up to 150,000, and every 50th of those is refunded; then they are rejected, then 200 are pending,
+-- then 100 are rejected and unfinished. Ten accounts buy a thousand times, and account 1 sells every 50th product.
 INSERT INTO purchases (
     id, buyer_id, product_id, quantity, unit_price, amount, account_id, payee_account_id, status, reason, transfer_id,
     finished, leased_until, created_at, decided_at
@@ -152,7 +154,7 @@ SELECT
 FROM (
     SELECT
         id, product, payee,
-        -- Products' accounts end below 900,000, so that a buyer's can be moved past the seller's.
+        -- Sellers' accounts are below 900,000, so a buyer's account can be moved past the seller's.
         buyer + CASE WHEN buyer = payee THEN 10 ELSE 0 END AS payer
     FROM (
         SELECT
@@ -168,14 +170,14 @@ FROM (
     ) AS sold
 ) AS bought;
 
--- Money comes in by one account for each currency: 1,000,001 to 1,000,003.
+-- Money enters through one account for each currency: 1,000,001 to 1,000,003.
 INSERT INTO transfers (id, from_account_id, to_account_id, amount, description, created_by, created_at)
 SELECT
     id, CASE pg_temp.currency(id) WHEN 'EUR' THEN 1000001 WHEN 'USD' THEN 1000002 ELSE 1000003 END, id AS payee,
     10000000, 'Deposit', 1, pg_temp.moment(id)
 FROM generate_series(1::bigint, 1000000) AS made (id);
 
--- Payments: anybody pays, and mostly the same few are paid.
+-- Payments: every account pays, and mostly the same few are paid.
 INSERT INTO transfers (id, from_account_id, to_account_id, amount, description, created_by, created_at)
 SELECT
     id, payer, payee + CASE WHEN payee = payer THEN 10 ELSE 0 END, 1 + id % 997, 'Invoice ' || id,
@@ -200,7 +202,7 @@ FROM purchases
 WHERE transfer_id IS NOT NULL
 ORDER BY transfer_id;
 
--- Each hundredth of a million payments was taken back, and each refunded purchase.
+-- Reversals of every 100th of a million payments, and of every refunded purchase.
 INSERT INTO transfers (
     id, from_account_id, to_account_id, amount, description, created_by, created_at, reverses_id
 )
@@ -215,7 +217,7 @@ INSERT INTO entries (account_id, version, transfer_id, amount, balance_after, cr
 SELECT
     account_id, row_number() OVER in_order, transfer_id, amount, sum(amount) OVER in_order, created_at
 FROM (
-    -- The sum of integers is a bigint; that of bigints would be numeric, and take longer.
+    -- The sum of integers is a bigint; the sum of bigints is numeric, and slower.
     SELECT id AS transfer_id, from_account_id AS account_id, -amount::integer AS amount, created_at
     FROM transfers
     UNION ALL
@@ -258,7 +260,7 @@ LEFT JOIN (
 ) AS promised ON promised.account_id = entered.account_id
 ORDER BY entered.account_id;
 
--- Opened by one who left since, and never used.
+-- Accounts that were never used, of a user that has left.
 INSERT INTO accounts (id, owner_id, name, currency, created_at)
 SELECT 1000003 + n, 200000, 'Empty ' || n, 'EUR', pg_temp.moment(0)
 FROM generate_series(1, 10) AS made (n);
@@ -295,7 +297,7 @@ BEGIN
 END;
 $$;
 
--- Not in parallel: its shared memory would be as large as maintenance_work_mem, and a container may have 64 MB of it.
+-- Not in parallel: that needs shared memory of maintenance_work_mem, and a container may have only 64 MB.
 VACUUM (ANALYZE, PARALLEL 0);
 
 SELECT clock_timestamp() - current_setting('plans.began')::timestamptz AS filled_in;

@@ -1,8 +1,9 @@
--- Measure one statement file on a filled database, with each of its parameters, and change nothing. From the folder sql:
+-- Measure one statement file on a filled database, with each of its cases, and roll back. In the folder sql:
 --
 --     psql -d folio -v file=main/posts/list -f plans/measure.sql
 --
--- Run as the service runs it, prepared: five times for their parameters, and then as the server settles on (the sixth).
+-- The statement is prepared, as the service prepares it. The first five runs are planned for their parameters; the
+-- sixth has the plan that the server settles on.
 \set ON_ERROR_STOP on
 \set QUIET on
 SET client_min_messages = warning;

@@ -1,10 +1,11 @@
-"""What the tests call each statement with: arguments that find something in the rows of `tests/sql/data`.
+"""Arguments for each statement: they find rows among those of `tests/sql/data`.
 
-A parameter means the same in nearly every file, so most arguments go by name; the rest stand under their file.
+A parameter means the same in nearly every file, so most arguments go by name; PARTICULAR has the others, by file.
 """
 
 import datetime
 import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 LATE = datetime.datetime(2200, 1, 1, tzinfo=datetime.UTC)
@@ -70,14 +71,13 @@ PARTICULAR: dict[str, dict[str, Any]] = {
     "main/holds/expire": {"account_ids": [1, 2]},
     "main/holds/insert": {"from_account_id": 3, "to_account_id": 5, "expires_in": 60, "created_by": 7},
     "main/holds/settle": {"id": 25, "status": "released"},
-    "main/idempotency_keys/find": {"user_ids": [6, 7], "keys": ["key5", "key6"]},
+    "main/idempotency_keys/find": {"key": "key6"},
     "main/idempotency_keys/insert": {
-        "user_ids": [6, 7],
-        "keys": ["new", "new"],
-        "request_hashes": [DIGEST, DIGEST],
-        "kinds": ["refusal", "refusal"],
-        "resource_ids": [None, None],
-        "answers": ["{}", "{}"],
+        "key": "new",
+        "request_hash": DIGEST,
+        "kind": "refusal",
+        "resource_id": None,
+        "answer": "{}",
     },
     "main/leases/take": {"name": "audit", "seconds": 60},
     "main/posts/search": {"author_id": None},
@@ -104,9 +104,9 @@ PARTICULAR: dict[str, dict[str, Any]] = {
 }
 
 
-def arguments(name: str, parameters: list[str]) -> dict[str, Any]:
-    """Return arguments for a file, by name."""
-    particular = PARTICULAR.get(name, {})
-    return {
-        parameter: particular[parameter] if parameter in particular else USUAL[parameter] for parameter in parameters
-    }
+def arguments(name: str, parameters: Iterable[str]) -> dict[str, Any]:
+    """Return the arguments of a file, by parameter name; AssertionError if there is none for a parameter."""
+    known = USUAL | PARTICULAR.get(name, {})
+    missing = ", ".join(parameter for parameter in parameters if parameter not in known)
+    assert not missing, f"sql/{name}.sql has no argument for {missing}: add it to tests/sql/arguments.py"
+    return {parameter: known[parameter] for parameter in parameters}

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -16,9 +17,17 @@ from tests.harness.launcher import PATIENCE
 from tests.plans.nodes import nodes
 from tests.sql.arguments import arguments
 
-FILES = sorted(
-    str(path.relative_to(ROOT).with_suffix("")) for path in ROOT.glob("*/*/*.sql") if path.parent.name != "migrations"
-)
+
+def files(root: Path) -> list[str]:
+    """Return the names of all statement files below a folder like sql/."""
+    return sorted(
+        str(path.relative_to(root).with_suffix(""))
+        for path in root.glob("*/*/*.sql")
+        if path.parent.name != "migrations"
+    )
+
+
+FILES = files(ROOT)
 FILES_WITHOUT_ROWS = {
     "both/server/activity",  # the PID of a backend is not known in advance
     *(name for name in FILES if "/invariants/" in name),  # no invariant is broken
@@ -75,7 +84,7 @@ def plan(session: Connection, statement: Statement, *, whole_tables: bool) -> li
     """Return the nodes of the generic plan, if there is one; `whole_tables` permits sequential scans."""
     if statement.text.startswith("CREATE"):
         return []
-    nulls = ", ".join(["NULL"] * len(statement.header.parameters))
+    nulls = ", ".join(["NULL"] * len(statement.parameters))
     execute = f"EXECUTE probe ({nulls})" if nulls else "EXECUTE probe"
     try:
         session.execute("SET LOCAL plan_cache_mode = force_generic_plan")
@@ -97,8 +106,7 @@ def indexes(plan_nodes: list[dict[str, Any]]) -> set[str]:
 
 def run(session: Connection, statement: Statement) -> int:
     """Run a statement in a transaction that stays open, and return the number of its rows."""
-    names = [name for name, _ in statement.header.parameters]
-    values = statement.arguments(arguments(statement.name, names))
+    values = statement.arguments(arguments(statement.name, statement.parameters))
     return psycopg.RawCursor(session).execute(statement.text, values).rowcount
 
 
@@ -114,7 +122,10 @@ def open_transaction(sessions: Sessions, statement: Statement) -> Iterator[None]
     """Keep a statement's transaction open; a statement that PostgreSQL refuses in a transaction leaves no lock."""
     try:
         row_count = run(sessions.running, statement)
-        assert row_count or statement.name in FILES_WITHOUT_ROWS, "its arguments find no row"
+        assert row_count or statement.name in FILES_WITHOUT_ROWS, (
+            f"sql/{statement.name}.sql finds no row: change its arguments in tests/sql/arguments.py,"
+            f" or add rows to tests/sql/data/{statement.name.split('/')[0].replace('both', 'main')}.sql"
+        )
         yield
     except psycopg.errors.ActiveSqlTransaction:
         sessions.running.rollback()

@@ -1,26 +1,26 @@
-"""Headers have one form, their statements one name and one way to be called, and every file has its caller."""
+"""Headers have one form, statements carry the name of their file, and every file is called."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from repositories.postgres.headers import MODES, MalformedStatement, RowLock, TableLock
-from repositories.postgres.statements import Statement
+from repositories.postgres.statements import MalformedStatement, Statement
+from tests.sql.headers import MODES, RowLock, TableLock, header
 from tests.sql.probes import FILES
 
 
 def test_the_slots_are_read_into_their_parts(altered: Callable[[str, str, str], Statement]) -> None:
-    """Indexes are names; locks are tables with modes, and with the rows that are locked of one table."""
-    header = altered(
+    """Indexes are names; locks are tables with modes, and with the locked rows of one table."""
+    statement = altered(
         "main/accounts/lock",
         "-- Locks    accounts RowShareLock; its rows FOR NO KEY UPDATE, by id",
         "-- Locks    accounts RowShareLock; its rows FOR NO KEY UPDATE, by id;\n"
         "--          users AccessShareLock, RowShareLock; its row FOR KEY SHARE;\n"
         "--          advisory 7, posts ExclusiveLock",
-    ).header
-    assert header.indexes == ("accounts_pkey",)
-    assert header.locks == (
+    )
+    assert header(statement).indexes == ("accounts_pkey",)
+    assert header(statement).locks == (
         TableLock("accounts", ("RowShareLock",), RowLock("FOR NO KEY UPDATE", several=True, manner="by id")),
         TableLock("users", MODES[:2], RowLock("FOR KEY SHARE", several=False, manner="")),
         TableLock("advisory 7", ("ExclusiveLock",), None),
@@ -32,8 +32,24 @@ def test_the_slots_are_read_into_their_parts(altered: Callable[[str, str, str], 
     ("old", "new"),
     [
         ("/* main/accounts/lock */", "/* main/accounts/look */"),
-        ("-- Index ", "-- Indx "),
+        ("-- $1 ids  bigint[]  accounts.id\n", ""),
         ("-- $1", "-- $2"),
+        ("-- $1 ids  bigint[]", "-- $1 ids"),
+        ("-- $1 ids", "-- $ none\n-- $1 ids"),
+    ],
+)
+def test_a_malformed_file_is_refused_at_import(
+    old: str, new: str, altered: Callable[[str, str, str], Statement]
+) -> None:
+    """A file with another name, without parameters or with parameters out of order fails with its path."""
+    with pytest.raises(MalformedStatement, match=r"^sql/main/accounts/lock\.sql: "):
+        altered("main/accounts/lock", old, new)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("-- Index ", "-- Indx "),
         ("accounts_pkey", "accounts_pkey or none"),
         ("accounts_pkey", "accounts_pkey, none"),
         ("accounts_pkey", "accounts_pkey, accounts_pkey"),
@@ -50,12 +66,13 @@ def test_the_slots_are_read_into_their_parts(altered: Callable[[str, str, str], 
         (", by id\nSELECT", ", by id, without waiting\nSELECT"),
     ],
 )
-def test_a_malformed_file_is_refused_at_import(
+def test_a_malformed_slot_is_refused_by_tests(
     old: str, new: str, altered: Callable[[str, str, str], Statement]
 ) -> None:
-    """A wrong name, a missing slot, a parameter out of order, and a slot that does not fit its grammar."""
+    """A slot that is missing or does not fit its grammar fails with the path, though the service loads the file."""
+    statement = altered("main/accounts/lock", old, new)
     with pytest.raises(MalformedStatement, match=r"^sql/main/accounts/lock\.sql: "):
-        altered("main/accounts/lock", old, new)
+        header(statement)
 
 
 def test_a_call_with_other_names_is_refused() -> None:
@@ -68,9 +85,11 @@ def test_a_call_with_other_names_is_refused() -> None:
 
 
 def test_every_file_is_used() -> None:
-    """No statement lies about that nobody sends."""
+    """Every statement is named in the code; invariants and databases are run by folder."""
     code = "".join(path.read_text() for folder in ("api", "repositories") for path in Path(folder).rglob("*.py"))
     unused = [
-        name for name in FILES if f'"{name}"' not in code and "/invariants/" not in name and "/database/" not in name
+        f"sql/{name}.sql: call it from repositories/{name.split('/')[1]}.py, or delete it"
+        for name in FILES
+        if f'"{name}"' not in code and "/invariants/" not in name and "/database/" not in name
     ]
     assert unused == []

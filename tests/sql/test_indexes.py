@@ -5,15 +5,16 @@ from collections.abc import Callable
 import pytest
 
 from repositories.postgres.statements import Statement
+from tests.sql.headers import header
 from tests.sql.probes import FILES, Sessions, indexes, plan
 
 
 def contradictions(sessions: Sessions, statement: Statement) -> list[str]:
     """Return a line for each difference between the Index slot and the plan."""
-    header = set(statement.header.indexes)
-    planned = indexes(plan(sessions.running, statement, whole_tables=not header))
-    return [f"{index}: not in the plan" for index in sorted(header - planned)] + [
-        f"{index}: not in the header" for index in sorted(planned - header)
+    named = set(header(statement).indexes)
+    planned = indexes(plan(sessions.running, statement, whole_tables=not named))
+    return [f"{index}: not in the plan" for index in sorted(named - planned)] + [
+        f"{index}: not in the header" for index in sorted(planned - named)
     ]
 
 

@@ -1,4 +1,4 @@
-"""`make check` refuses a migration that tables with traffic would not bear."""
+"""`make check` refuses a migration that would block traffic on its tables."""
 
 import re
 import shutil
@@ -17,7 +17,7 @@ INDEX = "CREATE INDEX IF NOT EXISTS users_role_idx ON users (role);"
 
 
 def check(project: Path) -> subprocess.CompletedProcess[str]:
-    """Run what `make check` runs on migrations, in a copy of the project."""
+    """Run the linter of `make check` on migrations, in a copy of the project."""
     [command] = re.findall(r"^\t@(\$\(BIN\)/squawk .+)$", (PROJECT / "Makefile").read_text(), re.MULTILINE)
     command = command.replace("$(BIN)", str(Path(sys.executable).parent))
     return subprocess.run(["sh", "-c", command], cwd=project, capture_output=True, text=True, check=False)
@@ -25,7 +25,7 @@ def check(project: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def migrations(tmp_path: Path) -> Path:
-    """Main's migrations in a copy of the project, where a test may add one."""
+    """Main's migrations in a copy of the project, to which a test may add one."""
     shutil.copy(PROJECT / ".squawk.toml", tmp_path)
     shutil.copytree(ROOT, tmp_path / "sql")
     return tmp_path / "sql" / "main" / "migrations"
@@ -43,7 +43,7 @@ def migrations(tmp_path: Path) -> Path:
     ],
 )
 def test_an_unsafe_migration_is_refused(migration: str, rule: str, migrations: Path) -> None:
-    """What rewrites or scans a table under a lock that stops its traffic, or breaks the release that still runs."""
+    """A migration is refused if it rewrites or scans a table under a lock, or breaks the previous release."""
     (migrations / "9999_unsafe.sql").write_text(migration)
     checked = check(migrations.parents[2])
     assert checked.returncode != 0
@@ -61,7 +61,7 @@ def test_an_unsafe_migration_is_refused(migration: str, rule: str, migrations: P
     ],
 )
 def test_a_safe_migration_passes(migration: str, migrations: Path) -> None:
-    """The same wishes, as CONTRIBUTING.md says to write them."""
+    """The same changes pass if they are written as CONTRIBUTING.md says."""
     (migrations / "9999_safe.sql").write_text(migration)
     checked = check(migrations.parents[2])
     assert checked.returncode == 0, checked.stdout

@@ -4,30 +4,30 @@ from collections.abc import Callable
 
 import pytest
 
-from repositories.postgres.headers import RowLock
 from repositories.postgres.statements import Statement
 from tests.sql import probes
+from tests.sql.headers import RowLock, header
 from tests.sql.probes import FILES, Sessions
 
 WHOLE_TABLES = ("enable_indexscan = off", "enable_bitmapscan = off")
-CLAIMS = [(name, lock.table, lock.rows) for name in FILES for lock in Statement(name).header.locks if lock.rows]
+CLAIMS = [(name, lock.table, lock.rows) for name in FILES for lock in header(Statement(name)).locks if lock.rows]
 ORDERED = [(name, table) for name, table, rows in CLAIMS if rows.manner == "by id"]
 
 
 def row_claim(statement: Statement, table: str) -> RowLock:
-    [rows] = [lock.rows for lock in statement.header.locks if lock.table == table and lock.rows]
+    [rows] = [lock.rows for lock in header(statement).locks if lock.table == table and lock.rows]
     return rows
 
 
 def contradictions(sessions: Sessions, statement: Statement) -> list[str]:
     """Return a line for each difference between the Locks slot and the locks of a transaction with the statement."""
-    header = {(lock.table, mode) for lock in statement.header.locks for mode in lock.modes}
-    rows = {lock.table: lock.rows for lock in statement.header.locks}
+    named = {(lock.table, mode) for lock in header(statement).locks for mode in lock.modes}
+    rows = {lock.table: lock.rows for lock in header(statement).locks}
     nodes = probes.plan(sessions.running, statement, whole_tables=True)
     with probes.open_transaction(sessions, statement):
         locked = probes.locked_tables(sessions)
-        lines = [f"{table} {mode}: not locked" for table, mode in sorted(header - locked)]
-        lines += [f"{table} {mode}: not in the header" for table, mode in sorted(locked - header)]
+        lines = [f"{table} {mode}: not locked" for table, mode in sorted(named - locked)]
+        lines += [f"{table} {mode}: not in the header" for table, mode in sorted(locked - named)]
         for table in sorted({table for table, _ in locked if not table.startswith("advisory ")}):
             lines += row_contradictions(rows.get(table), table, claimed_rows(sessions, table, rows.get(table)))
     # If the statement writes every row that it locks, only the plan shows the FOR … clause.
@@ -116,7 +116,7 @@ def test_rows_are_locked_by_id_without_an_index_as_well(
         ("main/accounts/lock", "its rows FOR NO KEY UPDATE", "its rows FOR UPDATE"),
         ("main/accounts/lock", "\nFOR NO KEY UPDATE;", "\nFOR UPDATE;"),
         ("main/users/keep", "; its row FOR SHARE", ""),
-        ("main/idempotency_keys/insert", "; its rows FOR KEY SHARE", ""),
+        ("main/idempotency_keys/insert", "; its row FOR KEY SHARE", ""),
         ("main/holds/expire", "; its rows FOR NO KEY UPDATE, by id", ""),
         ("main/users/lock", "its row FOR", "its rows FOR"),
         ("main/accounts/lock", "its rows FOR NO KEY UPDATE, by id", "its row FOR NO KEY UPDATE"),

@@ -1,4 +1,4 @@
-"""A statement's name is seen where PostgreSQL tells what runs and what ran: it leads back to the file."""
+"""PostgreSQL's views of running and past statements show each statement's name, which leads to its file."""
 
 import asyncio
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from tests.sql.probes import FILES
 
 @pytest.fixture
 def counting() -> Iterator[dict[str, str]]:
-    """Both databases on a server of this test's own that keeps pg_stat_statements."""
+    """Both databases on a separate server with pg_stat_statements."""
     with psycopg.connect(templates.conninfo("postgres")) as session:
         if not session.execute("SELECT FROM pg_available_extensions WHERE name = 'pg_stat_statements'").rowcount:
             pytest.skip("this PostgreSQL comes without the extension pg_stat_statements")
@@ -39,10 +39,10 @@ def counting() -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.parametrize("prepare_threshold", [None, 0])
-async def test_what_runs_is_seen_in_pg_stat_activity(
+async def test_a_running_statement_is_named_in_pg_stat_activity(
     prepare_threshold: int | None, databases: dict[str, str], world: World
 ) -> None:
-    """A backend that waits in a file's statement shows the file's name, whether psycopg prepares it or not."""
+    """A backend that waits in a statement shows the file's name, whether psycopg prepares the statement or not."""
     account = await world.account(await world.person("ada"))
     async with (
         connections.connect(databases["main"], purpose="test", budgets={}) as running,
@@ -54,7 +54,7 @@ async def test_what_runs_is_seen_in_pg_stat_activity(
             waiting = asyncio.create_task(Statement("main/accounts/lock").run(running, ids=[account]))
             pid = running.info.backend_pid
             async with asyncio.timeout(PATIENCE):
-                while not await world.value("SELECT cardinality(pg_blocking_pids(%s))", pid):  # noqa: ASYNC110 - PostgreSQL tells nobody
+                while not await world.value("SELECT cardinality(pg_blocking_pids(%s))", pid):  # noqa: ASYNC110 - PostgreSQL has no event for it
                     await asyncio.sleep(0.01)
             seen = await world.connection.execute("SELECT query FROM pg_stat_activity WHERE pid = %s", (pid,))
             [(query,)] = await seen.fetchall()
@@ -62,8 +62,8 @@ async def test_what_runs_is_seen_in_pg_stat_activity(
     assert query.startswith("SELECT /* main/accounts/lock */")
 
 
-async def test_what_ran_is_seen_in_pg_stat_statements(counting: dict[str, str]) -> None:
-    """Every file's statement is counted as one, under a text that has the file's name."""
+async def test_every_statement_is_named_in_pg_stat_statements(counting: dict[str, str]) -> None:
+    """Each file's statement is counted once, under a text that contains the file's name."""
     for database, folders in {"main": ("main/", "both/"), "catalog": ("catalog/",)}.items():
         async with connections.connect(counting[database], purpose="test") as session:
             for name in FILES:
@@ -75,7 +75,7 @@ async def test_what_ran_is_seen_in_pg_stat_statements(counting: dict[str, str]) 
 
 
 async def _run(session: Connection, statement: Statement) -> None:
-    given = arguments(statement.name, [name for name, _ in statement.header.parameters])
+    given = arguments(statement.name, statement.parameters)
     if "/database/" in statement.name:  # refused in a transaction
         await statement.run(session, **given)
     else:

@@ -5,17 +5,18 @@ from collections.abc import Callable
 import pytest
 
 from repositories.postgres.statements import Statement
+from tests.sql.headers import header
 from tests.sql.probes import FILES, Described, Sessions, describe
 
 
 def contradictions(statement: Statement, described: Described) -> list[str]:
     """Return a line for each difference between a header and PostgreSQL's description."""
-    types = [type_ for _, type_ in statement.header.parameters]
+    types, columns = list(header(statement).types), list(header(statement).columns)
     lines = []
     if types != described[0]:
         lines.append(f"parameters: header {types}, PostgreSQL {described[0]}")
-    if list(statement.header.columns) != described[1]:
-        lines.append(f"columns: header {list(statement.header.columns)}, PostgreSQL {described[1]}")
+    if columns != described[1]:
+        lines.append(f"columns: header {columns}, PostgreSQL {described[1]}")
     return lines
 
 

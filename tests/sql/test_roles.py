@@ -1,34 +1,32 @@
-"""Roles: the application may do what a file under sql/ does and nothing else, the reader may read, the owner owns."""
+"""Roles: each privilege of the application is used by a file under sql/, the reader reads, the owner owns."""
 
 import asyncio
 import secrets
+import shutil
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
+from repositories.postgres.errors import Fault
 from repositories.postgres.statements import ROOT, Statement
 from repositories.schema import migrations, roles
 from tests.harness import templates
+from tests.sql.probes import FILES
 
 MIGRATING = {"both/schema_migrations/create", "both/schema_migrations/insert"}
-"""Files that are run for the service, before it serves, by who migrates."""
-SERVING = sorted(
-    name
-    for path in ROOT.glob("*/*/*.sql")
-    if path.parent.name not in {"migrations", "database"}
-    and path.parent.parent.name in {"main", "catalog", "both"}
-    and (name := str(path.relative_to(ROOT).with_suffix(""))) not in MIGRATING
-)
+"""Files that run before the service does, by the login that migrates."""
+SERVING = [name for name in FILES if "/database/" not in name and name not in MIGRATING]
 HIDDEN = {
     ("api_keys", "digest"),
     ("request_counts", "address"),
     ("users", "email"),
     ("users", "email_key"),
 }
-"""What readers do not see."""
+"""Columns that the reader may not read."""
 RELATIONS = "relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm')"
 GRANTS = f"""
     SELECT relname, NULL, privilege_type, grantee::regrole::text
@@ -49,7 +47,7 @@ def _superuser() -> None:
 
 @pytest.fixture(scope="module")
 def databases(_superuser: None) -> Iterator[dict[str, str]]:
-    """Both databases, with their roles: a copy of a database lacks the privileges on the database itself."""
+    """Both databases with their roles; a cloned database lacks the privileges on the database itself."""
     with templates.clones() as conninfos:
         for database, conninfo in conninfos.items():
             asyncio.run(roles.grant(conninfo, database))
@@ -58,13 +56,13 @@ def databases(_superuser: None) -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def reader(databases: dict[str, str]) -> Iterator[Mapping[str, str]]:
-    """How somebody who reads connects."""
+    """Connection strings of a login in folio_reader, by database."""
     with templates.login("IN ROLE folio_reader") as reader:
         yield {database: reader(conninfo) for database, conninfo in databases.items()}
 
 
 def prepare(connection: Connection, names: list[str]) -> dict[str, Statement]:
-    """Prepare files under their names, to be planned without values."""
+    """Prepare files under their names, for generic plans."""
     connection.execute("SET plan_cache_mode = force_generic_plan")
     found = {name: Statement(name) for name in names}
     for name, statement in found.items():
@@ -73,12 +71,12 @@ def prepare(connection: Connection, names: list[str]) -> dict[str, Statement]:
 
 
 def refused(connection: Connection, statement: Statement) -> bool:
-    """Tell whether the session's role lacks a privilege for a prepared file.
+    """Return True if the session's role lacks a privilege for a prepared file.
 
-    EXPLAIN asks for privileges on tables as a run does. Functions ask when they are called: what takes no parameters is
-    run.
+    EXPLAIN checks privileges on tables as execution does. Functions check theirs when they are called, so a file
+    without parameters is executed.
     """
-    arguments = ", ".join("NULL" for _ in statement.header.parameters)
+    arguments = ", ".join("NULL" for _ in statement.parameters)
     run = f'EXPLAIN EXECUTE "{statement.name}" ({arguments})' if arguments else f'EXECUTE "{statement.name}"'
     try:
         with connection.transaction(force_rollback=True):
@@ -86,6 +84,15 @@ def refused(connection: Connection, statement: Statement) -> bool:
     except psycopg.errors.InsufficientPrivilege:
         return True
     return False
+
+
+def ungranted(connection: Connection, names: list[str]) -> list[str]:
+    """Return a line for each file that the session's role may not run."""
+    return [
+        f"sql/{name}.sql is refused to folio_app: grant what it needs in sql/{name.split('/')[0]}/roles.sql"
+        for name, file in prepare(connection, names).items()
+        if refused(connection, file)
+    ]
 
 
 def of(database: str, names: list[str] = SERVING) -> list[str]:
@@ -96,11 +103,11 @@ def of(database: str, names: list[str] = SERVING) -> list[str]:
 def test_the_application_may_run_every_file_that_serves(database: str, databases: dict[str, str]) -> None:
     """Every file but those of migrations."""
     with psycopg.connect(templates.served(databases[database])) as connection:
-        assert [name for name, file in prepare(connection, of(database)).items() if refused(connection, file)] == []
+        assert ungranted(connection, of(database)) == []
 
 
 def test_the_application_may_not_migrate(databases: dict[str, str]) -> None:
-    """The files of migrations are refused to it (negative control of the test above)."""
+    """The application may not run the files of migrations (negative control of the test above)."""
     with psycopg.connect(templates.served(databases["main"])) as connection:
         for name in MIGRATING:
             text = Statement(name).text
@@ -110,7 +117,7 @@ def test_the_application_may_not_migrate(databases: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("database", ["main", "catalog"])
 def test_each_privilege_of_the_application_is_one_that_a_file_uses(database: str, databases: dict[str, str]) -> None:
-    """Without it, some file is refused; and one that none uses is found out (negative control)."""
+    """Without the privilege some file is refused; an unused privilege is found (negative control)."""
     with psycopg.connect(databases[database]) as connection:
         files = prepare(connection, of(database))
         connection.execute(f"GRANT DELETE ON {'users' if database == 'main' else 'reservations'} TO folio_app")
@@ -126,7 +133,7 @@ def test_each_privilege_of_the_application_is_one_that_a_file_uses(database: str
 
 
 def grants(connection: Connection, role: str) -> list[tuple[str, str | None, str]]:
-    """Return what a role was given: the table, the column or none, and the privilege."""
+    """Return the privileges of a role: the table, the column or None, and the privilege."""
     return [
         (table, column, kind)
         for table, column, kind, grantee in connection.execute(GRANTS).fetchall()
@@ -135,7 +142,7 @@ def grants(connection: Connection, role: str) -> list[tuple[str, str | None, str
 
 
 def used(connection: Connection, files: dict[str, Statement], table: str, column: str | None, kind: str) -> bool:
-    """Tell whether a file is refused without a privilege."""
+    """Return True if a file is refused without a privilege."""
     with connection.transaction(force_rollback=True):
         connection.execute(f"REVOKE {kind} {f'({column})' if column else ''} ON {table} FROM folio_app")
         connection.execute("SET LOCAL ROLE folio_app")
@@ -175,7 +182,7 @@ REFUSED = [
 
 @pytest.mark.parametrize("statement", REFUSED)
 def test_the_application_may_not_change_the_ledger_nor_the_schema(statement: str, databases: dict[str, str]) -> None:
-    """SQLSTATE 42501; whoever administers the server gets another answer, so that it is the role that is refused."""
+    """SQLSTATE 42501 for the application; the administrator gets another answer, so the role is the reason."""
     with psycopg.connect(templates.served(databases["main"])) as connection:
         with pytest.raises(psycopg.Error) as caught:
             connection.execute(statement)
@@ -193,7 +200,7 @@ def test_the_application_may_not_change_the_ledger_nor_the_schema(statement: str
 def test_the_reader_reads_all_but_secrets_and_changes_nothing(
     databases: dict[str, str], reader: Mapping[str, str]
 ) -> None:
-    """Every column of every table but a few, the audit's files too; no privilege but SELECT."""
+    """The reader reads every column except the hidden ones, runs the audit's files, and has only SELECT."""
     hidden = set()
     for database, conninfo in databases.items():
         with psycopg.connect(conninfo) as connection:
@@ -217,7 +224,7 @@ def test_the_reader_reads_all_but_secrets_and_changes_nothing(
 def test_every_table_view_and_function_is_the_owners_and_every_table_was_decided_upon(
     database: str, databases: dict[str, str]
 ) -> None:
-    """A new table without a line in roles.sql fails here; what the application reads, it was given by name."""
+    """A new table without a line in roles.sql fails here: every privilege is granted by name."""
     with psycopg.connect(databases[database]) as connection:
         assert strays(connection) == []
         connection.execute("CREATE TABLE later (id bigint)")
@@ -226,7 +233,7 @@ def test_every_table_view_and_function_is_the_owners_and_every_table_was_decided
 
 
 def strays(connection: Connection) -> list[str]:
-    """Return what nobody decided upon: it has another owner, or is not for the application, nor the reader."""
+    """Return tables, views and functions with a wrong owner, or without privileges for application and reader."""
     rows = connection.execute(
         "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
         " AND relkind IN ('r', 'p', 'v', 'm', 'S') AND (relowner <> 'folio_owner'::regrole OR relkind <> 'S' AND NOT ("
@@ -239,10 +246,10 @@ def strays(connection: Connection) -> list[str]:
 
 
 @pytest.mark.parametrize("database", ["main", "catalog"])
-async def test_running_it_again_changes_nothing_and_takes_back_what_was_too_much(
+async def test_running_it_again_changes_nothing_and_revokes_other_grants(
     database: str, databases: dict[str, str]
 ) -> None:
-    """The grants are those of the file, whatever somebody gave meanwhile."""
+    """The grants are those of the files, even if others were added by hand."""
     table = "transfers" if database == "main" else "products"
     with psycopg.connect(databases[database], autocommit=True) as connection:
         before = connection.execute(GRANTS).fetchall()
@@ -254,8 +261,25 @@ async def test_running_it_again_changes_nothing_and_takes_back_what_was_too_much
         assert connection.execute(GRANTS).fetchall() == before
 
 
+async def test_a_failure_in_the_second_file_undoes_the_first(
+    databases: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both files are one transaction, so a service that runs meanwhile never finds its privileges revoked."""
+    for script in roles.scripts("main"):
+        (tmp_path / script).parent.mkdir()
+        shutil.copy(ROOT / script, tmp_path / script)
+    with (tmp_path / "main/roles.sql").open("a") as file:
+        file.write("SELECT 1 / 0;")
+    monkeypatch.setattr(roles, "ROOT", tmp_path)
+    with psycopg.connect(databases["main"], autocommit=True) as connection:
+        before = connection.execute(GRANTS).fetchall()
+        with pytest.raises(Fault):
+            await roles.grant(databases["main"], "main")
+        assert connection.execute(GRANTS).fetchall() == before
+
+
 async def test_a_login_in_folio_owner_migrates_and_the_file_runs_before_and_after() -> None:
-    """As sql/README.md sets it up: everything is the owner's from the start, and the application may serve."""
+    """As in sql/README.md: folio_owner owns everything from the start, and the application may serve."""
     with templates.login("IN ROLE folio_owner") as migrating, templates.empty() as conninfo:
         await roles.grant(conninfo, "main")
         with psycopg.connect(conninfo, autocommit=True) as admin:
@@ -271,10 +295,10 @@ async def test_a_login_in_folio_owner_migrates_and_the_file_runs_before_and_afte
 
 
 @pytest.mark.parametrize("database", ["main", "catalog"])
-async def test_who_owns_the_database_and_may_make_roles_needs_no_superuser(database: str) -> None:
-    """With roles that no superuser made: CREATEROLE, and what the file grants itself, are enough."""
+async def test_an_owner_with_createrole_needs_no_superuser(database: str) -> None:
+    """CREATEROLE and the grants of the files are enough, even if no superuser created the roles."""
     prefix = f"folio_test_{secrets.token_hex(4)}_"
-    text = (ROOT / database / "roles.sql").read_text().replace("folio_", prefix)
+    text = "".join((ROOT / script).read_text() for script in roles.scripts(database)).replace("folio_", prefix)
     table = "transfers" if database == "main" else "products"
     with (
         templates.login("CREATEROLE") as owner,

@@ -1,4 +1,4 @@
--- Make the table in which a database remembers its migrations, unless it is there.
+-- Create the table that records applied migrations, unless it exists.
 --
 -- $ none
 --

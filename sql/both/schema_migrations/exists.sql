@@ -1,4 +1,4 @@
--- Tell whether this database remembers migrations.
+-- Check if this database has the table that records migrations.
 --
 -- $ none
 --

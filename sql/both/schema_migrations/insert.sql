@@ -1,4 +1,4 @@
--- Remember a migration, in the transaction that applied it.
+-- Record a migration, in the transaction that applies it.
 --
 -- $1 version   bigint  the number that the file's name starts with
 -- $2 name      text    the file's name

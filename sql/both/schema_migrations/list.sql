@@ -1,4 +1,4 @@
--- Read which migrations a database has had.
+-- List the migrations that were applied to this database.
 --
 -- $ none
 --

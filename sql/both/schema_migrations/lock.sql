@@ -1,4 +1,4 @@
--- Wait until no other process migrates this database; the lock lasts as long as the session.
+-- Wait until no other process migrates this database. The lock is held until the session ends.
 --
 -- $ none
 --

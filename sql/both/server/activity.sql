@@ -1,9 +1,10 @@
--- Read what backends are doing, and whom they wait for.
+-- Read the state and the query of these backends, and the backends that block them.
 --
 -- $1 pids  bigint[]  pg_stat_activity.pid
 --
 -- Returns  pid bigint, state text, wait_event_type text, wait_event text, query text, query_seconds double precision, blocked_by bigint[];
---          one row for each backend that there is, by pid; the query's first 200 characters, and since when it runs or has ended
+--          one row for each backend that exists, by pid; query: the first 200 characters of the current or last query;
+--          query_seconds: since that query started
 -- Index    none
 -- Locks    pg_authid, pg_database AccessShareLock
 SELECT /* both/server/activity */

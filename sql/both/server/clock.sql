@@ -1,4 +1,4 @@
--- Tell the server's time, in seconds since 1970.
+-- Read the server's time, in seconds since 1970.
 --
 -- $ none
 --

@@ -1,9 +1,9 @@
--- Count the connections that the server has now: Folio's, by their application_name, and others.
+-- Count the open connections of the server: Folio's, by application_name, and all others.
 --
 -- $ none
 --
 -- Returns  folio bigint, others bigint;
---          one row, without those of this process
+--          one row; connections of this process are not counted
 -- Index    none
 -- Locks    pg_authid, pg_database AccessShareLock
 SELECT /* both/server/connections */
@@ -12,5 +12,5 @@ SELECT /* both/server/connections */
 FROM pg_stat_activity
 WHERE split_part(application_name, ' ', 3) <> split_part(current_setting('application_name'), ' ', 3)
     AND datid IS NOT NULL
-    -- Not for everybody to know, of sessions that are not their own.
+    -- Null for sessions of other roles, unless this role may read all statistics.
     AND coalesce(backend_type, 'client backend') = 'client backend';

@@ -1,13 +1,13 @@
--- Tell which server this is and how many connections it allows.
+-- Read which server this is and how many connections it allows.
 --
 -- $ none
 --
 -- Returns  address text, max_connections bigint, reserved_connections bigint;
---          one row; reserved are those for superusers and, from PostgreSQL 16 on, for whom it names
+--          one row; reserved_connections: for superusers and, from PostgreSQL 16 on, pg_use_reserved_connections
 -- Index    none
 -- Locks    none
 SELECT /* both/server/limits */
-    -- Where sockets are is for privileged roles to know; which cluster this is, for all.
+    -- Only privileged roles may read the socket's path; every role may read the cluster's identifier.
     coalesce(host(inet_server_addr()), 'cluster ' || (SELECT system_identifier FROM pg_control_system()))
     || ':' || current_setting('port') AS address,
     current_setting('max_connections')::bigint AS max_connections,

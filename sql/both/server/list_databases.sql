@@ -1,4 +1,4 @@
--- Read which databases the server has.
+-- List the databases of the server.
 --
 -- $ none
 --

@@ -1,4 +1,4 @@
--- Tell whether this session's login could do more than serve: as a superuser, or as an owner of the database or a table.
+-- Check if this session's login has more privileges than serving needs: superuser, or owner of the database or a table.
 --
 -- $ none
 --

@@ -1,9 +1,9 @@
--- Tell the server's version, whether this session may write, and what becomes of a commit in a crash.
+-- Read the server's version, whether this session may write, and the settings that decide if a commit survives a crash.
 --
 -- $ none
 --
 -- Returns  version text, version_number bigint, standby boolean, read_only boolean, fsync text, full_page_writes text, synchronous_commit text, data_checksums text;
---          one row, the settings as this session has them
+--          one row; the settings are those of this session
 -- Index    none
 -- Locks    none
 SELECT /* both/server/state */

@@ -1,4 +1,4 @@
--- Give a session its budgets. A setting that this server does not know (transaction_timeout before 17) is left out.
+-- Set a session's timeouts. A setting that the server does not know (transaction_timeout before 17) is skipped.
 --
 -- $1 names   text[]  settings
 -- $2 values  text[]  a value for each

@@ -1,4 +1,4 @@
--- Make the database that holds products and their stock, on a server of Folio's own.
+-- Create the database for products and stock, on Folio's embedded server.
 --
 -- $ none
 --

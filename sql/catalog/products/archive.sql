@@ -1,4 +1,4 @@
--- Take a product off sale, locked by this unit of work; its row stays for those who bought it.
+-- Archive a product that this unit of work has locked. The row stays, since purchases refer to it.
 --
 -- $1 id  bigint  products.id
 --

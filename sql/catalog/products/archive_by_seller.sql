@@ -1,4 +1,4 @@
--- Take off sale what users who left were selling.
+-- Archive all products of sellers that have left.
 --
 -- $1 seller_ids  bigint[]  users.id of the main database
 --

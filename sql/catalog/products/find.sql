@@ -1,4 +1,4 @@
--- Find the product that a seller made under a key.
+-- Find the product that a seller created under an Idempotency-Key.
 --
 -- $1 seller_id        bigint  users.id of the main database
 -- $2 idempotency_key  text

@@ -1,4 +1,4 @@
--- Put a product up for sale. A key that its seller used before makes nothing.
+-- Create a product. If its seller has used the Idempotency-Key before, nothing is written.
 --
 -- $1 seller_id        bigint  users.id of the main database
 -- $2 account_id       bigint  accounts.id of the main database
@@ -7,10 +7,10 @@
 -- $5 price            bigint  minor units
 -- $6 currency         text    ISO 4217
 -- $7 stock            bigint
--- $8 idempotency_key  text    null: none
+-- $8 idempotency_key  text    null: no key
 --
 -- Returns  id bigint, seller_id bigint, account_id bigint, name text, description text, price bigint, currency text, stock bigint, version bigint, created_at timestamptz, updated_at timestamptz, archived_at timestamptz;
---          one row, none where the key is taken
+--          one row; none if the key is taken
 -- Index    products_idempotency_key_key
 -- Locks    products RowExclusiveLock
 INSERT /* catalog/products/insert */ INTO products (

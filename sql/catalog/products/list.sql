@@ -1,8 +1,8 @@
--- List what is for sale, newest first.
+-- List products for sale, newest first.
 --
 -- $1 before_time  timestamptz  keyset: products.created_at of the last row seen
--- $2 before_id    bigint       keyset: its products.id
--- $3 limit        bigint       rows at the most
+-- $2 before_id    bigint       keyset: products.id of that row
+-- $3 limit        bigint       rows at most
 --
 -- Returns  id bigint, seller_id bigint, account_id bigint, name text, description text, price bigint, currency text, stock bigint, version bigint, created_at timestamptz, updated_at timestamptz, archived_at timestamptz;
 --          a page of rows

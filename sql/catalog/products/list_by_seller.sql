@@ -1,9 +1,9 @@
--- List what one seller has for sale, newest first.
+-- List one seller's products for sale, newest first.
 --
 -- $1 seller_id    bigint       users.id of the main database
 -- $2 before_time  timestamptz  keyset: products.created_at of the last row seen
--- $3 before_id    bigint       keyset: its products.id
--- $4 limit        bigint       rows at the most
+-- $3 before_id    bigint       keyset: products.id of that row
+-- $4 limit        bigint       rows at most
 --
 -- Returns  id bigint, seller_id bigint, account_id bigint, name text, description text, price bigint, currency text, stock bigint, version bigint, created_at timestamptz, updated_at timestamptz, archived_at timestamptz;
 --          a page of rows

@@ -1,4 +1,4 @@
--- Lock a product that this unit of work will change, or reserve some of, before its reservations.
+-- Lock a product that this unit of work will change or reserve, before locking its reservations.
 --
 -- $1 id  bigint  products.id
 --

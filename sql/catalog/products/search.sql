@@ -1,10 +1,10 @@
--- List what is for sale and contains the words of a query, newest first. Quotes, OR and - mean what they mean in a search box.
+-- List products for sale that match a search query, newest first. The query may contain quotes, OR and -.
 --
--- $1 query        text         words
--- $2 seller_id    bigint       users.id of the main database; null: of any seller
+-- $1 query        text         as typed into a search box
+-- $2 seller_id    bigint       users.id of the main database; null: any seller
 -- $3 before_time  timestamptz  keyset: products.created_at of the last row seen
--- $4 before_id    bigint       keyset: its products.id
--- $5 limit        bigint       rows at the most
+-- $4 before_id    bigint       keyset: products.id of that row
+-- $5 limit        bigint       rows at most
 --
 -- Returns  id bigint, seller_id bigint, account_id bigint, name text, description text, price bigint, currency text, stock bigint, version bigint, created_at timestamptz, updated_at timestamptz, archived_at timestamptz;
 --          a page of rows

@@ -1,4 +1,4 @@
--- Change a product, locked by this unit of work.
+-- Update a product that this unit of work has locked.
 --
 -- $1 id           bigint  products.id
 -- $2 account_id   bigint  accounts.id of the main database

@@ -1,4 +1,4 @@
--- Read what a purchase took of the stock.
+-- Read the reservation of a purchase.
 --
 -- $1 purchase_id  bigint  purchases.id of the main database
 --

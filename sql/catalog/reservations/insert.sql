@@ -1,9 +1,10 @@
--- Write what becomes of a purchase that has no reservation yet, decided under the lock of its product; a reserved one lowers the stock.
+-- Write the reservation of a purchase that has none, under the lock of its product. Only the status reserved lowers the
+-- stock.
 --
 -- $1 purchase_id  bigint  purchases.id of the main database
 -- $2 product_id   bigint  products.id, locked by this unit of work
 -- $3 quantity     bigint
--- $4 status       text    reserved, refused, released
+-- $4 status       text    reserved, refused (out of stock), released (tombstone: the purchase was rejected first)
 --
 -- Returns  none
 -- Index    products_pkey

@@ -1,7 +1,7 @@
--- Read a page of reservations, to look for those of no purchase.
+-- List reservations by page, to find those that belong to no purchase.
 --
 -- $1 after_id  bigint  reservations.purchase_id of the last row seen
--- $2 limit     bigint  rows at the most
+-- $2 limit     bigint  rows at most
 --
 -- Returns  purchase_id bigint, product_id bigint, quantity bigint, status text;
 --          a page of rows, by purchase

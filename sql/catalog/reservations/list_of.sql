@@ -1,4 +1,4 @@
--- Read what purchases took of the stock, to compare the two databases.
+-- Read the reservations of these purchases, to compare the two databases.
 --
 -- $1 purchase_ids  bigint[]  purchases.id of the main database
 --

@@ -1,4 +1,5 @@
--- End a reservation as the purchase was decided: a released one gives back what it took. One that was released stays so.
+-- Settle a reservation as its purchase was decided: confirm it, or release it and return its quantity to stock. A
+-- released reservation stays released.
 --
 -- $1 purchase_id  bigint  purchases.id of the main database
 -- $2 status       text    confirmed, released
@@ -18,7 +19,7 @@ WITH /* catalog/reservations/settle */ settled AS (
 )
 UPDATE products
 SET
-    -- The seller may have set the stock to the largest number meanwhile.
+    -- Capped: the seller may have set the stock to the maximum meanwhile.
     stock = least(products.stock + settled.quantity, 9007199254740991),
     version = products.version + 1
 FROM settled

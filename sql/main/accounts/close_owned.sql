@@ -1,4 +1,4 @@
--- Close all accounts of a user who leaves, locked by this unit of work and empty.
+-- Close all accounts of a leaving user, which are locked by this unit of work and empty.
 --
 -- $1 owner_id  bigint  users.id
 --

@@ -1,11 +1,11 @@
--- Open an account for a user who has not left.
+-- Open an account, unless its owner has left.
 --
 -- $1 owner_id  bigint  users.id
 -- $2 name      text
 -- $3 currency  text    ISO 4217
 --
 -- Returns  id bigint, owner_id bigint, name text, currency text, balance bigint, held bigint, minimum bigint, status text, version bigint, created_at timestamptz;
---          one row where the owner has not left
+--          one row; none if the owner has left
 -- Index    users_pkey
 -- Locks    users RowShareLock; its row FOR SHARE; accounts RowExclusiveLock
 INSERT /* main/accounts/insert */ INTO accounts (owner_id, name, currency)

@@ -1,8 +1,8 @@
 -- List all accounts, newest first, for operators.
 --
 -- $1 before_time  timestamptz  keyset: accounts.created_at of the last row seen
--- $2 before_id    bigint       keyset: its accounts.id
--- $3 limit        bigint       rows at the most
+-- $2 before_id    bigint       keyset: accounts.id of that row
+-- $3 limit        bigint       rows at most
 --
 -- Returns  id bigint, owner_id bigint, name text, currency text, balance bigint, held bigint, minimum bigint, status text, version bigint, created_at timestamptz;
 --          a page of rows

@@ -2,8 +2,8 @@
 --
 -- $1 owner_id     bigint       users.id
 -- $2 before_time  timestamptz  keyset: accounts.created_at of the last row seen
--- $3 before_id    bigint       keyset: its accounts.id
--- $4 limit        bigint       rows at the most
+-- $3 before_id    bigint       keyset: accounts.id of that row
+-- $4 limit        bigint       rows at most
 --
 -- Returns  id bigint, owner_id bigint, name text, currency text, balance bigint, held bigint, minimum bigint, status text, version bigint, created_at timestamptz;
 --          a page of rows

@@ -1,6 +1,7 @@
--- Lock accounts that hold overdue money, but for those that somebody else has locked, who will expire it themselves.
+-- Lock accounts with holds that are overdue but still active. Accounts that another unit of work has locked are
+-- skipped, because it expires their holds itself.
 --
--- $1 limit  bigint  overdue holds looked at
+-- $1 limit  bigint  overdue holds to look at
 --
 -- Returns  id bigint;
 --          one row for each account, by id

@@ -1,4 +1,4 @@
--- Lock all accounts of a user who leaves, in id order.
+-- Lock all accounts of a leaving user, in id order.
 --
 -- $1 owner_id  bigint  users.id, locked by this unit of work
 --

@@ -1,4 +1,4 @@
--- Wait for whoever is entering something on an account, and keep others from it until the unit of work ends.
+-- Wait until no other unit of work writes entries of an account, and block new ones until this unit of work ends.
 --
 -- $1 id  bigint  accounts.id
 --

@@ -1,4 +1,4 @@
--- Change what an account is called, whose it is, how far it may go and whether it is in use; locked by this unit of work.
+-- Update the name, owner, minimum and status of an account that this unit of work has locked.
 --
 -- $1 id        bigint  accounts.id
 -- $2 name      text

@@ -1,4 +1,4 @@
--- Find whose key this is, if it is neither revoked nor expired.
+-- Find the user of an API key that is neither revoked nor expired.
 --
 -- $1 digest  bytea  SHA-256 of the key
 --

@@ -1,4 +1,4 @@
--- Issue an API key to a user who has not left.
+-- Issue an API key, unless its user has left.
 --
 -- $1 user_id     bigint       users.id
 -- $2 name        text
@@ -7,7 +7,7 @@
 -- $5 expires_at  timestamptz  null: never
 --
 -- Returns  id bigint, name text, read_only boolean, created_at timestamptz, expires_at timestamptz;
---          one row where the user has not left
+--          one row; none if the user has left
 -- Index    users_pkey
 -- Locks    users RowShareLock; its row FOR SHARE; api_keys RowExclusiveLock
 INSERT /* main/api_keys/insert */ INTO api_keys (user_id, name, digest, read_only, expires_at)

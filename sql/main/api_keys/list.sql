@@ -2,8 +2,8 @@
 --
 -- $1 user_id      bigint       users.id
 -- $2 before_time  timestamptz  keyset: api_keys.created_at of the last row seen
--- $3 before_id    bigint       keyset: its api_keys.id
--- $4 limit        bigint       rows at the most
+-- $3 before_id    bigint       keyset: api_keys.id of that row
+-- $4 limit        bigint       rows at most
 --
 -- Returns  id bigint, name text, read_only boolean, created_at timestamptz, expires_at timestamptz;
 --          a page of rows

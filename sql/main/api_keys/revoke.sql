@@ -4,7 +4,7 @@
 -- $2 id       bigint  api_keys.id
 --
 -- Returns  id bigint;
---          one row where the key was the user's and not revoked
+--          one row; none if the key is another user's or already revoked
 -- Index    api_keys_pkey
 -- Locks    api_keys RowExclusiveLock
 UPDATE /* main/api_keys/revoke */ api_keys

@@ -1,4 +1,4 @@
--- Read what the last audit found.
+-- Read the result of the last audit.
 --
 -- $ none
 --

@@ -1,6 +1,6 @@
--- Keep what an audit found.
+-- Store the result of an audit.
 --
--- $1 ok      boolean  no check found a row
+-- $1 ok      boolean  true if no check found a row
 -- $2 checks  text     for each check its name and the rows that break it, as JSON
 --
 -- Returns  id bigint, finished_at timestamptz;

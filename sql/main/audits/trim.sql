@@ -1,4 +1,4 @@
--- Forget all audits but the last hundred.
+-- Delete all audits but the last hundred.
 --
 -- $ none
 --

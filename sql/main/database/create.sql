@@ -1,4 +1,4 @@
--- Make the database that holds users, posts, accounts and the ledger, on a server of Folio's own.
+-- Create the database for users, posts, accounts and the ledger, on Folio's embedded server.
 --
 -- $ none
 --

@@ -1,10 +1,10 @@
--- Read an account's balance at an instant, the entries of that very instant included.
+-- Read an account's balance at a time, including the entries of that exact time.
 --
--- $1 account_id  bigint       accounts.id, shared by this unit of work: no entry of that instant is still to be committed
--- $2 at          timestamptz  refused by this statement when it is still to come
+-- $1 account_id  bigint       accounts.id, shared by this unit of work: all entries of that time are committed
+-- $2 at          timestamptz  must be in the past; see past
 --
 -- Returns  balance bigint, version bigint, past boolean;
---          one row: zero at version 0 before the first entry; past is false for the future
+--          one row; balance and version are 0 before the first entry; past is false if $2 is in the future
 -- Index    entries_created_at_idx
 -- Locks    entries AccessShareLock
 SELECT /* main/entries/balance_at */

@@ -1,8 +1,8 @@
--- List an account's entries, newest first: its statement.
+-- List an account's entries, newest first.
 --
 -- $1 account_id      bigint  accounts.id
 -- $2 before_version  bigint  keyset: entries.version of the last row seen
--- $3 limit           bigint  rows at the most
+-- $3 limit           bigint  rows at most
 --
 -- Returns  account_id bigint, version bigint, transfer_id bigint, amount bigint, balance_after bigint, counterparty_account_id bigint, description text, created_at timestamptz;
 --          a page of rows

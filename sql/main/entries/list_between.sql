@@ -1,10 +1,10 @@
--- List an account's entries of a span of time, newest first.
+-- List an account's entries between two times, newest first.
 --
 -- $1 account_id      bigint       accounts.id
--- $2 from_time       timestamptz  the first instant
--- $3 to_time         timestamptz  the first instant no more
+-- $2 from_time       timestamptz  inclusive
+-- $3 to_time         timestamptz  exclusive
 -- $4 before_version  bigint       keyset: entries.version of the last row seen
--- $5 limit           bigint       rows at the most
+-- $5 limit           bigint       rows at most
 --
 -- Returns  account_id bigint, version bigint, transfer_id bigint, amount bigint, balance_after bigint, counterparty_account_id bigint, description text, created_at timestamptz;
 --          a page of rows
@@ -20,7 +20,8 @@ SELECT /* main/entries/list_between */
 FROM entries
 JOIN transfers ON transfers.id = entries.transfer_id
 WHERE entries.account_id = $1::bigint
-    -- Times never run against versions: two look-ups turn the span into versions, by which every page is a range.
+    -- created_at never decreases as version increases: two look-ups turn the times into versions, and each page is a
+    -- range.
     AND entries.version >= (
         SELECT first.version
         FROM entries AS first

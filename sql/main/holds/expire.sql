@@ -1,10 +1,10 @@
--- Expire what is overdue on accounts, the oldest first, and free what it held.
+-- Expire the overdue holds of these accounts, oldest first, and free their money.
 --
 -- $1 account_ids  bigint[]  accounts.id, locked by this unit of work
--- $2 limit        bigint    holds at the most
+-- $2 limit        bigint    holds at most
 --
 -- Returns  id bigint, held bigint;
---          one row for each account that held too much: what it holds now
+--          one row for each account with overdue holds; held: the held amount that remains
 -- Index    holds_active_idx, holds_pkey, accounts_pkey
 -- Locks    holds AccessShareLock, RowShareLock, RowExclusiveLock; its rows FOR NO KEY UPDATE, by id; accounts RowExclusiveLock
 WITH /* main/holds/expire */ overdue AS MATERIALIZED (
@@ -15,7 +15,7 @@ WITH /* main/holds/expire */ overdue AS MATERIALIZED (
             FROM holds AS candidate
             WHERE candidate.from_account_id = ANY($1::bigint[])
                 AND candidate.status = 'active'
-                -- A subselect is read once and can be looked up in the index; a volatile function cannot.
+                -- A subselect is evaluated once and can be used with the index; a volatile function cannot.
                 AND candidate.expires_at <= (SELECT clock_timestamp())
             ORDER BY candidate.expires_at
             LIMIT $2::bigint

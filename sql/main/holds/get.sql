@@ -1,4 +1,4 @@
--- Read a hold as it is at this instant.
+-- Read a hold. Its status is expired as soon as its time has passed.
 --
 -- $1 id  bigint  holds.id
 --

@@ -1,4 +1,4 @@
--- Promise money, decided under the locks: write the hold and add it to what its account holds.
+-- Write a hold that was decided under the locks, and add its amount to the payer's held amount.
 --
 -- $1 from_account_id  bigint  accounts.id, locked by this unit of work
 -- $2 to_account_id    bigint  accounts.id, locked by this unit of work

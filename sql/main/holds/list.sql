@@ -1,8 +1,8 @@
 -- List all holds, newest first, for operators.
 --
 -- $1 before_time  timestamptz  keyset: holds.created_at of the last row seen
--- $2 before_id    bigint       keyset: its holds.id
--- $3 limit        bigint       rows at the most
+-- $2 before_id    bigint       keyset: holds.id of that row
+-- $3 limit        bigint       rows at most
 --
 -- Returns  id bigint, from_account_id bigint, to_account_id bigint, currency text, amount bigint, description text, status text, captured_amount bigint, transfer_id bigint, expires_in bigint, expires_at timestamptz, created_at timestamptz, from_owner_id bigint, to_owner_id bigint;
 --          a page of rows

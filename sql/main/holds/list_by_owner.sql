@@ -2,8 +2,8 @@
 --
 -- $1 owner_id     bigint       users.id
 -- $2 before_time  timestamptz  keyset: holds.created_at of the last row seen
--- $3 before_id    bigint       keyset: its holds.id
--- $4 limit        bigint       rows at the most
+-- $3 before_id    bigint       keyset: holds.id of that row
+-- $4 limit        bigint       rows at most
 --
 -- Returns  id bigint, from_account_id bigint, to_account_id bigint, currency text, amount bigint, description text, status text, captured_amount bigint, transfer_id bigint, expires_in bigint, expires_at timestamptz, created_at timestamptz, from_owner_id bigint, to_owner_id bigint;
 --          a page of rows

@@ -1,4 +1,4 @@
--- End an active hold that is not over, decided under the locks: mark it and free what it held.
+-- Settle a hold as decided under the locks, if it is active and not expired: set its status and free its money.
 --
 -- $1 id      bigint  holds.id, locked by this unit of work, as is its paying account
 -- $2 status  text    captured, released

@@ -1,9 +1,9 @@
--- Accounts whose balance, version or last time is not what their entries say.
+-- Accounts whose balance, version or last time differs from their entries.
 --
--- $1 limit  bigint  rows at the most
+-- $1 limit  bigint  rows at most
 --
 -- Returns  account_id bigint, balance bigint, entries_total numeric, last_balance_after bigint, version bigint, entries bigint;
---          none when all is well
+--          no row if all is well
 -- Index    accounts_pkey, entries_pkey
 -- Locks    accounts, entries AccessShareLock
 SELECT /* main/invariants/balance */

@@ -1,9 +1,9 @@
--- Accounts that went below what they may, and closed ones that are not empty.
+-- Accounts below their minimum, and closed accounts that are not empty.
 --
--- $1 limit  bigint  rows at the most
+-- $1 limit  bigint  rows at most
 --
 -- Returns  account_id bigint, balance bigint, held bigint, minimum bigint;
---          none when all is well
+--          no row if all is well
 -- Index    accounts_pkey
 -- Locks    accounts AccessShareLock
 SELECT /* main/invariants/below_minimum */ id AS account_id, balance, held, minimum

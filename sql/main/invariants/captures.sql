@@ -1,9 +1,9 @@
--- Holds that are captured without a transfer, or have a transfer that they do not allow: uncaptured, too much, between others.
+-- Captured holds without a transfer, and holds with a wrong one: not captured, too large, or between other accounts.
 --
--- $1 limit  bigint  rows at the most
+-- $1 limit  bigint  rows at most
 --
 -- Returns  hold_id bigint, status text, amount bigint, transfer_id bigint, captured_amount bigint;
---          none when all is well
+--          no row if all is well
 -- Index    holds_pkey, transfers_hold_id_key
 -- Locks    holds, transfers AccessShareLock
 SELECT /* main/invariants/captures */

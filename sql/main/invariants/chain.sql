@@ -1,9 +1,9 @@
--- Entries that do not follow the one before: a gap in version, a balance that does not add up, a time that runs back.
+-- Entries that do not continue the previous one: a gap in version, a balance that does not add up, an earlier time.
 --
--- $1 limit  bigint  rows at the most
+-- $1 limit  bigint  rows at most
 --
 -- Returns  account_id bigint, version bigint, balance_before bigint, amount bigint, balance_after bigint;
---          none when all is well
+--          no row if all is well
 -- Index    entries_pkey
 -- Locks    entries AccessShareLock
 SELECT /* main/invariants/chain */ account_id, version, balance_before, amount, balance_after

@@ -1,9 +1,9 @@
--- Transfers that have not just their two entries: -amount on the payer, +amount on the payee, of one currency and time.
+-- Transfers without exactly two entries: -amount on the payer, +amount on the payee, of the same currency and time.
 --
--- $1 limit  bigint  rows at the most
+-- $1 limit  bigint  rows at most
 --
 -- Returns  transfer_id bigint;
---          none when all is well
+--          no row if all is well
 -- Index    transfers_pkey, entries_transfer_id_key, accounts_pkey
 -- Locks    transfers, entries, accounts AccessShareLock
 SELECT /* main/invariants/entries_pair_up */ transfers.id AS transfer_id

@@ -1,9 +1,9 @@
--- Accounts that hold another amount than their active holds and pending purchases promise.
+-- Accounts whose held amount differs from the sum of their active holds and pending purchases.
 --
--- $1 limit  bigint  rows at the most
+-- $1 limit  bigint  rows at most
 --
 -- Returns  account_id bigint, held bigint, promised numeric;
---          none when all is well
+--          no row if all is well
 -- Index    accounts_pkey, holds_expires_at_idx
 -- Locks    accounts, holds, purchases AccessShareLock
 SELECT /* main/invariants/held */ accounts.id AS account_id, accounts.held, coalesce(promised.amount, 0) AS promised

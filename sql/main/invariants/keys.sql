@@ -1,9 +1,9 @@
--- Keys that name a transfer of somebody else or none at all, and transfers that two keys name.
+-- Idempotency keys of a missing transfer or of another user's, and transfers with two keys.
 --
--- $1 limit  bigint  rows at the most
+-- $1 limit  bigint  rows at most
 --
 -- Returns  transfer_id bigint, keys bigint;
---          none when all is well
+--          no row if all is well
 -- Index    none
 -- Locks    idempotency_keys, transfers AccessShareLock
 SELECT /* main/invariants/keys */ idempotency_keys.resource_id AS transfer_id, count(*) AS keys

@@ -1,9 +1,9 @@
--- Purchases whose money is not as they say: paid by another transfer than theirs or by none, or refunded without its reversal.
+-- Purchases whose money contradicts their status: paid by no transfer or a wrong one, or refunded without a reversal.
 --
--- $1 limit  bigint  rows at the most
+-- $1 limit  bigint  rows at most
 --
 -- Returns  purchase_id bigint, status text, amount bigint, transfer_id bigint, paid_amount bigint, reversal_id bigint;
---          none when all is well
+--          no row if all is well
 -- Index    purchases_pkey, transfers_pkey, transfers_reverses_id_key
 -- Locks    purchases, transfers AccessShareLock
 SELECT /* main/invariants/purchases */

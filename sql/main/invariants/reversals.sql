@@ -1,9 +1,9 @@
--- Reversals that are not what they reverse, the other way round and later.
+-- Reversals that differ from their original, apart from the opposite direction and a later time.
 --
--- $1 limit  bigint  rows at the most
+-- $1 limit  bigint  rows at most
 --
 -- Returns  transfer_id bigint, reverses_id bigint;
---          none when all is well
+--          no row if all is well
 -- Index    transfers_pkey
 -- Locks    transfers AccessShareLock
 SELECT /* main/invariants/reversals */ reversal.id AS transfer_id, reversal.reverses_id

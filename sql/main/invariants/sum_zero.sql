@@ -1,9 +1,9 @@
--- Currencies in which money was made or lost: the sum of all entries is not zero.
+-- Currencies in which money was created or lost: the sum of all entries is not zero.
 --
--- $1 limit  bigint  rows at the most
+-- $1 limit  bigint  rows at most
 --
 -- Returns  currency text, total numeric;
---          none when all is well
+--          no row if all is well
 -- Index    none
 -- Locks    entries, accounts AccessShareLock
 SELECT /* main/invariants/sum_zero */ accounts.currency, sum(entries.amount) AS total

@@ -1,10 +1,10 @@
--- Take the next turn at something, unless somebody's turn lasts.
+-- Take a lease, unless it is taken and has not expired.
 --
--- $1 name     text    what it is: audit
--- $2 seconds  bigint  for how long
+-- $1 name     text    name of the lease, such as audit
+-- $2 seconds  bigint  duration
 --
 -- Returns  name text;
---          one row for whoever takes it, none for all others
+--          one row if the lease was taken; else none
 -- Index    leases_pkey
 -- Locks    leases RowExclusiveLock
 INSERT /* main/leases/take */ INTO leases (name, leased_until)

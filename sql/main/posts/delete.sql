@@ -1,4 +1,4 @@
--- Delete a post, locked by this unit of work.
+-- Delete a post that this unit of work has locked.
 --
 -- $1 id  bigint  posts.id
 --

@@ -1,4 +1,4 @@
--- Delete all posts of a user who leaves, locked by this unit of work.
+-- Delete all posts of a leaving user, locked by this unit of work.
 --
 -- $1 author_id  bigint  users.id
 --

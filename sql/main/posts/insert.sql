@@ -1,11 +1,11 @@
--- Write a post of a user who has not left.
+-- Create a post, unless its author has left.
 --
 -- $1 author_id  bigint  users.id
 -- $2 title      text
 -- $3 content    text
 --
 -- Returns  id bigint, author_id bigint, author_username text, title text, content text, version bigint, created_at timestamptz, updated_at timestamptz;
---          one row where the author has not left
+--          one row; none if the author has left
 -- Index    users_pkey
 -- Locks    users RowShareLock; its row FOR SHARE; posts RowExclusiveLock
 WITH /* main/posts/insert */ author AS MATERIALIZED (

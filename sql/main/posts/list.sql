@@ -1,8 +1,8 @@
 -- List posts with their authors' names, newest first.
 --
 -- $1 before_time  timestamptz  keyset: posts.created_at of the last row seen
--- $2 before_id    bigint       keyset: its posts.id
--- $3 limit        bigint       rows at the most
+-- $2 before_id    bigint       keyset: posts.id of that row
+-- $3 limit        bigint       rows at most
 --
 -- Returns  id bigint, author_id bigint, author_username text, title text, content text, version bigint, created_at timestamptz, updated_at timestamptz;
 --          a page of rows

@@ -2,8 +2,8 @@
 --
 -- $1 author_id    bigint       users.id
 -- $2 before_time  timestamptz  keyset: posts.created_at of the last row seen
--- $3 before_id    bigint       keyset: its posts.id
--- $4 limit        bigint       rows at the most
+-- $3 before_id    bigint       keyset: posts.id of that row
+-- $4 limit        bigint       rows at most
 --
 -- Returns  id bigint, author_id bigint, author_username text, title text, content text, version bigint, created_at timestamptz, updated_at timestamptz;
 --          a page of rows

@@ -1,10 +1,10 @@
--- List posts that contain the words of a query, newest first. Quotes, OR and - mean what they mean in a search box.
+-- List posts that match a search query, newest first. The query may contain quotes, OR and -.
 --
--- $1 query        text         words
--- $2 author_id    bigint       users.id; null: of any author
+-- $1 query        text         as typed into a search box
+-- $2 author_id    bigint       users.id; null: any author
 -- $3 before_time  timestamptz  keyset: posts.created_at of the last row seen
--- $4 before_id    bigint       keyset: its posts.id
--- $5 limit        bigint       rows at the most
+-- $4 before_id    bigint       keyset: posts.id of that row
+-- $5 limit        bigint       rows at most
 --
 -- Returns  id bigint, author_id bigint, author_username text, title text, content text, version bigint, created_at timestamptz, updated_at timestamptz;
 --          a page of rows

@@ -1,4 +1,4 @@
--- Change a post, locked by this unit of work.
+-- Update a post that this unit of work has locked.
 --
 -- $1 id       bigint  posts.id
 -- $2 title    text

@@ -1,4 +1,4 @@
--- Tell whether a user bought a product, or is buying it.
+-- Check if a user has bought a product or has a pending purchase of it.
 --
 -- $1 buyer_id    bigint  users.id
 -- $2 product_id  bigint  products.id of the catalog

@@ -1,9 +1,9 @@
--- Count the purchases that are not at their end, and how old the oldest is.
+-- Count unfinished purchases, and read the age of the oldest.
 --
 -- $ none
 --
 -- Returns  pending bigint, unconfirmed bigint, oldest_seconds double precision;
---          one row; unconfirmed: decided, and the catalog is still to be told; 0 seconds where there is none
+--          one row; unconfirmed: decided, but the catalog has not been told; oldest_seconds: 0 if there is none
 -- Index    purchases_unfinished_idx
 -- Locks    purchases AccessShareLock
 SELECT /* main/purchases/count_unfinished */

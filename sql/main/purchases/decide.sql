@@ -1,9 +1,9 @@
--- Decide a pending purchase, under the locks and after what it held was freed: completed or rejected.
+-- Mark a pending purchase as completed or rejected, under the locks and after its money was freed.
 --
 -- $1 id           bigint  purchases.id, locked by this unit of work
 -- $2 status       text    completed, rejected
--- $3 reason       text    why it is rejected; null: completed
--- $4 transfer_id  bigint  transfers.id, what paid it; null: rejected
+-- $3 reason       text    reason of a rejection; null: completed
+-- $4 transfer_id  bigint  transfers.id of its payment; null: rejected
 --
 -- Returns  none
 -- Index    purchases_pkey

@@ -1,7 +1,7 @@
--- Note that the catalog knows how a purchase was decided; not where it was decided anew since.
+-- Mark a purchase as finished: the catalog knows its decision. A no-op if the purchase has changed its status since.
 --
 -- $1 id      bigint  purchases.id
--- $2 status  text    what the catalog was told: completed, rejected, refunded
+-- $2 status  text    status that the catalog was told: completed, rejected, refunded
 --
 -- Returns  none
 -- Index    purchases_pkey

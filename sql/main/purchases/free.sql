@@ -1,4 +1,4 @@
--- Free what a pending purchase holds, before it is decided in the same unit of work: what pays it may need that money.
+-- Free the money of a pending purchase before the same unit of work decides it: the payment may need that money.
 --
 -- $1 id  bigint  purchases.id, locked by this unit of work, as is its paying account
 --

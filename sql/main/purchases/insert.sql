@@ -1,4 +1,4 @@
--- Begin a purchase, decided under the locks: write it as pending and add it to what its account holds.
+-- Begin a purchase, decided under the locks: write it as pending and add its amount to the payer's held amount.
 --
 -- $1 buyer_id          bigint  users.id
 -- $2 product_id        bigint  products.id of the catalog
@@ -7,7 +7,7 @@
 -- $5 amount            bigint  minor units
 -- $6 account_id        bigint  accounts.id, locked by this unit of work
 -- $7 payee_account_id  bigint  accounts.id, locked by this unit of work
--- $8 lease             bigint  seconds in which no worker touches it
+-- $8 lease             bigint  seconds during which no job takes it
 --
 -- Returns  id bigint;
 --          one row

@@ -1,10 +1,10 @@
--- Lease purchases that nobody is at work on, the longest waiting first; whoever leases them finishes them.
+-- Lease unfinished purchases whose lease has expired, earliest expiry first. The job that leases a purchase finishes it.
 --
--- $1 seconds  bigint  for how long
--- $2 limit    bigint  purchases at the most
+-- $1 seconds  bigint  duration
+-- $2 limit    bigint  purchases at most
 --
 -- Returns  id bigint, buyer_id bigint, product_id bigint, quantity bigint, unit_price bigint, amount bigint, currency text, account_id bigint, payee_account_id bigint, seller_id bigint, status text, reason text, transfer_id bigint, finished boolean, created_at timestamptz;
---          one row for each that was leased, by id
+--          one row for each leased purchase, by id
 -- Index    purchases_unfinished_idx, purchases_pkey, accounts_pkey
 -- Locks    purchases AccessShareLock, RowShareLock, RowExclusiveLock; its rows FOR NO KEY UPDATE, without waiting;
 --          accounts AccessShareLock

@@ -1,8 +1,8 @@
 -- List all purchases, newest first.
 --
 -- $1 before_time  timestamptz  keyset: purchases.created_at of the last row seen
--- $2 before_id    bigint       keyset: its purchases.id
--- $3 limit        bigint       rows at the most
+-- $2 before_id    bigint       keyset: purchases.id of that row
+-- $3 limit        bigint       rows at most
 --
 -- Returns  id bigint, buyer_id bigint, product_id bigint, quantity bigint, unit_price bigint, amount bigint, currency text, account_id bigint, payee_account_id bigint, seller_id bigint, status text, reason text, transfer_id bigint, finished boolean, created_at timestamptz;
 --          a page of rows

@@ -1,8 +1,8 @@
--- Read a page of purchases that were decided a while ago or are not at their end, to compare the two databases.
+-- List purchases that were decided a while ago or are unfinished, by page, to compare the two databases.
 --
 -- $1 after_id  bigint  purchases.id of the last row seen
--- $2 age       bigint  seconds since the decision, at the least
--- $3 limit     bigint  rows at the most
+-- $2 age       bigint  seconds since the decision, at least
+-- $3 limit     bigint  rows at most
 --
 -- Returns  id bigint, product_id bigint, quantity bigint, status text, finished boolean;
 --          a page of rows, by id

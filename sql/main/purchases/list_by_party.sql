@@ -1,9 +1,9 @@
--- List what a user bought and what was paid to accounts that are the user's now, newest first.
+-- List the purchases that a user made, and those that pay into an account that the user owns now, newest first.
 --
 -- $1 user_id      bigint       users.id
 -- $2 before_time  timestamptz  keyset: purchases.created_at of the last row seen
--- $3 before_id    bigint       keyset: its purchases.id
--- $4 limit        bigint       rows at the most
+-- $3 before_id    bigint       keyset: purchases.id of that row
+-- $4 limit        bigint       rows at most
 --
 -- Returns  id bigint, buyer_id bigint, product_id bigint, quantity bigint, unit_price bigint, amount bigint, currency text, account_id bigint, payee_account_id bigint, seller_id bigint, status text, reason text, transfer_id bigint, finished boolean, created_at timestamptz;
 --          a page of rows

@@ -1,9 +1,9 @@
--- List purchases that are not at their end, the longest waiting first.
+-- List unfinished purchases, oldest first.
 --
--- $1 limit  bigint  rows at the most
+-- $1 limit  bigint  rows at most
 --
 -- Returns  id bigint, status text, since timestamptz;
---          a page of rows; since the decision, or where it is pending since it began
+--          a page of rows; since: time of the decision, or of the start if it is pending
 -- Index    purchases_unfinished_idx
 -- Locks    purchases AccessShareLock
 SELECT /* main/purchases/list_unfinished */ id, status, coalesce(decided_at, created_at) AS since

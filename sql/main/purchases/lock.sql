@@ -1,4 +1,4 @@
--- Lock a purchase that this unit of work will decide or refund, after its accounts.
+-- Lock a purchase that this unit of work will decide or refund, after locking its accounts.
 --
 -- $1 id  bigint  purchases.id
 --

@@ -1,7 +1,7 @@
--- Mark a completed purchase as refunded, locked by this unit of work; the catalog is to be told.
+-- Mark a completed purchase, locked by this unit of work, as refunded and unfinished: the catalog must be told.
 --
 -- $1 id     bigint  purchases.id
--- $2 lease  bigint  seconds in which no worker touches it
+-- $2 lease  bigint  seconds during which no job takes it
 --
 -- Returns  none
 -- Index    purchases_pkey

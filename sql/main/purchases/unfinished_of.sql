@@ -1,4 +1,5 @@
--- Tell whether a user, locked by this unit of work with all accounts, buys or sells something that is not at its end.
+-- Check if a user is the buyer or seller of an unfinished purchase. The user and all of the user's accounts are locked
+-- by this unit of work.
 --
 -- $1 user_id  bigint  users.id
 --

@@ -1,10 +1,10 @@
--- Count a request of an address in its present minute, and sweep a few minutes that have ended.
+-- Count a request from an address in the current minute, and delete a few counters that have expired.
 --
--- $1 kind     text  what is counted: registration, wrong_key
+-- $1 kind     text  registration, wrong_key
 -- $2 address  text  an IPv4 address, or the /64 of an IPv6 address
 --
 -- Returns  count bigint, seconds_left bigint;
---          one row: how many this makes, and until when they count
+--          one row; count includes this request; seconds_left: until the counter starts again at 1
 -- Index    request_counts_pkey, request_counts_window_ends_at_idx
 -- Locks    request_counts RowShareLock, RowExclusiveLock; its rows FOR UPDATE, without waiting
 WITH /* main/request_counts/add */ ended AS (

@@ -1,14 +1,14 @@
--- Write transfers that were decided under the locks: each one's row, its two entries, its key, and what they do to the accounts.
+-- Write transfers that were decided under the locks: their rows, two entries each, their keys, and the new balances.
 --
 -- $1 from_account_ids  bigint[]  accounts.id, locked by this unit of work
 -- $2 to_account_ids    bigint[]  accounts.id, locked by this unit of work
 -- $3 amounts           bigint[]  minor units
 -- $4 descriptions      text[]
 -- $5 created_by        bigint[]  users.id
--- $6 keys              text[]    Idempotency-Key; null: none
+-- $6 keys              text[]    Idempotency-Key; null: no key
 -- $7 request_hashes    bytea[]   SHA-256 of the request
--- $8 reverses_ids      bigint[]  transfers.id, of the same accounts; null: none
--- $9 hold_ids          bigint[]  holds.id, settled by this unit of work; null: none
+-- $8 reverses_ids      bigint[]  transfers.id, of the same accounts; null: no reversal
+-- $9 hold_ids          bigint[]  holds.id, settled by this unit of work; null: no hold
 --
 -- Returns  id bigint, created_at timestamptz, from_balance bigint, from_version bigint, to_balance bigint, to_version bigint;
 --          one row for each transfer, in the order of the arrays
@@ -27,7 +27,7 @@ WITH /* main/transfers/insert */ transfer AS MATERIALIZED (
             position
         )
 ),
--- Under the locks, and never before an entry that is already there.
+-- Read under the locks, and never earlier than an account's last entry.
 clock AS MATERIALIZED (
     SELECT greatest(clock_timestamp(), max(entered_at)) AS now
     FROM accounts

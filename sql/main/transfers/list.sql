@@ -1,15 +1,15 @@
 -- List all transfers, newest first, for operators.
 --
 -- $1 before_time  timestamptz  keyset: transfers.created_at of the last row seen
--- $2 before_id    bigint       keyset: its transfers.id
--- $3 limit        bigint       rows at the most
+-- $2 before_id    bigint       keyset: transfers.id of that row
+-- $3 limit        bigint       rows at most
 --
 -- Returns  id bigint, from_account_id bigint, to_account_id bigint, currency text, amount bigint, description text, created_at timestamptz, from_owner_id bigint, from_balance bigint, from_version bigint, to_owner_id bigint, to_balance bigint, to_version bigint, reverses_id bigint, hold_id bigint;
 --          a page of rows
 -- Index    transfers_created_at_idx, transfers_pkey, entries_transfer_id_key, accounts_pkey
 -- Locks    transfers, entries, accounts AccessShareLock
 WITH /* main/transfers/list */ page AS MATERIALIZED (
-    -- The planner takes the joins of transfer_details for rare, and would rather make all of them than look for a page.
+    -- The planner underestimates the joins of transfer_details, and would compute all of them instead of one page.
     SELECT id
     FROM transfers
     WHERE (created_at, id) < ($1::timestamptz, $2::bigint)

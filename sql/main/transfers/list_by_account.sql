@@ -2,8 +2,8 @@
 --
 -- $1 account_id   bigint       accounts.id
 -- $2 before_time  timestamptz  keyset: transfers.created_at of the last row seen
--- $3 before_id    bigint       keyset: its transfers.id
--- $4 limit        bigint       rows at the most
+-- $3 before_id    bigint       keyset: transfers.id of that row
+-- $4 limit        bigint       rows at most
 --
 -- Returns  id bigint, from_account_id bigint, to_account_id bigint, currency text, amount bigint, description text, created_at timestamptz, from_owner_id bigint, from_balance bigint, from_version bigint, to_owner_id bigint, to_balance bigint, to_version bigint, reverses_id bigint, hold_id bigint;
 --          a page of rows

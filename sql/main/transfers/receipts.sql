@@ -1,4 +1,4 @@
--- Read transfers with the balances that they left.
+-- Read transfers with the balances that they resulted in.
 --
 -- $1 ids  bigint[]  transfers.id
 --

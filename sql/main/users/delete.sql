@@ -1,4 +1,5 @@
--- Let a user leave, locked by this unit of work: the e-mail is erased, the name stays taken, the row stays for the ledger.
+-- Mark a user, locked by this unit of work, as left. The e-mail is erased; the username stays taken, and the row stays
+-- for the ledger.
 --
 -- $1 id  bigint  users.id
 --

@@ -1,8 +1,8 @@
--- Register a user. A name or e-mail that is taken is decided by users_username_key and users_email_key.
+-- Register a user. The constraints users_username_key and users_email_key refuse a taken username or e-mail.
 --
 -- $1 username      text  NFKC
 -- $2 username_key  text  folded
--- $3 email         text  null for an operator without one
+-- $3 email         text  null: no e-mail (operators)
 -- $4 email_key     text  folded
 --
 -- Returns  id bigint, username text, email text, role text, version bigint, created_at timestamptz;

@@ -1,9 +1,9 @@
--- Keep a user from leaving until this unit of work is done; before any account is locked.
+-- Prevent a user from leaving until this unit of work ends. Run it before locking accounts.
 --
 -- $1 id  bigint  users.id
 --
 -- Returns  id bigint;
---          one row where the user has not left
+--          one row; none if the user has left
 -- Index    users_pkey
 -- Locks    users RowShareLock; its row FOR SHARE
 SELECT /* main/users/keep */ id

@@ -1,8 +1,8 @@
--- List users who have not left, newest first.
+-- List users, newest first, without those that have left.
 --
 -- $1 before_time  timestamptz  keyset: users.created_at of the last row seen
--- $2 before_id    bigint       keyset: its users.id
--- $3 limit        bigint       rows at the most
+-- $2 before_id    bigint       keyset: users.id of that row
+-- $3 limit        bigint       rows at most
 --
 -- Returns  id bigint, username text, email text, role text, version bigint, created_at timestamptz;
 --          a page of rows

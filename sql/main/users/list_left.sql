@@ -1,10 +1,10 @@
--- List users who left a while ago and whose products are still to be taken off sale.
+-- List users that left a while ago and have products to archive.
 --
--- $1 age    bigint  seconds since they left, at the least
--- $2 limit  bigint  rows at the most
+-- $1 age    bigint  seconds since they left, at least
+-- $2 limit  bigint  rows at most
 --
 -- Returns  id bigint;
---          a page of rows, those who left first first
+--          a page of rows, by the time of leaving
 -- Index    users_left_idx
 -- Locks    users AccessShareLock
 SELECT /* main/users/list_left */ id

@@ -1,9 +1,9 @@
--- Lock a user who has not left, before any of their accounts.
+-- Lock a user. Run it before locking the user's accounts.
 --
 -- $1 id  bigint  users.id
 --
 -- Returns  id bigint, username text, email text, role text, version bigint, created_at timestamptz;
---          at most one row
+--          one row; none if the user has left
 -- Index    users_pkey
 -- Locks    users RowShareLock; its row FOR NO KEY UPDATE
 SELECT /* main/users/lock */ id, username, email, role, version, created_at

@@ -3,7 +3,7 @@
 -- $1 id  bigint  users.id
 --
 -- Returns  id bigint, username text, email text, role text, version bigint, created_at timestamptz;
---          one row where the user has not left
+--          one row; none if the user has left
 -- Index    users_pkey
 -- Locks    users RowExclusiveLock
 UPDATE /* main/users/promote */ users

@@ -1,4 +1,4 @@
--- Note that the catalog has taken everything of users who left off sale.
+-- Record that the catalog has archived all products of these users.
 --
 -- $1 ids  bigint[]  users.id
 --

@@ -1,9 +1,9 @@
--- Change a user's name and e-mail, locked by this unit of work.
+-- Update the username and e-mail of a user, locked by this unit of work.
 --
 -- $1 id            bigint  users.id
 -- $2 username      text    NFKC
 -- $3 username_key  text    folded
--- $4 email         text    null for none
+-- $4 email         text    null: no e-mail
 -- $5 email_key     text    folded
 --
 -- Returns  id bigint, username text, email text, role text, version bigint, created_at timestamptz;

@@ -1,4 +1,4 @@
--- What the headers of sql/catalog are tested on; see main.sql.
+-- The rows on which the headers of sql/catalog are tested; see main.sql.
 
 INSERT INTO products (
     id, seller_id, account_id, name, description, price, currency, stock, created_at, archived_at, idempotency_key

@@ -1,6 +1,6 @@
--- What the headers of sql/main and sql/both are tested on: enough rows that an index is worth its while, few of them in
--- the states that a partial index is for, and enough of everything that a statement finds something to lock.
--- Rows are written from the highest id down and are older the higher their id: what comes out by id was sorted by id.
+-- The rows on which the headers of sql/main and sql/both are tested: enough for an index to be cheaper than the table, few
+-- in the states of partial indexes, and some for each statement to find and lock.
+-- Rows are written from the highest id down, and higher ids are older: rows that come out by id were sorted by id.
 
 INSERT INTO users (id, username, username_key, email, email_key, created_at, deleted_at, off_sale)
 SELECT
@@ -64,7 +64,7 @@ INSERT INTO idempotency_keys (user_id, key, request_hash, kind, resource_id, sho
 SELECT i % 900 + 1, 'key' || i, sha256('request'), 'transfer', i, '{1}'
 FROM generate_series(4500, 1, -1) AS i;
 
--- Pending: 1 to 10, whose buyer is user 7. Decided, the catalog still to be told: 11 to 20.
+-- Pending: 1 to 10, all bought by user 7. Decided, but the catalog is not told yet: 11 to 20.
 INSERT INTO purchases (
     id, buyer_id, product_id, quantity, unit_price, amount, account_id, payee_account_id, status, reason, transfer_id,
     finished, leased_until, created_at, decided_at
@@ -81,6 +81,6 @@ INSERT INTO audits (id, ok, checks, finished_at)
 SELECT i, TRUE, '[]', '2026-01-01'::timestamptz - make_interval(mins => i)
 FROM generate_series(2000, 1, -1) AS i;
 
--- What is inserted from here on has ids of its own.
+-- Rows that are inserted later get ids above these.
 SELECT setval(pg_get_serial_sequence(name, 'id'), 1000000)
 FROM unnest('{users,api_keys,posts,accounts,holds,transfers,purchases,audits}'::text[]) AS name;

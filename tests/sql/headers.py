@@ -1,33 +1,37 @@
-"""Headers of SQL files: what a statement takes, returns, reads by and locks, as a contract that tests hold it to.
+"""Headers of SQL files: the contract of a statement, which tests hold to PostgreSQL's own description of it.
 
-    -- What it is for, in sentences.
+    -- What the statement does, in sentences.
     --
-    -- $1 ids  bigint[]  accounts.id              ($ none, where it takes nothing)
+    -- $1 ids  bigint[]  accounts.id              ($ none, if it takes no parameters)
     --
-    -- Returns  id bigint, owner_id bigint;       (none, where it returns nothing)
+    -- Returns  id bigint, owner_id bigint;       (none, if it returns no columns)
     --          how many rows, in which order
     -- Index    accounts_pkey
     -- Locks    accounts RowShareLock; its rows FOR NO KEY UPDATE, by id
 
-A slot goes on in the lines below it. After its first semicolon Returns is prose; all else is held to the truth:
+A slot may continue on the next lines. Returns is prose after its first semicolon; tests check everything else:
 
-Index  `none`, or names. They are the indexes of the generic plan, on tables with some thousand rows, at PostgreSQL's
-       default costs, where it avoids reading whole tables (`enable_seqscan = off`); with those by which ON CONFLICT
-       decides. `none`: it reads whole tables, or no table, of its own accord. What keys and foreign keys look up is not
-       in a plan, nor here.
-Locks  `none`, or `tables modes` for all that `pg_locks` shows of a transaction that has run it, at the most: every mode
-       on every table, from the weakest to the strongest, with those that foreign keys take; and `advisory` with a key.
-       Indexes, sequences and views are left out: they are locked as the tables that they belong to. So is a table that
-       the transaction makes: nobody else sees it. What cannot run in a transaction leaves nothing locked.
-       After one table may follow `its row` (one at the most) or `its rows`, with the strength in which they are held:
-       rows that FOR … or a foreign key locks. Those that the statement writes are locked anyway, as
-       RowExclusiveLock says.
-       `by id`: each is waited for while those of lower id are held and those of higher id are not.
-       `without waiting`: those that somebody else has locked are left out (SKIP LOCKED).
+Index  `none`, or the names of the indexes in the generic plan and of those that decide ON CONFLICT. The plan is made
+       on tables with a few thousand rows, at PostgreSQL's default costs, with `enable_seqscan = off`. With `none`,
+       sequential scans are allowed: the statement prefers to read whole tables, or reads no table. Look-ups of unique
+       and foreign keys are in no plan, so they are not listed.
+Locks  `none`, or `tables modes` for everything that `pg_locks` shows of a transaction that has run the statement: every
+       mode on every table, from the weakest to the strongest, including modes that foreign keys take, and `advisory`
+       with its key. Indexes, sequences and views are left out, because they are locked with their tables; so is a table
+       that the transaction creates, because no other session sees it. A statement that cannot run in a transaction
+       leaves no locks.
+       One table may be followed by `its row` (at most one) or `its rows`, with their strength: the rows that FOR … or a
+       foreign key locks. Rows that the statement writes are not listed: RowExclusiveLock implies them.
+       `by id`: each row is waited for after those of lower id are locked and before those of higher id are.
+       `without waiting`: rows that another session has locked are skipped (SKIP LOCKED).
 """
 
+import itertools
 import re
 from dataclasses import dataclass
+
+from repositories.postgres import statements
+from repositories.postgres.statements import MalformedStatement, Statement
 
 MODES = (
     "AccessShareLock",
@@ -41,7 +45,7 @@ MODES = (
 )
 """From the weakest to the strongest."""
 
-_PARAMETER = re.compile(r"-- \$(?P<number>\d+) (?P<name>\w+) +(?P<type>[a-z]\w*(?:\[\])?)(?:  |$)")
+_PARAMETER = re.compile(r"-- \$\d+ \w+ +(?P<type>[a-z]\w*(?:\[\])?)(?:  |$)")
 _SLOT = re.compile(r"-- (?P<slot>Returns|Index|Locks) +(?P<text>.+)")
 _NAMES = re.compile(r"[a-z]\w*(?:, [a-z]\w*)*")
 _TABLES = re.compile(
@@ -53,13 +57,9 @@ _ROWS = re.compile(
 )
 
 
-class MalformedStatement(Exception):
-    """A file under sql/ whose header is not of the form that this module describes."""
-
-
 @dataclass(frozen=True)
 class RowLock:
-    """Rows of a table that a statement locks: how strongly, one or several, `by id`, `without waiting` or neither."""
+    """Rows of a table that a statement locks: their strength, one or several; `by id`, `without waiting` or neither."""
 
     strength: str
     several: bool
@@ -68,7 +68,7 @@ class RowLock:
 
 @dataclass(frozen=True)
 class TableLock:
-    """A table (or an advisory lock), the modes in which a statement locks it, and its rows that are locked."""
+    """A table (or an advisory lock), the modes in which a statement locks it, and its locked rows."""
 
     table: str
     modes: tuple[str, ...]
@@ -77,33 +77,38 @@ class TableLock:
 
 @dataclass(frozen=True)
 class Header:
-    """What a file promises: parameters and columns as (name, type), the indexes of its plan, the locks it takes."""
+    """The contract of a file: parameter types, columns as (name, type), indexes of its plan, and locks."""
 
-    parameters: tuple[tuple[str, str], ...]
+    types: tuple[str, ...]
     columns: tuple[tuple[str, str], ...]
     indexes: tuple[str, ...]
     locks: tuple[TableLock, ...]
 
 
-def parse(lines: list[str]) -> Header:
-    """Read a header's lines; MalformedStatement says what does not fit."""
-    parameters: list[tuple[str, str]] = []
+def header(statement: Statement) -> Header:
+    """Read the header of a statement's file; MalformedStatement if a slot is missing or does not fit its grammar."""
+    path = statements.ROOT / f"{statement.name}.sql"
+    try:
+        return _parse(path.read_text(encoding="utf-8").splitlines())
+    except MalformedStatement as error:
+        raise MalformedStatement(f"sql/{statement.name}.sql: {error}") from None
+
+
+def _parse(lines: list[str]) -> Header:
+    types: list[str] = []
     slots: dict[str, str] = {}
     slot = ""
-    for line in lines:
+    for line in itertools.takewhile(lambda line: line.startswith("--"), lines):
         if parameter := _PARAMETER.match(line):
-            if int(parameter["number"]) != len(parameters) + 1:
-                raise MalformedStatement(f"${parameter['number']} is out of order")
-            parameters.append((parameter["name"], parameter["type"]))
+            types.append(parameter["type"])
         elif found := _SLOT.match(line):
             slot = found["slot"]
             slots[slot] = found["text"]
         elif slot:
             slots[slot] += " " + line.removeprefix("--").strip()
-    missing = {"Returns", "Index", "Locks"} - slots.keys()
-    if missing or not (parameters or "-- $ none" in lines):
-        raise MalformedStatement(f"the header lacks {', '.join(sorted(missing)) or 'its parameters'}")
-    return Header(tuple(parameters), _columns(slots["Returns"]), _indexes(slots["Index"]), _locks(slots["Locks"]))
+    if missing := {"Returns", "Index", "Locks"} - slots.keys():
+        raise MalformedStatement(f"the header lacks {', '.join(sorted(missing))}")
+    return Header(tuple(types), _columns(slots["Returns"]), _indexes(slots["Index"]), _locks(slots["Locks"]))
 
 
 def _columns(returns: str) -> tuple[tuple[str, str], ...]:
