@@ -9,7 +9,7 @@ from typing import Any
 
 from repositories.audits import Check
 from repositories.postgres.statements import Connection
-from repositories.purchases import Compared, PurchaseRepository
+from repositories.purchases import PurchaseRepository, PurchaseState
 from repositories.reservations import Reservation, ReservationRepository
 
 PAGE_SIZE = 1000
@@ -45,7 +45,7 @@ async def _compare_purchases(main: Connection, catalog: Connection, limit: int) 
     return breaks, in_flight
 
 
-async def _compare_again(main: Connection, catalog: Connection, purchase: Compared) -> list[Row]:
+async def _compare_again(main: Connection, catalog: Connection, purchase: PurchaseState) -> list[Row]:
     """Read one purchase and its reservation again; return the contradiction if there still is one."""
     page = await _page(main, purchase.id - 1, 1)
     if [row.id for row in page] != [purchase.id] or not page[0].finished:
@@ -79,16 +79,16 @@ async def _list_orphans(main: Connection, catalog: Connection, limit: int) -> li
     return orphans
 
 
-async def _page(main: Connection, after_id: int, limit: int) -> list[Compared]:
+async def _page(main: Connection, after_id: int, limit: int) -> list[PurchaseState]:
     return await PurchaseRepository(main).list_after(after_id=after_id, age=MIN_AGE_SECONDS, limit=limit)
 
 
-async def _reservations(catalog: Connection, page: Sequence[Compared]) -> dict[int, Reservation]:
+async def _reservations(catalog: Connection, page: Sequence[PurchaseState]) -> dict[int, Reservation]:
     rows = await ReservationRepository(catalog).list_of(purchase_ids=[purchase.id for purchase in page])
     return {row.purchase_id: row for row in rows}
 
 
-def _contradicts(purchase: Compared, reservation: Reservation | None) -> bool:
+def _contradicts(purchase: PurchaseState, reservation: Reservation | None) -> bool:
     return (
         reservation is None
         or reservation.status not in EXPECTED_STATUSES[purchase.status]

@@ -10,8 +10,8 @@ import pytest
 from api import entries
 from api.cli import server
 from api.process.settings import Settings
-from tests.api.test_transfers import order
 from tests.harness.expect import found, problem
+from tests.harness.payments import order
 from tests.harness.world import World
 
 

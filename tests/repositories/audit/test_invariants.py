@@ -9,8 +9,8 @@ from fastapi import FastAPI
 from api.process.service import service_of
 from api.process.settings import Settings
 from repositories.audit import run
-from tests.api.test_transfers import order
 from tests.harness.expect import found
+from tests.harness.payments import order
 from tests.harness.world import Connection, World, a_product
 
 pytestmark = pytest.mark.full_pool

@@ -23,7 +23,7 @@ from repositories.postgres.errors import Fault, OutcomeUnknown
 from repositories.postgres.operation import CommitState, Operation, running
 from repositories.postgres.statements import Connection
 from repositories.transfers import ShownTransfer, TransferOrder
-from tests.api.test_transfers import order
+from tests.harness.payments import order
 from tests.harness.proxy import Proxy, Trouble, proxy
 from tests.harness.world import Person, World
 

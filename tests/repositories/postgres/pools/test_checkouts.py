@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from api.process.service import service_of
 from repositories.postgres.checkouts import stack
 from repositories.postgres.operation import Operation, running
-from tests.api.test_transfers import order
+from tests.harness.payments import order
 from tests.harness.world import Person, World
 from tests.repositories.postgres.pools.conftest import read_pool
 
