@@ -37,9 +37,12 @@ def main() -> None:
         scenarios = [scenario for scenario in scenarios if scenario.group != "large"]
         results.skipped[LARGE] = "takes minutes to fill: SCALE=large"
     began = time.monotonic()
-    with databases.storage() as folder, databases.running(folder) as server:
+    with databases.storage() as folder, ExitStack() as stack:
+        if START in options.only:
+            results.starts = _starts(folder / "start", options.rounds)
+        server = stack.enter_context(databases.running(folder))
         _fill(server, large=options.scale == "large")
-        with ExitStack() as stack, _progress() as progress:
+        with _progress() as progress:
             task = progress.add_task("starting the contestants", total=None)
             running = rounds.start(scenarios, server, folder, stack, results)
             progress.update(task, total=rounds.step_count(scenarios, running, options.rounds))
@@ -48,8 +51,6 @@ def main() -> None:
                 progress.update(task, advance=1, description=description)
 
             rounds.run(scenarios, running, results, options.rounds, options.seconds, on_cell)
-        if START in options.only:
-            results.starts = _starts(folder / "start", options.rounds)
     facts = _facts(options) | {"minutes": round((time.monotonic() - began) / 60, 1)}
     _report(results, scenarios, facts, Path(options.folder), update=options.update)
 
@@ -83,10 +84,11 @@ def _starts(folder: Path, number: int) -> list[float]:
     folder.mkdir(mode=0o755)
     log = folder.with_suffix(".log")
     durations = []
-    for _ in range(1 + number):
-        began = time.monotonic()
-        with contestants.folio({"FOLIO_DATA_DIR": str(folder)}, log):
-            durations.append(round(time.monotonic() - began, 2))
+    with _progress() as progress:
+        for _ in progress.track(range(1 + number), description="starting Folio on its own data"):
+            began = time.monotonic()
+            with contestants.folio({"FOLIO_DATA_DIR": str(folder)}, log):
+                durations.append(round(time.monotonic() - began, 2))
     return durations[1:]
 
 

@@ -111,7 +111,7 @@ def _measurement(load: Load, service: float, server: float, weight: int = 1) -> 
 @contextmanager
 def running(command: list[str], environment: Mapping[str, str], log: Path, url: str) -> Iterator[int]:
     """Run a service until the context ends, and yield its PID once a URL answers 200."""
-    with log.open("w") as output:
+    with log.open("w") as output, httpx.Client() as http:
         process = subprocess.Popen(
             command, env=environment, stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True
         )
@@ -120,7 +120,7 @@ def running(command: list[str], environment: Mapping[str, str], log: Path, url: 
             if process.poll() is not None:
                 raise Unavailable(f"{' '.join(command)} ended: {log.read_text()[-500:]}")
             try:
-                return httpx.get(url).status_code == httpx.codes.OK
+                return http.get(url).status_code == httpx.codes.OK
             except httpx.TransportError:
                 return False
 

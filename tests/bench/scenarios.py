@@ -75,14 +75,14 @@ SCENARIOS = (
     Scenario(
         "hot",
         "transfer to one hot account",
-        (16, 64),
+        (64,),
         {PGBENCH: Script(HOT), FOLIO: HOT_TRANSFER, ORM: HOT_TRANSFER},
     ),
     Scenario("batch", "batch of 500 transfers", (4,), {FOLIO: BATCH}),
     Scenario(
         "reads",
         "account",
-        (32,),
+        (1, 32, 256),
         {EMPTY: _get("/empty"), FOLIO: ACCOUNT, ORM: ACCOUNT, TUTORIAL: ACCOUNT},
     ),
     Scenario("reads", "post", (32,), {FOLIO: _get("/posts/$post")}),
