@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import sys
 import time
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from api.cli.server import stop_on_sigterm
 from repositories.embedded import binaries
 from tests.bench import contestants, databases, loads, plots, report, rounds
 from tests.bench.results import Results
@@ -24,19 +26,20 @@ from tests.plans import filling
 if TYPE_CHECKING:
     from tests.bench.databases import Server
 
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 PLOTS = {"transfer": "transfers.svg", "account": "accounts.svg"}
 
 
 def main() -> None:
     """Run the benchmark."""
+    stop_on_sigterm()
     options = _options()
-    scenarios = [scenario for scenario in SCENARIOS if scenario.group in options.only]
     results = Results()
-    if options.scale != "large":
-        scenarios = [scenario for scenario in scenarios if scenario.group != "large"]
+    if options.scale != "large" and "large" in options.only:
+        options.only.remove("large")
         results.skipped[LARGE] = "takes minutes to fill: SCALE=large"
-    began = time.monotonic()
+    scenarios = [scenario for scenario in SCENARIOS if scenario.group in options.only]
+    began, load = time.monotonic(), round(os.getloadavg()[0], 1)
     with databases.storage() as folder, ExitStack() as stack:
         if START in options.only:
             results.starts = _starts(folder / "start", options.rounds)
@@ -51,7 +54,7 @@ def main() -> None:
                 progress.update(task, advance=1, description=description)
 
             rounds.run(scenarios, running, results, options.rounds, options.seconds, on_cell)
-    facts = _facts(options) | {"minutes": round((time.monotonic() - began) / 60, 1)}
+    facts = {"load average before": load} | _facts(options) | {"minutes": round((time.monotonic() - began) / 60, 1)}
     _report(results, scenarios, facts, Path(options.folder), update=options.update)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import subprocess
 import tempfile
@@ -88,14 +89,20 @@ def run(script: Script, conninfo: str, clients: int, seconds: float) -> Load:
         path.write_text(script.text())
         duration = max(1, round(seconds))
         options = ["-n", "-M", "prepared", f"-T{duration}", f"-c{clients}", f"-j{min(2, clients)}"]
-        subprocess.run(
+        completed = subprocess.run(
             [PROGRAM, *options, "-l", f"--log-prefix={folder}/log", "-f", path],
             env=libpq_environment(conninfo),
             check=True,
             capture_output=True,
+            text=True,
             timeout=duration + 60,
         )
         lines = [line for log in Path(folder).glob("log*") for line in log.read_text().splitlines()]
     # A line is: client, transaction, microseconds, file, second, microsecond.
     latencies = [int(line.split()[2]) / 1000 for line in lines]
-    return Load(len(latencies), duration, percentile(latencies, 50), percentile(latencies, 99), errors=0)
+    # Without the time to connect, which other contestants spend before their measurement.
+    per_second = re.search(r"tps = ([\d.]+)", completed.stdout)
+    if not latencies or per_second is None:
+        return Load(0, duration, math.nan, math.nan, errors=0)
+    measured_seconds = len(latencies) / float(per_second[1])
+    return Load(len(latencies), measured_seconds, percentile(latencies, 50), percentile(latencies, 99), errors=0)

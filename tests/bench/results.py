@@ -9,7 +9,7 @@ from dataclasses import asdict, astuple, dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 
@@ -58,9 +58,9 @@ class Results:
         self.rounds.setdefault(cell, []).append(measurement)
 
     def median(self, cell: Cell) -> Measurement:
-        """Return the median of each figure over the rounds. Raises NotMeasured."""
+        """Return the median of each figure over the rounds that have it. Raises NotMeasured."""
         figures = zip(*map(astuple, self._of(cell)), strict=True)
-        return Measurement(*map(statistics.median, figures))
+        return Measurement(*map(_median, figures))
 
     def ratio(self, cell: Cell, yardstick: Cell, figure: str = "per_second") -> float:
         """Return the median over the rounds of the ratio within a round. Raises NotMeasured.
@@ -68,7 +68,7 @@ class Results:
         The load of other programs changes between rounds, and less so within one.
         """
         pairs = zip(self._of(cell), self._of(yardstick), strict=False)
-        return statistics.median(_quotient(getattr(a, figure), getattr(b, figure)) for a, b in pairs)
+        return _median(_quotient(getattr(a, figure), getattr(b, figure)) for a, b in pairs)
 
     def write(self, path: Path, facts: dict[str, str | float]) -> None:
         """Write the JSON file, with facts about the run such as its machine."""
@@ -96,6 +96,12 @@ def percentile(values: Sequence[float], percent: float) -> float:
     if not values:
         return math.nan
     return sorted(values)[max(0, math.ceil(len(values) * percent / 100) - 1)]
+
+
+def _median(values: Iterable[float]) -> float:
+    """Return the median without NaN, which a round without a success has; NaN if no value is left."""
+    numbers = [value for value in values if not math.isnan(value)]
+    return statistics.median(numbers) if numbers else math.nan
 
 
 def _quotient(dividend: float, divisor: float) -> float:

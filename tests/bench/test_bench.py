@@ -54,6 +54,10 @@ def test_a_ratio_is_the_median_of_the_ratios_within_rounds() -> None:
     assert results.ratio(fast, slow) == 3
     assert results.ratio(fast, slow, "p50") == 0.5
     assert results.median(fast).per_second == 200
+    for cell in (fast, slow):
+        results.add(cell, measurement(0, p50=math.nan))
+    assert results.ratio(fast, slow, "p50") == 0.5
+    assert results.median(slow).p50 == 100
     with pytest.raises(NotMeasured):
         results.ratio(fast, Cell("transfer", "missing", 16))
 

@@ -166,7 +166,8 @@ async def create_transfer(
         raise HTTPException(404)
     if payer.minimum is not None and payer.balance - payer.held - new.amount < payer.minimum:
         raise HTTPException(422)
-    now = max(datetime.now(UTC), payer.entered_at, payee.entered_at)
+    # Before its first entry, an account's entered_at is -infinity, which asyncpg returns without a time zone.
+    now = max([datetime.now(UTC), *(account.entered_at for account in (payer, payee) if account.version)])
     transfer = Transfer(**new.model_dump(), created_by=caller.id, created_at=now)
     db.add(transfer)
     await db.flush()
