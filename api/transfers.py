@@ -73,7 +73,8 @@ class NewBatch(Body):
     """Transfers to be made in this order."""
 
     atomic: bool = Field(default=True, description="all or nothing; else each on its own")
-    transfers: list[NewTransfer] = Field(min_length=1, max_length=1000)
+    # Only the errors of the first wrong item: those of all would be megabytes.
+    transfers: list[NewTransfer] = Field(min_length=1, max_length=1000, fail_fast=True)
 
     model_config = {
         "json_schema_extra": {

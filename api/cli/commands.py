@@ -52,7 +52,7 @@ class UsageError(Exception):
 
 def main() -> None:
     """Run the command line; 1 when it could not be done, 2 when it was asked for wrongly."""
-    server.stop_on_sigterm()
+    server.stop_on_signals()
     # To standard error, as all that is not a result; `serve` says in which form.
     logs.configure("console")
     try:

@@ -8,6 +8,7 @@ from pydantic import Field
 from api.http import problems
 from api.http.authentication import OnCall, OnCallWriter
 from api.http.dependencies import CurrentService, OperatorMain
+from api.http.json_bodies import OperationsRoute
 from api.http.problems import Problem, answers
 from api.http.types import Representation, Time
 from api.process.jobs import AUDIT_TIMEOUT
@@ -15,7 +16,7 @@ from repositories.audit import invariants as audits
 from repositories.audits import Audit as AuditRow
 from repositories.audits import AuditRepository
 
-router = APIRouter(prefix="/ops", tags=["operations"])
+router = APIRouter(prefix="/ops", tags=["operations"], route_class=OperationsRoute)
 
 
 class CheckFound(Representation):

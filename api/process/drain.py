@@ -11,6 +11,8 @@ from types import FrameType
 
 LEAVING = 9.0
 """Seconds from SIGTERM in which every request is answered: as long as one that has just begun may take."""
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+"""The signals that begin a drain. SIGHUP comes when a terminal is closed."""
 
 
 def grace(drain_time: float) -> int:
@@ -48,7 +50,7 @@ class Drain:
 
     @contextlib.contextmanager
     def on_signals(self, seconds: float) -> Iterator[None]:
-        """Begin at SIGTERM, and let uvicorn close its sockets `seconds` later: it would do so at once.
+        """Begin at SIGTERM or SIGHUP, and let uvicorn close its sockets `seconds` later: it would do so at once.
 
         Meanwhile a load balancer sees /readyz turn, and kept connections end with an answer. Ctrl-C does not wait. A
         second SIGTERM changes nothing: whoever signals a group reaches a worker twice.
@@ -57,9 +59,13 @@ class Drain:
             yield
             return
         loop = asyncio.get_running_loop()
-        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        before = {number: signal.getsignal(number) for number in (*STOP_SIGNALS, signal.SIGINT)}
+        if before[signal.SIGHUP] == signal.SIG_IGN:
+            del before[signal.SIGHUP]  # nohup
 
         def leave(number: int, frame: FrameType | None) -> None:
+            # uvicorn knows no SIGHUP: it stops as at SIGTERM.
+            number = signal.SIGTERM if number == signal.SIGHUP else number
             then = before[signal.Signals(number)]
             if not callable(then):
                 return

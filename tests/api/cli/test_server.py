@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from api import entries
-from api.cli import server
+from api.cli import protocol
 from api.process.settings import Settings
 from tests.api.test_transfers import order
 from tests.harness.expect import found, problem
@@ -63,14 +63,14 @@ def test_a_body_that_does_not_arrive_is_408(address: str) -> None:
 
 
 def test_headers_that_do_not_arrive_end_the_connection(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without an answer, as nothing was asked yet; headers over the limit are 400."""
-    monkeypatch.setattr(server, "HEADERS_TIMEOUT", 0.5)
+    """Without an answer, as nothing was asked yet; headers over the limit are 431."""
+    monkeypatch.setattr(protocol, "HEADERS_TIMEOUT", 0.5)
     with connect(address) as client:
         client.sendall(b"GET /livez HTTP/1.1\r\nHost: fo")
         assert everything(client) == b""
     with connect(address) as client:
-        client.sendall(b"GET /livez HTTP/1.1\r\nX: " + b"x" * (server.HEADERS_SIZE + 1))
-        assert everything(client).startswith(b"HTTP/1.1 400 ")
+        client.sendall(b"GET /livez HTTP/1.1\r\nX: " + b"x" * (protocol.HEADERS_SIZE + 1))
+        assert everything(client).startswith(b"HTTP/1.1 431 ")
 
 
 @pytest.mark.parametrize("deadline", [5.0])
