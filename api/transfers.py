@@ -175,6 +175,7 @@ async def create_batch(new: NewBatch, request: Request, caller: Writer, main: Ma
         "idempotency_key_missing",
         "idempotency_key_reused",
         *problems.PAYMENT,
+        *problems.BODY,
         *problems.WRITES,
     ),
     response_model=Transfer,

@@ -167,6 +167,9 @@ class BoundedProtocol(HttpToolsProtocol):
             self._deadline = math.inf
             self._others.waiting.pop(self, None)
 
+    def _should_upgrade(self) -> bool:
+        return False
+
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         http_1_0 = cycle.scope["http_version"] == "1.0"
         super()._start_asgi_task(cycle, Unchunked(app, cycle) if http_1_0 else app)

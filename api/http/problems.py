@@ -90,7 +90,7 @@ FAULTS = tuple(
     code for code, (status, _) in CODES.items() if status == HTTPStatus.SERVICE_UNAVAILABLE and code != "not_ready"
 )
 """What any request that needs a database may be answered while that has trouble."""
-READS = ("validation_error", "internal_error", *FAULTS)
+READS = ("bad_request", "validation_error", "internal_error", *FAULTS)
 """What any request may be answered."""
 OWN = ("unauthorized", "too_many_requests", *READS)
 """What any request that needs an API key may be answered."""
@@ -100,7 +100,7 @@ ORDER = ("account_not_found", "same_account", "currency_mismatch", *PAYMENT)
 """What may be refused where the request names the accounts."""
 WRITES = ("read_only_key", *OWN)
 """What any request that needs an API key and changes something may be answered."""
-BODY = ("bad_request", "malformed_json", "unsupported_media_type", "body_too_large", "request_timeout")
+BODY = ("malformed_json", "unsupported_media_type", "body_too_large", "request_timeout")
 """What any request with a body may be answered."""
 
 

@@ -55,7 +55,7 @@ UNDER_WAY: dict[int | str, dict[str, Any]] = {
 @router.post(
     "/audit",
     summary="Run an audit",
-    responses=UNDER_WAY | answers("operator_required", "audit_running", *problems.WRITES),
+    responses=UNDER_WAY | answers("operator_required", "audit_running", *problems.BODY, *problems.WRITES),
     response_model=Audit | Running,
 )
 async def run_audit(
