@@ -17,6 +17,9 @@ from api.process import logs
 from api.process.drain import STOP_SIGNALS, grace
 from api.process.settings import Settings
 
+APPLICATION = "api.cli.server:application"
+"""What a worker process imports and calls."""
+
 
 class Workers(Multiprocess):
     """uvicorn's worker processes. When they stop, only they hold the socket, so the last one closes it."""
@@ -51,7 +54,9 @@ class Workers(Multiprocess):
                 self.should_exit.set()
             elif worker.is_ready():
                 self._served.add(worker.pid)
+        stopping = self.should_exit.is_set()
         super().keep_subprocess_alive()
+        self.failed |= self.should_exit.is_set() and not stopping
 
 
 def application() -> FastAPI:
@@ -65,7 +70,7 @@ def serve(settings: Settings) -> None:
     """Serve until SIGTERM, SIGHUP or SIGINT, then let accepted requests finish; SystemExit if it could not start."""
     raise_file_limit()
     config = uvicorn.Config(
-        "api.cli.server:application",
+        APPLICATION,
         factory=True,
         host=settings.host,
         port=settings.port,

@@ -1,12 +1,14 @@
 """A connection: what is bounded in time, size and number, and requests that offer another protocol."""
 
 import asyncio
+import contextlib
 import json
 import resource
 import shutil
 import socket
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -224,7 +226,7 @@ def test_a_connection_is_closed_some_time_after_its_answer(
     )
     with connect(address) as client:
         client.sendall(LIVEZ)
-        until(lambda: b'"alive"' in client.recv(65536, socket.MSG_PEEK), 10)
+        until(partial(answered, client), 10)
         started = time.monotonic()
         client.sendall(rest)
         client.settimeout(0.2)
@@ -330,7 +332,8 @@ async def test_a_client_that_reads_nothing_is_disconnected(
     monkeypatch.setattr(protocol, "SEND_TIMEOUT", 1.0)
     ada = await world.person("ada")
     await world.connection.execute(
-        "INSERT INTO posts (author_id, title, content) SELECT %s, 't', repeat('x', 100000) FROM generate_series(1, 100)",
+        "INSERT INTO posts (author_id, title, content)"
+        " SELECT %s, 't', repeat('x', 100000) FROM generate_series(1, 100)",
         (ada.id,),
     )
     request = b"GET /posts?limit=100 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -361,19 +364,23 @@ async def test_a_client_that_reads_nothing_is_disconnected(
 def test_at_the_limit_the_longest_wait_makes_room(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Idle connections beyond the limit are closed, the oldest first, and each newcomer is served."""
     monkeypatch.setattr(protocol, "connection_limit", lambda: 5)
-    idle = []
-    for _ in range(12):
-        client = connect(address)
-        client.sendall(LIVEZ)
-        until(lambda client=client: b'"alive"' in client.recv(65536, socket.MSG_PEEK), 10)
-        idle.append(client)
-    for client in idle[:7]:
-        assert statuses(closed_within(client, 10)) == [200]
-    for client in idle[7:]:
-        client.recv(65536)
-        client.sendall(LIVEZ)
-        assert statuses(client.recv(65536)) == [200]
-        client.close()
+    with contextlib.ExitStack() as stack:
+        idle = []
+        for _ in range(12):
+            client = stack.enter_context(connect(address))
+            client.sendall(LIVEZ)
+            until(partial(answered, client), 10)
+            idle.append(client)
+        for client in idle[:7]:
+            assert statuses(closed_within(client, 10)) == [200]
+        for client in idle[7:]:
+            client.recv(65536)
+            client.sendall(LIVEZ)
+            assert statuses(client.recv(65536)) == [200]
+
+
+def answered(client: socket.socket) -> bool:
+    return b'"alive"' in client.recv(65536, socket.MSG_PEEK)
 
 
 def test_connections_are_fewer_than_file_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
