@@ -77,12 +77,12 @@ class Connections:
             self._loop.call_later(CHECK_INTERVAL, self._check)
 
     def _check(self) -> None:
-        now = self._loop.time()
-        for connection in tuple(self._all):
-            cast(BoundedProtocol, connection).check(now)
         self._checking = bool(self._all)
         if self._checking:
             self._loop.call_later(CHECK_INTERVAL, self._check)
+        now = self._loop.time()
+        for connection in tuple(self._all):
+            cast(BoundedProtocol, connection).check(now)
 
 
 _SERVERS: WeakKeyDictionary[ServerState, Connections] = WeakKeyDictionary()

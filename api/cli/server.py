@@ -52,7 +52,7 @@ class Workers(Multiprocess):
             if (worker.exitcode or 0) > 0:
                 self.failed = True
                 self.should_exit.set()
-            elif worker.is_ready():
+            elif worker.is_ready(timeout=1):
                 self._served.add(worker.pid)
         stopping = self.should_exit.is_set()
         super().keep_subprocess_alive()

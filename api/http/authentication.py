@@ -88,9 +88,9 @@ _KEY = re.compile(rb"bearer +folio_[A-Za-z0-9_-]{43} *", re.IGNORECASE)
 
 
 def check_form(header: bytes | None, *, needed: bool) -> None:
-    """Raise 401 if an Authorization header has not the form of a key, or is missing although a key is needed.
+    """Raise 401 if an Authorization header does not have the form of a key, or is missing although a key is needed.
 
-    This costs no connection and no wait, so it comes before the body of a request and before anything else.
+    This takes no connection and no time, so it comes before the body of a request is awaited.
     """
     if header is None or not _BEARER.match(header):
         if needed:

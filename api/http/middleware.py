@@ -94,7 +94,7 @@ class RequestMiddleware:
             if exchange.expiring is None or (task := asyncio.current_task()) is None or task.uncancel() > 0:
                 raise
         except ClientDisconnect:
-            pass  # The client left while it sent its body: there is nobody to answer.
+            pass  # The client left while it sent its body, so no answer can be sent.
         except Exception:
             path = exchange.scope["path"]
             log.exception("internal error", path=path, request_id=serving.id)

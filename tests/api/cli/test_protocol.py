@@ -36,7 +36,7 @@ def _fast_checks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"request_timeout": 20.0})
+    return settings.model_copy(update={"request_timeout": 20.0, "max_requests": 3})
 
 
 def closed_within(client: socket.socket, seconds: float) -> bytes:
@@ -284,10 +284,10 @@ def test_a_request_without_a_key_is_401_before_its_body(address: str) -> None:
 
 
 async def test_slow_bodies_keep_nobody_out(address: str, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond the limits, the body that has been arriving longest is 503; a body that arrives at once is served."""
-    monkeypatch.setattr(arrivals, "MAX_ARRIVING", 3)
+    """Beyond the limit, the body that has been arriving longest is 503; arriving bodies are no requests in progress."""
+    monkeypatch.setattr(arrivals, "MAX_ARRIVING", 4)
     ada = await world.person("ada")
-    slow = [connect(address) for _ in range(5)]
+    slow = [connect(address) for _ in range(6)]
     for client in slow:
         client.sendall(post(ada, POST) + POST[:3])
         await asyncio.sleep(0.1)  # they must begin in this order

@@ -76,7 +76,7 @@ def waiting(conninfo: str) -> bool:
 async def test_sighup_lets_accepted_requests_finish_too(
     settings: dict[str, str], workers: int, world: World, databases: dict[str, str]
 ) -> None:
-    """A terminal that is closed signals every process of its group: a transfer is answered, and the exit status is 0."""
+    """A closed terminal signals every process of its group: a transfer is answered, and the exit status is 0."""
     ada = await world.person("ada")
     payer, payee = await world.account(ada, minimum=None), await world.account(ada)
     body = {"from_account_id": payer, "to_account_id": payee, "amount": 1}
