@@ -1,4 +1,4 @@
-"""Accounts over HTTP: a member's own, and the members that operators set."""
+"""Accounts over HTTP: opened, renamed and closed by their owners; frozen, limited and handed over by operators."""
 
 from functools import partial
 from typing import Any, Literal
@@ -16,8 +16,9 @@ from api.http.pages import Page, PageOf, by_time
 from api.http.problems import answers
 from api.http.types import Balance, Body, Change, Currency, Id, Name, PathId, Representation, Time
 from repositories.accounts import Account as AccountRow
+from repositories.accounts import AccountRepository
 from repositories.ledger import accounts as ledger
-from repositories.ledger.keys import run_keyed
+from repositories.ledger.keys import insert_keyed, run_keyed
 from repositories.postgres import unit_of_work
 
 router = APIRouter(tags=["accounts"], route_class=JsonRoute)
@@ -26,7 +27,7 @@ Status = Literal["open", "frozen", "closed"]
 
 
 class NewAccount(Body):
-    """An account to be opened."""
+    """An account to open."""
 
     name: Name
     currency: Currency
@@ -71,11 +72,10 @@ class Account(Representation):
 async def create_account(new: NewAccount, caller: Writer, main: Main, key: OptionalKey) -> Response:
     """Open an account of your own, at balance zero."""
     open_account = partial(
-        ledger.open_account,
-        owner_id=caller.user_id,
-        name=new.name,
-        currency=new.currency,
+        insert_keyed,
         key=key,
+        kind="account",
+        insert=lambda connection: AccountRepository(connection).insert(owner_id=caller.user_id, **new.model_dump()),
         to_answer=_to_answer,
     )
     outcome = await run_keyed(main, open_account, key=key)
@@ -84,7 +84,7 @@ async def create_account(new: NewAccount, caller: Writer, main: Main, key: Optio
 
 @router.get("/accounts", summary="List accounts", responses=answers(*problems.OWN), response_model=Page[Account])
 async def list_accounts(caller: Member, accounts: Accounts, page: PageOf) -> Response:
-    """List your accounts, newest first; operators see everybody's."""
+    """List your accounts, newest first; operators see all."""
     rows = await accounts.list(owner_id=caller.reads, page=page.keyset())
     return page.answer(rows, Account.model_validate, by_time)
 
@@ -96,7 +96,7 @@ async def list_accounts(caller: Member, accounts: Accounts, page: PageOf) -> Res
     response_model=Account,
 )
 async def get_account(id: PathId, caller: Member, accounts: Accounts) -> Response:
-    """Read an account of yours; operators read everybody's."""
+    """Read an account of yours; operators read any."""
     return answer(Account.model_validate(visible(await accounts.get(id=id), "account", id, caller)))
 
 

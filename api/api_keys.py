@@ -28,7 +28,7 @@ def _in_the_future(time: datetime) -> datetime:
 
 
 class NewApiKey(Body):
-    """A key to be issued."""
+    """A key to issue."""
 
     name: Name
     read_only: bool = False
@@ -62,7 +62,7 @@ class IssuedApiKey(ApiKey):
 )
 async def create_my_api_key(new: NewApiKey, caller: Writer, main: Main) -> Response:
     """Issue a further key for yourself."""
-    return await _issue(main, user_id=caller.user_id, new=new, path="/users/me/api-keys")
+    return await _issue(main, user_id=caller.user_id, new=new, location="/users/me/api-keys/{}")
 
 
 @router.get(
@@ -81,7 +81,7 @@ async def list_my_api_keys(caller: Member, keys: ApiKeys, page: PageOf) -> Respo
     responses=answers("api_key_not_found", *problems.WRITES),
 )
 async def revoke_my_api_key(id: PathId, caller: Writer, keys: ApiKeys) -> None:
-    """Revoke one of your keys, the present one included; in force at once."""
+    """Revoke one of your keys, also the one of this request. It is refused from now on."""
     found(await keys.revoke(user_id=caller.user_id, id=id), "api_key", id)
 
 
@@ -93,8 +93,9 @@ async def revoke_my_api_key(id: PathId, caller: Writer, keys: ApiKeys) -> None:
     response_model=IssuedApiKey,
 )
 async def create_api_key(id: PathId, new: NewApiKey, _: OperatorWriter, main: Main) -> Response:
-    """Issue a key for a user who lost theirs. For operators."""
-    return await _issue(main, user_id=id, new=new, path=f"/users/{id}/api-keys")
+    """Issue a key for another user, for example after a loss. For operators."""
+    # An operator revokes all keys of a user at once: a single one has no path.
+    return await _issue(main, user_id=id, new=new, location=f"/users/{id}/api-keys")
 
 
 @router.delete(
@@ -109,9 +110,9 @@ async def revoke_api_keys(id: PathId, _: OperatorWriter, users: Users, keys: Api
     await keys.revoke_all(user_id=id)
 
 
-async def _issue(main: Checkout, *, user_id: int, new: NewApiKey, path: str) -> Response:
+async def _issue(main: Checkout, *, user_id: int, new: NewApiKey, location: str) -> Response:
     issued = await unit_of_work.run(
         main, lambda connection: ApiKeyRepository(connection).issue(user_id=user_id, **new.model_dump())
     )
     key, secret = found(issued, "user", user_id)
-    return answer(IssuedApiKey(**vars(key), api_key=secret), status=201, location=f"{path}/{key.id}")
+    return answer(IssuedApiKey(**vars(key), api_key=secret), status=201, location=location.format(key.id))

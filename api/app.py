@@ -1,4 +1,4 @@
-"""The application: its routers, and a lifespan in which the pools are open."""
+"""The application: its routers, and the lifespan that opens the pools and runs the jobs."""
 
 import asyncio
 import multiprocessing
@@ -24,7 +24,7 @@ from repositories.postgres import failpoints, unit_of_work
 ROUTERS = [
     module.router
     for module in (
-        api_keys,  # before users: /users/me/api-keys must not be read as /users/{id}/api-keys
+        api_keys,  # before users, so that /users/me/api-keys does not match /users/{id}/api-keys
         *(users, posts, accounts, entries, transfers, holds, products, purchases),
         *(pools, audits, status, metrics, page, health),
     )
@@ -32,11 +32,11 @@ ROUTERS = [
 SETTLE_SECONDS = 4.0
 """Seconds that a shutdown waits for commits in flight: longer than a COMMIT may take."""
 MIN_SETTLE_SECONDS = 0.5
-"""The same, if requests have used up the time of the drain."""
+"""Seconds that a shutdown waits for commits if requests have used up the time of the drain."""
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """Build the application from settings, by default those of the environment."""
+    """Build the application from settings, by default from the environment."""
     app = FastAPI(
         title="Folio",
         version="0.1.0",
@@ -65,14 +65,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         with service.drain.on_signals(service.settings.drain_time):
             yield
     finally:
-        # No pool closes while a COMMIT is in flight.
+        # A pool must not close while a COMMIT is in flight.
         limit = max(MIN_SETTLE_SECONDS, service.drain.within(SETTLE_SECONDS))
         await asyncio.gather(background.stop(tasks, limit), service.background.stop(limit), unit_of_work.settle(limit))
         await service.close()
 
 
 async def _end_with_parent() -> None:
-    """End a worker whose parent was killed, which would otherwise keep the port."""
+    """End this worker if its parent was killed; it would keep the port otherwise."""
     parent = multiprocessing.parent_process()
     while parent is not None:
         await asyncio.sleep(0.5)

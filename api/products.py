@@ -1,4 +1,4 @@
-"""Products over HTTP: public to read, changed by their sellers only. They are in the catalog, the money is not."""
+"""Products over HTTP: public to read, changed by their sellers only. Products are in the catalog, money is in main."""
 
 from functools import partial
 from typing import Annotated
@@ -38,12 +38,12 @@ from repositories.sagas import products as sagas
 router = APIRouter(tags=["products"], route_class=JsonRoute)
 
 Stock = Annotated[int, Field(ge=0, le=MAXIMUM, description="units that can still be bought", examples=[10])]
-ACCOUNT = ("account_not_found", "currency_mismatch", "account_frozen", "account_closed")
-"""Reasons for refusing the account that receives the proceeds."""
+PAYEE_REFUSALS = ("account_not_found", "currency_mismatch", "account_frozen", "account_closed")
+"""Codes of refusals of the account that receives the proceeds."""
 
 
 class NewProduct(Body):
-    """A product to be sold."""
+    """A product to put up for sale."""
 
     name: Name
     description: LongText = ""
@@ -81,7 +81,7 @@ class ProductChange(Change):
 
 
 class Product(Representation):
-    """A product; the price of one in minor units."""
+    """A product; `price` is that of one unit, in minor units."""
 
     id: Id
     seller_id: Id
@@ -91,23 +91,23 @@ class Product(Representation):
     currency: str
     stock: Stock
     account_id: Id
-    version: int = Field(description="counts changes, those of the stock too")
+    version: int = Field(description="counts changes, also those of the stock")
     created_at: Time
     updated_at: Time
-    archived_at: Time | None = Field(description="since when it is off sale; null: it is not")
+    archived_at: Time | None = Field(description="when it went off sale; null: it is for sale")
 
 
 @router.post(
     "/products",
     status_code=201,
     summary="Put a product up for sale",
-    responses=answers("idempotency_key_reused", *ACCOUNT, *problems.BODY, *problems.WRITES),
+    responses=answers("idempotency_key_reused", *PAYEE_REFUSALS, *problems.BODY, *problems.WRITES),
     response_model=Product,
 )
 async def create_product(
     new: NewProduct, caller: Writer, main: Main, service: CurrentService, key: OptionalKey
 ) -> Response:
-    """Put a product up for sale, its proceeds for an account of yours."""
+    """Put a product up for sale. An account of yours receives the proceeds."""
     product = products.NewProduct(seller_id=caller.user_id, **new.model_dump())
     outcome = await sagas.put_up_for_sale(service.pools, main, product=product, key=key)
     return keyed_answer(outcome, partial(_show_first, new), location="/products/{id}", tagged=True)
@@ -129,7 +129,7 @@ async def list_products(service: CurrentService, page: PageOf, seller_id: OfUser
     response_model=Product,
 )
 async def get_product(id: PathId, caller: AnyoneBeforeCatalog, service: CurrentService, known: NoneMatch) -> Response:
-    """Read a product; one that is off sale is shown to its seller, to its buyers and to operators."""
+    """Read a product. A product off sale is shown to its seller, its buyers and operators only."""
     row = found(await sagas.read_as(service.pools, id, caller), "product", id)
     return known.answer(Product.model_validate(row), row.version)
 
@@ -143,7 +143,7 @@ async def get_product(id: PathId, caller: AnyoneBeforeCatalog, service: CurrentS
         "product_archived",
         "precondition_required",
         "precondition_failed",
-        *ACCOUNT,
+        *PAYEE_REFUSALS,
         *problems.BODY,
         *problems.WRITES,
     ),

@@ -1,4 +1,4 @@
-"""Posts: what users write, public to read."""
+"""Posts: texts by users, public to read."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -49,7 +49,7 @@ class PostRepository:
         self._connection = connection
 
     async def insert(self, *, author_id: int, title: str, content: str) -> Post | None:
-        """Write a post; None for an author who has left."""
+        """Write a post; return None if the author has left."""
         return await INSERT.maybe(self._connection, Post, author_id=author_id, title=title, content=content)
 
     async def get(self, *, id: int) -> Post | None:
@@ -95,5 +95,5 @@ class PostRepository:
         return precondition.refusal(post.version) or post
 
     async def delete_by_author(self, *, author_id: int) -> None:
-        """Delete all posts of a user who leaves."""
+        """Delete all posts of a leaving user."""
         await DELETE_BY_AUTHOR.run(self._connection, author_id=author_id)

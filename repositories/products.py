@@ -1,4 +1,4 @@
-"""Products: what users sell, public to read until it is archived. They are in the catalog, the money is not."""
+"""Products: offers of users, public to read until archived. Products are in the catalog, the money is in main."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ ARCHIVE_BY_SELLER = statement("catalog/products/archive_by_seller")
 
 @dataclass(frozen=True)
 class Product:
-    """A product; `price` in minor units, `stock` what can still be bought."""
+    """A product; `price` in minor units, `stock` in units that can still be bought."""
 
     id: int
     seller_id: int
@@ -53,8 +53,8 @@ class NewProduct:
     stock: int
 
 
-def own(product: Product | None, id: int, seller_id: int) -> Product | Refusal:
-    """Return a product if the seller owns it; a stranger's archived product is refused like a missing one."""
+def require_seller(product: Product | None, id: int, seller_id: int) -> Product | Refusal:
+    """Return a product of this seller; refuse another seller's, and if that is archived, as if it did not exist."""
     if product is None or (product.archived_at is not None and product.seller_id != seller_id):
         return Refusal("product_not_found", f"There is no product {id}.")
     if product.seller_id != seller_id:
@@ -83,11 +83,11 @@ class ProductRepository:
         return await GET.maybe(self._connection, Product, id=id)
 
     async def lock(self, *, id: int) -> Product | None:
-        """Lock the product until the unit of work ends, before any reservation of it."""
+        """Lock the product until the unit of work ends. Call it before any reservation of the product is locked."""
         return await LOCK.maybe(self._connection, Product, id=id)
 
     async def list(self, *, seller_id: int | None, query: str | None, page: Keyset) -> list[Product]:
-        """Return what is for sale, newest first: by one seller, with the words of a query, or all."""
+        """Return products for sale, newest first: of one seller, with the words of a query, or all."""
         if query is not None:
             return await SEARCH.all(self._connection, Product, query=query, seller_id=seller_id, **page.arguments())
         if seller_id is not None:
@@ -98,7 +98,7 @@ class ProductRepository:
         self, *, id: int, seller_id: int, changes: dict[str, Any], precondition: Precondition
     ) -> Product | Refusal:
         """Change a product of the seller's. Locks the product."""
-        product = own(await self.lock(id=id), id, seller_id)
+        product = require_seller(await self.lock(id=id), id, seller_id)
         if isinstance(product, Refusal):
             return product
         refusal = precondition.refusal(product.version)
@@ -122,7 +122,7 @@ class ProductRepository:
 
     async def archive(self, *, id: int, seller_id: int, precondition: Precondition) -> Refusal | None:
         """Take a product of the seller's off sale; a repeat changes nothing. Locks the product."""
-        product = own(await self.lock(id=id), id, seller_id)
+        product = require_seller(await self.lock(id=id), id, seller_id)
         if isinstance(product, Refusal):
             return product
         refusal = precondition.refusal(product.version)

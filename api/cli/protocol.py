@@ -22,25 +22,25 @@ from uvicorn.server import ServerState
 
 log = structlog.get_logger()
 
-HEADERS_TIMEOUT = 10.0
+HEADERS_TIMEOUT_SECONDS = 10.0
 """Seconds for the headers of a request to arrive, from its first byte, or from the start of the connection."""
-HEADERS_SIZE = 64 * 1024
+MAX_HEADERS_BYTES = 64 * 1024
 """Bytes that the URL and the headers of a request may have together."""
-PIPELINE_DEPTH = 16
+MAX_PIPELINE_DEPTH = 16
 """Requests that may wait on a connection until the one before them is answered."""
-SEND_TIMEOUT = 30.0
+SEND_TIMEOUT_SECONDS = 30.0
 """Seconds after which a client that reads nothing of its answer is disconnected."""
-LINGER = 2.0
+LINGER_SECONDS = 2.0
 """Seconds for a client to stop sending once its request was answered unread: closing at once would reset it."""
-DISCARD_SIZE = 1024 * 1024
+MAX_DISCARDED_BYTES = 1024 * 1024
 """Bytes that are read and dropped from a client that goes on sending."""
 MAX_CONNECTIONS = 10_000
 """Open connections of a process; one more closes the connection that has waited longest for a request."""
 RESERVED_FILES = 128
 """File descriptors that connections leave for the databases, the logs and the embedded server."""
-DRAIN_LINGER = 0.3
+DRAIN_LINGER_SECONDS = 0.3
 """Seconds for a request that is on its way on an idle connection when the process stops accepting requests."""
-CHECK_INTERVAL = 1.0
+CHECK_INTERVAL_SECONDS = 1.0
 """Seconds between two checks of every connection: a timer for each would cost each request."""
 
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
@@ -74,12 +74,12 @@ class Connections:
             longest.transport.abort()
         if not self._checking:
             self._checking = True
-            self._loop.call_later(CHECK_INTERVAL, self._check)
+            self._loop.call_later(CHECK_INTERVAL_SECONDS, self._check)
 
     def _check(self) -> None:
         self._checking = bool(self._all)
         if self._checking:
-            self._loop.call_later(CHECK_INTERVAL, self._check)
+            self._loop.call_later(CHECK_INTERVAL_SECONDS, self._check)
         now = self._loop.time()
         for connection in tuple(self._all):
             cast(BoundedProtocol, connection).check(now)
@@ -117,7 +117,7 @@ class BoundedProtocol(HttpToolsProtocol):
             others = _SERVERS[self.server_state] = Connections(self.server_state, self.loop)
         self._others = others
         others.admit(self)
-        self._wait(HEADERS_TIMEOUT)
+        self._wait(HEADERS_TIMEOUT_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
@@ -135,11 +135,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._feed(data)
         if not (self._in_head and continues_head):
             self._head_size = 0
-        elif self._head_size > HEADERS_SIZE and not self._deaf:
+        elif self._head_size > MAX_HEADERS_BYTES and not self._deaf:
             self._refuse(*self._too_large())
         if self._idle and not self._heard:
             self._heard = True
-            self._deadline = self.loop.time() + HEADERS_TIMEOUT
+            self._deadline = self.loop.time() + HEADERS_TIMEOUT_SECONDS
 
     def _feed(self, data: bytes) -> None:
         try:
@@ -160,10 +160,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Start the request, unless its headers or its place in the queue exceed a limit."""
-        if self._head_size > HEADERS_SIZE and self._exact_head_size() > HEADERS_SIZE:
+        if self._head_size > MAX_HEADERS_BYTES and self._exact_head_size() > MAX_HEADERS_BYTES:
             raise RefusedHead(*self._too_large())
-        if len(self.pipeline) >= PIPELINE_DEPTH:
-            raise RefusedHead("bad_request", f"At most {PIPELINE_DEPTH} requests may wait on a connection.")
+        if len(self.pipeline) >= MAX_PIPELINE_DEPTH:
+            raise RefusedHead("bad_request", f"At most {MAX_PIPELINE_DEPTH} requests may wait on a connection.")
         super().on_headers_complete()
         self._in_head = False
         if self._idle:
@@ -189,7 +189,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._idle = True
         self._heard = self._in_head
-        self._wait(HEADERS_TIMEOUT if self._in_head else self.timeout_keep_alive)
+        self._wait(HEADERS_TIMEOUT_SECONDS if self._in_head else self.timeout_keep_alive)
 
     def _wait(self, seconds: float) -> None:
         self._deadline = self.loop.time() + seconds
@@ -200,7 +200,7 @@ class BoundedProtocol(HttpToolsProtocol):
         unsent = _unsent(self._raw)
         if unsent != self._unsent:
             self._unsent, self._progress_at = unsent, now
-        elif unsent and now - self._progress_at > SEND_TIMEOUT:
+        elif unsent and now - self._progress_at > SEND_TIMEOUT_SECONDS:
             self._raw.abort()
         if now < self._deadline:
             return
@@ -219,7 +219,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._raw.close()
             return
         self._deaf = self._lingering = True
-        self._deadline = self.loop.time() + LINGER
+        self._deadline = self.loop.time() + LINGER_SECONDS
         self.flow.resume_reading()
         self._raw.write_eof()
 
@@ -230,19 +230,19 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """Close the connection once it is idle; its client may just have sent a request."""
-        self.loop.call_later(DRAIN_LINGER, super().shutdown)
+        self.loop.call_later(DRAIN_LINGER_SECONDS, super().shutdown)
 
     def _discard(self, data: bytes) -> None:
         self._discarded += len(data)
-        if self._discarded > DISCARD_SIZE:
+        if self._discarded > MAX_DISCARDED_BYTES:
             self._raw.abort()
 
     def _exact_head_size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def _too_large(self) -> tuple[str, str]:
-        limit = f"The URL and the headers of a request may have {HEADERS_SIZE} bytes."
-        return ("uri_too_long" if len(self.url) > HEADERS_SIZE // 2 else "headers_too_large"), limit
+        limit = f"The URL and the headers of a request may have {MAX_HEADERS_BYTES} bytes."
+        return ("uri_too_long" if len(self.url) > MAX_HEADERS_BYTES // 2 else "headers_too_large"), limit
 
     def _ignore_upgrade(self, rest: bytes) -> None:
         """Serve a request that offers another protocol as HTTP/1.1, and close the connection after its answer.

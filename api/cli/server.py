@@ -1,4 +1,4 @@
-"""Serving: uvicorn in this process or in workers."""
+"""Serve with uvicorn, in this process or in workers."""
 
 import signal
 import sys
@@ -22,7 +22,7 @@ APPLICATION = "api.cli.server:application"
 
 
 class Workers(Multiprocess):
-    """uvicorn's worker processes. When they stop, only they hold the socket, so the last one closes it."""
+    """uvicorn's worker processes; the last one to end closes the socket, since the parent closes its own copy first."""
 
     failed = False
     """Whether a worker ended before it served: it would end again."""
@@ -35,7 +35,7 @@ class Workers(Multiprocess):
         self._served: set[int | None] = set()
 
     def terminate_all(self) -> None:
-        """Tell every worker to stop."""
+        """Tell every worker to end, and close this process's copy of the socket."""
         super().terminate_all()
         for listener in self.sockets:
             listener.close()
@@ -60,14 +60,14 @@ class Workers(Multiprocess):
 
 
 def application() -> FastAPI:
-    """Return the application that a worker process serves, and write the process's log lines in their form."""
+    """Return the application of a worker process, and configure the process's logs."""
     settings = Settings()
     logs.configure(settings.log_format)
     return create_app(settings)
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM, SIGHUP or SIGINT, then let accepted requests finish; SystemExit if it could not start."""
+    """Serve until SIGTERM, SIGHUP or SIGINT, then finish accepted requests; SystemExit if the server cannot start."""
     raise_file_limit()
     config = uvicorn.Config(
         APPLICATION,
@@ -101,7 +101,7 @@ def serve(settings: Settings) -> None:
 
 
 def stop_on_signals() -> None:
-    """Turn SIGTERM and SIGHUP into SystemExit, so that every context is left: uvicorn raises SIGTERM again at its end.
+    """Turn SIGTERM and SIGHUP into SystemExit, so that every context exits: uvicorn raises SIGTERM again when it ends.
 
     A SIGHUP that was ignored at the start stays ignored: nohup.
     """

@@ -1,8 +1,10 @@
-"""What every route shares.
+"""Parts that all routes share.
 
 - `dependencies`        a connection, the repositories on it, the services of the process
 - `authentication`      API keys: the caller of a request
 - `idempotency`         the Idempotency-Key header, stored and replayed answers
+- `rate_limits`         limits by address and minute
+- `answers`             representations with headers, refusals as problems, 404 for rows that a caller may not see
 - `problems`            the codes of all errors, as RFC 9457 documents
 - `exception_handlers`  exceptions to problems: faults of the database, refusals of the ledger
 - `middleware`          around each request: id, deadline, limits of its body, log line, metrics

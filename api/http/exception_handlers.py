@@ -1,4 +1,4 @@
-"""What is answered to each exception: the only place where the errors of `repositories` meet HTTP."""
+"""Exceptions to problems: the only module that knows both the errors of `repositories` and HTTP."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -23,9 +23,10 @@ log = structlog.get_logger()
 MAX_ERRORS = 20
 """Errors that an answer lists."""
 TAKEN = {
-    "users_username_key": ("username_taken", "Another user has this name, or had it."),
+    "users_username_key": ("username_taken", "Another user has or had this username."),
     "users_email_key": ("email_taken", "Another user has this e-mail address."),
 }
+"""Code and detail by unique constraint."""
 
 
 async def _problem(request: Request, error: Exception) -> Response:
@@ -41,7 +42,7 @@ async def _framework(request: Request, error: Exception, routers: Sequence[APIRo
 
 
 def _allowed(request: Request, routers: Sequence[APIRouter]) -> str:
-    """Return every method of the path: Starlette names only those of the first route that has it."""
+    """Return every method of the path: Starlette returns only those of the first matching route."""
     routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
     methods = {method for route in matching for method in route.methods or ()}
@@ -50,12 +51,12 @@ def _allowed(request: Request, routers: Sequence[APIRouter]) -> str:
 
 async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
-    # The input is not echoed: it may hold what JSON cannot carry back.
+    # The input is left out: it may contain lone surrogates, which JSON in UTF-8 cannot carry.
     every = error.errors()
     errors = [{"loc": list(item["loc"]), "message": item["msg"], "type": item["type"]} for item in every[:MAX_ERRORS]]
     first = errors[0]
-    where = ".".join(str(part) for part in first["loc"])
-    detail = f"{where}: {first['message']}" + (f" (and {len(every) - 1} more)" if len(every) > 1 else "")
+    location = ".".join(str(part) for part in first["loc"])
+    detail = f"{location}: {first['message']}" + (f" (and {len(every) - 1} more)" if len(every) > 1 else "")
     return respond(request.scope, "validation_error", _printable(detail), extra={"errors": _printable_all(errors)})
 
 
@@ -74,12 +75,12 @@ async def _taken(request: Request, error: Exception) -> Response:
 
 
 async def _key_reused(request: Request, _: Exception) -> Response:
-    detail = "This Idempotency-Key was used for another method, path or body; take a new one."
+    detail = "This Idempotency-Key was used with another method, path or body. Use a new key."
     return respond(request.scope, "idempotency_key_reused", detail)
 
 
 def register(app: FastAPI, routers: Sequence[APIRouter]) -> None:
-    """Give an application its answers; what is not here is a mistake of ours, and RequestMiddleware answers it."""
+    """Register the handlers; any other exception is a bug in Folio, and RequestMiddleware answers it."""
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, partial(_framework, routers=routers))
     app.add_exception_handler(RequestValidationError, _validation)
@@ -90,7 +91,7 @@ def register(app: FastAPI, routers: Sequence[APIRouter]) -> None:
 
 
 def _printable(text: str) -> str:
-    """Replace lone surrogates, which UTF-8 cannot carry: a member's name may hold one."""
+    """Replace lone surrogates, which UTF-8 cannot carry: a member's name may contain one."""
     return text.encode(errors="replace").decode()
 
 

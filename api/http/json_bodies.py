@@ -1,6 +1,7 @@
-"""Bodies and parameters, strictly: RFC 8259 and nothing beside it, no member twice, and nothing that a route ignores.
+"""Strict bodies and parameters: RFC 8259 only, no duplicate members, and no part of a request that a route ignores.
 
-FastAPI's own parsing turns several of these into 500 or accepts them.
+FastAPI's own parsing accepts NaN, Infinity and duplicate members, ignores the content type, and answers 500 to a lone
+surrogate, to 1e999 and to binary data.
 """
 
 import codecs
@@ -24,10 +25,10 @@ MAX_VALUES = 50_000
 
 
 class JsonRequest(Request):
-    """A request whose `json()` is strict."""
+    """A request with a strict `json()`."""
 
     async def json(self) -> Any:
-        """Return the value of the body, None if there is no body; raise 400 if it is not strict JSON."""
+        """Return the body's value, or None without a body. Raises 400 `malformed_json` if it is not strict JSON."""
         if not hasattr(self, "_json"):
             body = await self.body()
             self._json = parse(body) if body else None
@@ -37,14 +38,14 @@ class JsonRequest(Request):
 class JsonRoute(APIRoute):
     """A route that refuses every part of a request that it would ignore; 401 comes before any other refusal.
 
-    Its body is strict JSON of that type. It may be missing if no member is required. A POST that takes no member
-    accepts no body or `{}`; a GET, a HEAD and a DELETE accept no body.
+    A body is strict JSON. An optional body may be missing. A POST that takes no member accepts no body or `{}`; GET,
+    HEAD and DELETE accept no body.
     """
 
     strict_query = True
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Judge the request first."""
+        """Return FastAPI's handler, called with a strict request."""
         handle = super().get_route_handler()
         dependants = list(_tree(self.dependant))
         calls = {dependant.call for dependant in dependants}
@@ -124,7 +125,7 @@ async def _any_bytes(request: Request) -> bool:
 def _check_type(headers: dict[bytes, bytes]) -> None:
     media_type = headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
     if media_type != "application/json":
-        raise Problem("unsupported_media_type", f"The body is {media_type or 'of no type'}, not application/json.")
+        raise Problem("unsupported_media_type", f"The Content-Type is {media_type or 'missing'}, not application/json.")
     if headers.get(b"content-encoding", b"identity").strip().lower() not in {b"identity", b""}:
         raise Problem("unsupported_media_type", "The body is encoded; send it without Content-Encoding.")
 
@@ -161,13 +162,13 @@ def parse(body: bytes) -> Any:
     except UnicodeDecodeError:
         raise Problem("malformed_json", "The body is not UTF-8.") from None
     except json.JSONDecodeError as error:
-        where = f"line {error.lineno} column {error.colno}"
-        raise Problem("malformed_json", f"The body is not JSON: {error.msg} at {where}.") from None
+        position = f"line {error.lineno} column {error.colno}"
+        raise Problem("malformed_json", f"The body is not JSON: {error.msg} at {position}.") from None
     except RequestValidationError:
         raise
     except ValueError:
-        # Python reads integers of up to 4,300 digits.
-        raise Problem("malformed_json", "The body has a number that is too long.") from None
+        # Python parses integers of up to 4,300 digits.
+        raise Problem("malformed_json", "The body contains a number that is too long.") from None
 
 
 class _Members:
@@ -185,7 +186,7 @@ class _Members:
             raise invalid(("body",), f"has more than {MAX_VALUES} values", "too_many_values")
         members = dict(pairs)
         if len(members) != len(pairs):
-            raise Problem("malformed_json", "The body has an object with a member twice.")
+            raise Problem("malformed_json", "The body contains an object with a duplicate member.")
         return members
 
 

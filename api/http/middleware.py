@@ -1,6 +1,6 @@
-"""What surrounds every request: its id, its deadline, its body's limit, its log line, and an answer to any mistake.
+"""The request middleware: id, deadline, limits of the body, log line and metrics, and the 500 for unexpected errors.
 
-Plain ASGI: BaseHTTPMiddleware runs the application in a task of its own, which has lost disconnects and cancellations.
+Plain ASGI: BaseHTTPMiddleware runs the application in a separate task and has lost disconnects and cancellations.
 """
 
 import asyncio
@@ -30,18 +30,18 @@ log = structlog.get_logger()
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-"""Those that are counted by name: the server takes 40 more, and each would be series of its own."""
+"""Methods with metric series of their own; the server accepts 40 more, which are counted as `other`."""
 HEALTH = frozenset({"/livez", "/readyz"})
-"""Answered however busy the process is: a busy one is alive."""
+"""Paths that are answered even if the process is overloaded: a busy process is alive."""
 SINGLE = (b"authorization", b"content-type", b"host", b"idempotency-key")
-"""Headers that a request may have once: of two, a proxy may have judged the other."""
-# A client whose request is refused unread would go on sending it.
+"""Headers that a request may have only once: a proxy may have read the other one."""
+# A client whose body was refused unread would continue to send it.
 _CLOSE = {"Connection": "close"}
 _BUSY = {"Retry-After": "1", **_CLOSE}
 
 
 class RequestMiddleware:
-    """Answers every HTTP request once, within the application's settings, under a request id."""
+    """Answers every HTTP request exactly once, within its deadline, with a request id."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -49,7 +49,7 @@ class RequestMiddleware:
         self._arrivals = Arrivals()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; pass on what is not HTTP."""
+        """Serve one HTTP request; pass other protocols on."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -58,10 +58,10 @@ class RequestMiddleware:
         state["headers"] = headers
         state["head"] = scope["method"] == "HEAD"
         if state["head"]:
-            # The server leaves the body out, by its own scope.
+            # uvicorn omits the body, since its own scope still says HEAD.
             scope = {**scope, "method": "GET"}
-        given = headers.get(b"x-request-id", b"")
-        state["request_id"] = given.decode() if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        header = headers.get(b"x-request-id", b"")
+        state["request_id"] = header.decode() if _REQUEST_ID.fullmatch(header) else uuid.uuid4().hex
         self._serving += 1
         started = time.perf_counter()
         service = service_of(scope["app"])
@@ -74,7 +74,7 @@ class RequestMiddleware:
             finally:
                 self._serving -= 1
                 self._arrivals.forget(exchange)
-                _account(serving, scope, exchange.status, time.perf_counter() - started)
+                _record(serving, scope, exchange.status, time.perf_counter() - started)
 
     async def _serve(self, exchange: "_Exchange", serving: Operation, settings: Settings) -> None:
         if (refusal := _refusal(exchange.scope)) is not None:
@@ -82,7 +82,7 @@ class RequestMiddleware:
             return
         too_many = self._serving - len(self._arrivals) > settings.max_requests
         if too_many and exchange.scope["path"] not in HEALTH:
-            await exchange.answer("overloaded", "Folio serves as many requests as it can.", _BUSY)
+            await exchange.answer("overloaded", "This process is serving as many requests as it may.", _BUSY)
             return
         expire = partial(exchange.expire, serving)
         timer = asyncio.get_running_loop().call_later(serving.remaining(), expire)
@@ -90,7 +90,7 @@ class RequestMiddleware:
             with exchange.drain.serving(expire):
                 await self._app(exchange.scope, exchange.receive, exchange.send)
         except asyncio.CancelledError:
-            # If it is the cancellation of the exchange, the answer was sent and the connection is intact.
+            # If the exchange cancelled the task, the answer is sent and the connection is intact.
             if exchange.expiring is None or (task := asyncio.current_task()) is None or task.uncancel() > 0:
                 raise
         except ClientDisconnect:
@@ -98,7 +98,7 @@ class RequestMiddleware:
         except Exception:
             path = exchange.scope["path"]
             log.exception("internal error", path=path, request_id=serving.id)
-            await exchange.answer("internal_error", "An internal error; the log has the details.")
+            await exchange.answer("internal_error", "An internal error occurred; the log has the details.")
         finally:
             timer.cancel()
             if exchange.expiring is not None:
@@ -106,7 +106,7 @@ class RequestMiddleware:
 
 
 class RequestOperation(Operation):
-    """A request, named by its method and route; the route is known once the router has matched it."""
+    """A request as an operation, named by its method and route; the router sets the route."""
 
     def __init__(self, scope: Scope, seconds: float) -> None:
         super().__init__("", scope["state"]["request_id"], seconds)
@@ -114,17 +114,17 @@ class RequestOperation(Operation):
 
     @property
     def route(self) -> str:
-        """The template of the path; empty where none fits."""
+        """The path's template; empty if no route matches."""
         return getattr(self._scope.get("route"), "path", "")
 
     @property
     def name(self) -> str:
-        """The method and the route."""
+        """Method and route."""
         return f"{self._scope['method']} {self.route}"
 
 
 class _Exchange:
-    """One request and its one answer."""
+    """One request and its only answer."""
 
     def __init__(
         self, scope: Scope, receive: Receive, send: Send, max_body_size: int, drain: Drain, arrivals: Arrivals
@@ -143,7 +143,7 @@ class _Exchange:
         self._unread = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
 
     async def receive(self) -> Message:
-        """Pass the request's body on, up to its limit."""
+        """Return the next part of the body. Raises 413 if the body exceeds its limit."""
         if not self._unread:
             return await self._receive()
         declared = self.scope["state"]["headers"].get(b"content-length", b"")
@@ -161,23 +161,23 @@ class _Exchange:
         return message
 
     async def send(self, message: Message) -> None:
-        """Pass the answer on, unless the deadline was answered first."""
+        """Send a part of the application's answer, unless the request was answered already."""
         if self.expiring is not None:
             return
         await self._forward(message)
 
     async def answer(self, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
-        """Answer a problem, unless an answer has begun."""
+        """Answer with a problem, unless an answer has begun."""
         if self.status is None:
             await respond(self.scope, code, detail, headers=headers)(self.scope, self._receive, self._forward)
 
     def expire(self, serving: Operation) -> None:
-        """Answer that the time is up, now, and end the work in its own time: it may take seconds to clean up."""
+        """Answer now that the time is up, and cancel the request, whose cleanup may take seconds."""
         if serving.commit is not CommitState.COMMITTED:
             self._end(self._expired(serving))
 
     def refuse(self) -> None:
-        """Answer that too many bodies are arriving, and end the request."""
+        """Answer that too many bodies are arriving, and cancel the request."""
         self._end(self.answer("overloaded", "Too many requests are being sent at once.", _BUSY))
 
     def _end(self, answering: Coroutine[Any, Any, None]) -> None:
@@ -205,11 +205,11 @@ class _Exchange:
         await self._send(message)
 
     def _too_large(self) -> Problem:
-        return Problem("body_too_large", f"A body may have {self._max_body_size} bytes.", headers=_CLOSE)
+        return Problem("body_too_large", f"A body may have at most {self._max_body_size} bytes.", headers=_CLOSE)
 
 
 def _refusal(scope: Scope) -> tuple[str, str] | None:
-    """Return the code and the detail of a request that the connection or its headers rule out."""
+    """Return code and detail if the connection refused the request or its headers are malformed."""
     state, pairs = scope["state"], scope["headers"]
     if "refusal" in state:
         code, detail = state["refusal"]
@@ -227,8 +227,8 @@ def _refusal(scope: Scope) -> tuple[str, str] | None:
     return None
 
 
-def _account(serving: RequestOperation, scope: Scope, status: int | None, seconds: float) -> None:
-    """Count a request and write its log line; no status: it was cancelled before an answer began."""
+def _record(serving: RequestOperation, scope: Scope, status: int | None, seconds: float) -> None:
+    """Count a request and log it; `status` is None if the client left or the request was cancelled before an answer."""
     method = scope["method"]
     counted = method if method in METHODS else "other"
     metrics.REQUESTS.labels(counted, serving.route, str(status or "none")).inc()

@@ -1,4 +1,4 @@
-"""What /docs and /openapi.json say beyond what the routes say of themselves."""
+"""The OpenAPI document: its description, and the schema that all problems share."""
 
 from typing import Any
 
@@ -7,18 +7,18 @@ from fastapi import FastAPI
 from api.http.problems import ProblemDetails
 
 DESCRIPTION = """\
-For people who publish, sell and pay each other.
+Publish posts, sell products and move money between accounts.
 
 - Amounts are integers in the currency's minor unit (ISO 4217): 1250 in EUR is 12.50 euros.
-- `Authorize` with an API key: `POST /users` answers with one.
-- POSTs that move money need an `Idempotency-Key`; a repeat under the same key gets the first answer again, with
+- Authenticate with an API key: `POST /users` returns one.
+- A POST that moves money needs an `Idempotency-Key`. A retry with the same key gets the first answer again, with
   `Idempotency-Replayed: true`.
-- Errors are `application/problem+json` (RFC 9457) with a `code`; lists are keyset pages, newest first.
+- Errors are `application/problem+json` (RFC 9457) with a `code`. Lists are keyset pages, newest first.
 """
 
 
 def describe(app: FastAPI) -> None:
-    """Give the application's OpenAPI document the schema that every problem refers to, and leave out FastAPI's own."""
+    """Add the schema of problems to the application's OpenAPI document, and drop FastAPI's own error schemas."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -37,6 +37,6 @@ def describe(app: FastAPI) -> None:
 
 
 def _drop_default_422(operation: dict[str, Any]) -> None:
-    """FastAPI describes its own validation error; every operation here answers a problem, declared or not."""
+    """Drop FastAPI's validation error, which it adds to every operation with parameters: the answer is a problem."""
     answer = operation["responses"].get("422", {})
     answer.get("content", {}).pop("application/json", None)

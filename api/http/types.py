@@ -1,4 +1,4 @@
-"""The types that requests and answers are made of, each as strict as DESIGN says."""
+"""The types of bodies, parameters and representations."""
 
 import re
 import unicodedata
@@ -19,32 +19,32 @@ _CURRENCIES = frozenset(currency.code for currency in iso4217.Currency)
 
 
 class Body(BaseModel):
-    """What a request brings: no unknown member, no type but the right one."""
+    """A request's body: unknown members are refused, and no value is coerced to another type."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
 class Change(Body):
-    """What a PATCH brings; what is left out stays, and null is a value like any other: mostly a wrong one.
+    """The body of a PATCH: a missing member stays as it is; null is a value, which most members refuse.
 
-    Give each member a default_factory: a default would stand in the OpenAPI document, and clients would send it.
+    Give each member a default_factory: a default would appear in the OpenAPI document, and clients would send it.
     """
 
     def members(self) -> dict[str, Any]:
-        """Return the members that the request has."""
+        """Return the members that the request sent."""
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 
 class Representation(BaseModel):
-    """What an answer shows, built from a row of the repositories."""
+    """An answer's body, built from a repository's row."""
 
     model_config = ConfigDict(from_attributes=True, frozen=True)
 
 
 def _digits(value: object) -> object:
-    """Let only digits through where a number stands in a URL: int() would take 1_000, +5 and spaces."""
+    """Refuse anything but digits as a number in a URL: int() would accept 1_000, +5 and spaces."""
     if isinstance(value, str) and not _DIGITS.fullmatch(value):
-        raise ValueError("must be digits only")
+        raise ValueError("must contain only digits")
     return int(value) if isinstance(value, str) else value
 
 
@@ -52,7 +52,7 @@ def _instant(value: object) -> object:
     if isinstance(value, datetime):
         return value
     if not isinstance(value, str) or not _TIME.fullmatch(value):
-        raise ValueError("must be a time as RFC 3339 has it, such as 2026-01-31T12:00:00Z")
+        raise ValueError("must be an RFC 3339 time, such as 2026-01-31T12:00:00Z")
     try:
         return datetime.fromisoformat(value.upper()).astimezone(UTC)
     except OverflowError:
@@ -64,7 +64,7 @@ def _show(time: datetime) -> str:
 
 
 def no_nul(text: str) -> str:
-    """Refuse NUL, which PostgreSQL's text cannot hold."""
+    """Refuse NUL, which PostgreSQL's text type cannot store."""
     if "\0" in text:
         raise ValueError("must not contain NUL")
     return text
@@ -94,12 +94,12 @@ def _email(address: str) -> str:
 
 def _currency(code: str) -> str:
     if code not in _CURRENCIES:
-        raise ValueError("must be a currency code of ISO 4217, such as EUR")
+        raise ValueError("must be an ISO 4217 currency code, such as EUR")
     return code
 
 
 def milliseconds(seconds: float) -> float:
-    """Return a time as answers and log lines show it."""
+    """Convert seconds to milliseconds with one decimal, as in answers and log lines."""
     return round(seconds * 1000, 1)
 
 
@@ -108,10 +108,10 @@ Amount = Annotated[int, Field(ge=1, le=MAXIMUM, description="in minor units of t
 Balance = Annotated[int, Field(ge=-MAXIMUM, le=MAXIMUM, description="in minor units of the currency")]
 PathId = Annotated[int, BeforeValidator(_digits), Path(ge=1, le=MAXIMUM, examples=[1])]
 Digits = BeforeValidator(_digits)
-OfUser = Annotated[int | None, Digits, Query(ge=1, le=MAXIMUM, description="of this user")]
+OfUser = Annotated[int | None, Digits, Query(ge=1, le=MAXIMUM, description="id of a user; filters by that user")]
 Words = Annotated[
     str | None,
-    Query(min_length=1, max_length=200, description="words, as in a search box"),
+    Query(min_length=1, max_length=200, description="search words; quotes, `or` and `-` work as in a search engine"),
     AfterValidator(lambda words: words and no_nul(words)),
 ]
 Time = Annotated[

@@ -1,7 +1,7 @@
 """Operators' routes.
 
-- `pools`    `/ops/pools`: connections, the requests that hold them, the backends that block them
-- `audits`   `/ops/audit`: run an audit, read the last
+- `pools`    `/ops/pools`: connections, the requests that have them checked out, the backends that block them
+- `audits`   `/ops/audit`: run an audit, read the last one
 - `status`   `/ops/status`: releases, migrations, slow routes, unfinished purchases
 - `metrics`  `/metrics`, for Prometheus
 - `health`   `/livez` and `/readyz`

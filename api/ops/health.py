@@ -1,4 +1,4 @@
-"""Health: alive without any database, ready only with both, at the schema of this release."""
+"""Health: a process is alive without any database, and ready only if both have every migration of this release."""
 
 from typing import Literal
 
@@ -12,7 +12,7 @@ router = APIRouter(tags=["operations"])
 
 
 class Alive(Representation):
-    """This process answers."""
+    """The process answers."""
 
     status: Literal["alive"] = "alive"
 
@@ -24,19 +24,19 @@ class Ready(Representation):
     databases: dict[str, str]
 
 
-@router.get("/livez", summary="Is this process alive?", responses=answers("internal_error"))
+@router.get("/livez", summary="Check that the process is alive", responses=answers("internal_error"))
 async def get_livez() -> Alive:
-    """Answer without any database."""
+    """Answer without a database connection."""
     return Alive()
 
 
-@router.get("/readyz", summary="Can requests be served?", responses=answers("not_ready", "internal_error"))
+@router.get("/readyz", summary="Check that requests can be served", responses=answers("not_ready", "internal_error"))
 async def get_readyz(service: CurrentService) -> Ready:
-    """Look at both databases and their schema, outside the pools: truthful when those are exhausted."""
+    """Check both databases and their migrations, on connections outside the pools: exhausted pools are not a reason."""
     if service.drain.begun:
         raise Problem("not_ready", "Folio is shutting down.", headers={"Retry-After": "2"})
-    found = {database: look.state for database, look in (await service.readiness.databases()).items()}
-    wrong = [f"{database}: {state}" for database, state in found.items() if state != "ready"]
-    if wrong:
-        raise Problem("not_ready", "; ".join(wrong), headers={"Retry-After": "2"}, databases=found)
-    return Ready(databases=found)
+    states = {database: state.summary for database, state in (await service.readiness.databases()).items()}
+    reasons = [f"{database}: {state}" for database, state in states.items() if state != "ready"]
+    if reasons:
+        raise Problem("not_ready", "; ".join(reasons), headers={"Retry-After": "2"}, databases=states)
+    return Ready(databases=states)

@@ -1,4 +1,4 @@
-"""Metrics over HTTP, for operators, in the text format of Prometheus: those of all workers, and of the databases."""
+"""Metrics of all workers and of the main database, for operators, in Prometheus' text format."""
 
 import os
 import tempfile
@@ -26,12 +26,12 @@ from repositories.purchases import PurchaseRepository
 router = APIRouter(tags=["operations"], route_class=OperationsRoute)
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-"""Environment variable, prometheus-client's: where the workers of a service keep what they count."""
+"""Environment variable of prometheus-client: the folder in which the workers of a service store their metrics."""
 
 
 @contextmanager
 def of_workers() -> Iterator[None]:
-    """Let the processes that are started in this context count together."""
+    """Sum the metrics of all processes that are started in this context."""
     with tempfile.TemporaryDirectory(prefix="folio-metrics-") as folder:
         os.environ[FOLDER] = folder
         yield
@@ -39,43 +39,43 @@ def of_workers() -> Iterator[None]:
 
 @router.get(
     "/metrics",
-    summary="Read the metrics",
+    summary="Show the metrics",
     response_class=PlainTextResponse,
     responses=answers("operator_required", *problems.OWN),
 )
 async def get_metrics(_: OnCall, service: CurrentService, main: OperatorMain) -> Response:
-    """Show what a scraper keeps: requests, pools, units of work and transfers of all workers; purchases; the audit."""
+    """Show requests, pools, units of work and transfers of all workers, unfinished purchases and the last audit."""
     for pool in service.all_pools:
         pool.report()
     stored = await _stored(main.connection, service.settings.audit_interval)
-    return Response(generate_latest(counted()) + stored, media_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(registry()) + stored, media_type=CONTENT_TYPE_LATEST)
 
 
-def counted() -> CollectorRegistry:
-    """Return what this process has counted, or all workers together."""
+def registry() -> CollectorRegistry:
+    """Return the metrics of all workers, or of this process if there is only one."""
     folder = os.environ.get(FOLDER)
     if folder is None:
         return REGISTRY
     for file in Path(folder).glob("gauge_live*.db"):
         pid = int(file.stem.rpartition("_")[2])
         if not psutil.pid_exists(pid):
-            with suppress(FileNotFoundError):  # another worker saw it too
+            with suppress(FileNotFoundError):  # another worker has removed it
                 mark_process_dead(pid, folder)
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry, folder)
-    return registry
+    all_workers = CollectorRegistry()
+    MultiProcessCollector(all_workers, folder)
+    return all_workers
 
 
 async def _stored(connection: Connection, audit_interval: float) -> bytes:
-    """Return what the main database knows, the same for every worker, and how often it is to be audited."""
-    found = await PurchaseRepository(connection).count_unfinished()
-    unfinished = GaugeMetricFamily(
-        "folio_purchases_unfinished", "Purchases that are not at their end", labels=["state"]
-    )
-    unfinished.add_metric(["pending"], found.pending)
-    unfinished.add_metric(["unconfirmed"], found.unconfirmed)
+    """Return the metrics that the main database stores, the same for every worker, and the interval of audits."""
+    counts = await PurchaseRepository(connection).count_unfinished()
+    unfinished = GaugeMetricFamily("folio_purchases_unfinished", "Unfinished purchases", labels=["state"])
+    unfinished.add_metric(["pending"], counts.pending)
+    unfinished.add_metric(["unconfirmed"], counts.unconfirmed)
     oldest = GaugeMetricFamily(
-        "folio_purchases_unfinished_oldest_seconds", "Seconds that the oldest has been waiting", found.oldest_seconds
+        "folio_purchases_unfinished_oldest_seconds",
+        "Time of the oldest unfinished purchase in its state",
+        counts.oldest_seconds,
     )
     interval = GaugeMetricFamily(
         "folio_audit_interval_seconds", "Seconds between scheduled audits; 0: none", audit_interval
@@ -84,22 +84,22 @@ async def _stored(connection: Connection, audit_interval: float) -> bytes:
     audit = await AuditRepository(connection).get_last()
     if audit is not None:
         violations = GaugeMetricFamily(
-            "folio_audit_violations", "Rows that break an invariant, 100 at the most", labels=["check"]
+            "folio_audit_violations", "Rows that break an invariant, at most 100", labels=["check"]
         )
         for check in audit.checks:
             violations.add_metric([check["name"]], len(check["rows"]))
-        ended = audit.finished_at.timestamp()
+        finished = audit.finished_at.timestamp()
         families += [
             violations,
-            GaugeMetricFamily("folio_audit_finished_timestamp_seconds", "When the last audit ended", ended),
+            GaugeMetricFamily("folio_audit_finished_timestamp_seconds", "When the last audit ended", finished),
         ]
-    registry = CollectorRegistry()
-    registry.register(_Known(families))
-    return generate_latest(registry)
+    stored = CollectorRegistry()
+    stored.register(_Stored(families))
+    return generate_latest(stored)
 
 
-class _Known(Collector):
-    """Metrics that were read elsewhere: prometheus-client's own would be counted with those of the workers."""
+class _Stored(Collector):
+    """Metrics read from the database: prometheus-client would add up a gauge of its own over all workers."""
 
     def __init__(self, families: list[GaugeMetricFamily]) -> None:
         self._families = families

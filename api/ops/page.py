@@ -1,7 +1,4 @@
-"""The operators' page: files that Folio serves as they are. What the page shows it asks of /ops/… with a key.
-
-The page itself needs no key and shows nothing without one.
-"""
+"""The operators' page: static files, served without a key. The page reads /ops/… with an operator's key."""
 
 from pathlib import Path
 
@@ -18,7 +15,7 @@ FILES = {
     if path.suffix in TYPES
 }
 HEADERS = {
-    # Nothing from elsewhere, nothing inline, and no text that becomes markup.
+    # No third parties, no inline script or style, and no text that is parsed as markup.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'",
@@ -30,19 +27,19 @@ HEADERS = {
 
 @router.get("")
 async def get_page() -> Response:
-    """Show the page."""
+    """Serve the page."""
     return _file("page.html")
 
 
 @router.get("/")
-async def get_page_elsewhere() -> Response:
-    """Lead to the page, from what people type."""
+async def redirect_to_page() -> Response:
+    """Redirect /ops/ to the page."""
     return RedirectResponse("../ops")
 
 
 @router.get("/page/{name}")
 async def get_file(name: str) -> Response:
-    """Show a file that the page asks for."""
+    """Serve a file of the page."""
     if name not in FILES:
         raise HTTPException(404)
     return _file(name)

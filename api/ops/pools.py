@@ -1,4 +1,4 @@
-"""Pools over HTTP, for operators: how the answering worker's stand, who holds a connection, and what it does."""
+"""The pools of the worker that answers, for operators: their state, and the work of each checked-out connection."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -17,20 +17,20 @@ from api.http.problems import answers
 from api.http.types import Representation, Time, milliseconds
 from repositories import server
 from repositories.doctor import capacity
-from repositories.doctor.advice import Cores, Observed, advise
-from repositories.doctor.capacity import Demand, Limits
+from repositories.doctor.advice import Cores, Observations, advise
+from repositories.doctor.capacity import Demand
 from repositories.postgres import pools
+from repositories.postgres.checkouts import CheckedOutConnection
 from repositories.postgres.errors import Fault
-from repositories.postgres.holders import Holder
-from repositories.postgres.pool_stats import PoolStats, quantile
+from repositories.postgres.pool_stats import PoolStats, sample_quantile
 from repositories.postgres.pools import Checkout
-from repositories.server import Activity
+from repositories.server import Activity, Limits
 
 router = APIRouter(prefix="/ops", tags=["operations"], route_class=OperationsRoute)
 
 
 class Quantiles(Representation):
-    """Milliseconds of the latest checkouts, 1,000 at the most: half took no longer than `p50`, and so on."""
+    """Milliseconds of the latest checkouts, at most 1,000: median, 95th percentile and maximum."""
 
     p50: float
     p95: float
@@ -38,32 +38,32 @@ class Quantiles(Representation):
 
     @classmethod
     def of(cls, seconds: Iterable[float]) -> "Quantiles | None":
-        """Return None where there was none."""
+        """Return the quantiles of some durations, or None if there are none."""
         ordered = sorted(seconds)
         if not ordered:
             return None
-        p50, p95, most = (quantile(ordered, share) for share in (0.5, 0.95, 1))
-        return cls(p50=milliseconds(p50), p95=milliseconds(p95), max=milliseconds(most))
+        p50, p95, longest = (sample_quantile(ordered, share) for share in (0.5, 0.95, 1))
+        return cls(p50=milliseconds(p50), p95=milliseconds(p95), max=milliseconds(longest))
 
 
-class Held(Representation):
-    """A connection in somebody's hands."""
+class CheckedOut(Representation):
+    """A checked-out connection."""
 
-    work: str | None = Field(description="the method and route of a request, or the name of a worker")
+    work: str | None = Field(description="the method and route of a request, or the name of a job")
     request_id: str | None
-    since: Time
-    held_ms: float
-    overdue: bool = Field(description="it exceeds the soft limit: the log has its stack")
+    since: Time = Field(description="when the connection was checked out")
+    held_ms: float = Field(description="milliseconds since the connection was checked out")
+    overdue: bool = Field(description="the connection exceeds the pool's soft limit; the log has the stack")
     backend_pid: int
-    state: str | None = Field(description="what the server says of it, as the rest; null where it could not be asked")
-    statement: str | None = Field(description="the file below sql/ that runs, or the last that ran")
-    statement_ms: float | None
-    wait_event: str | None
-    blocked_by: list[int] = Field(description="backends whose locks it waits for")
+    state: str | None = Field(description="the backend's state on the server; null if the server could not be queried")
+    statement: str | None = Field(description="the file below sql/ that runs, or that ran last")
+    statement_ms: float | None = Field(description="milliseconds since that statement began")
+    wait_event: str | None = Field(description="the event for which the backend waits")
+    blocked_by: list[int] = Field(description="PIDs of the backends whose locks the backend waits for")
 
 
 class PoolAdvice(Representation):
-    """The sizes that the pool should have in each worker, and why."""
+    """Recommended sizes of a pool in each worker, and the reason."""
 
     max_size: int
     min_size: int
@@ -71,7 +71,7 @@ class PoolAdvice(Representation):
 
 
 class Pool(Representation):
-    """The pool of one database."""
+    """The pool of one database; counts are since the worker started."""
 
     database: str
     min_size: int
@@ -81,66 +81,69 @@ class Pool(Representation):
     soft_limit_ms: float
     size: int
     in_use: int
-    peak_in_use: int = Field(description="the most at once since the worker started")
-    waiting: int
-    checkouts: int = Field(description="since the worker started, as the rest")
-    timeouts: int
-    refusals: int = Field(description="requests refused since the queue was full")
-    connects: int
-    connect_errors: int
-    reconnects: int
-    bad_connections: int
-    wait_ms: Quantiles | None
-    hold_ms: Quantiles | None
-    holders: list[Held] = Field(description="the longest first")
-    advice: PoolAdvice | None = Field(description="from the above and the servers' limits; null where one is away")
+    peak_in_use: int = Field(description="most connections checked out at the same time")
+    waiting: int = Field(description="requests and jobs that wait for a connection now")
+    checkouts: int
+    timeouts: int = Field(description="waits for a connection that timed out")
+    refusals: int = Field(description="waits refused because the queue was full")
+    connects: int = Field(description="connections opened")
+    connect_errors: int = Field(description="failed attempts to connect")
+    reconnects: int = Field(description="connections that replaced a lost, broken, idle or old one")
+    bad_connections: int = Field(description="connections found broken")
+    wait_ms: Quantiles | None = Field(description="wait for a connection; null if none was checked out yet")
+    hold_ms: Quantiles | None = Field(description="time from checkout to return; null if none was returned yet")
+    holders: list[CheckedOut] = Field(description="checked-out connections, the oldest checkout first")
+    advice: PoolAdvice | None = Field(description="null if the limits of a server could not be read")
 
 
 class Pools(Representation):
     """The pools of the worker that answers."""
 
     worker_pid: int
-    at: Time
+    at: Time = Field(description="when the pools were read")
     pools: list[Pool]
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """Who holds connections of a pool, the longest first, and what the server says of them and of its own limits."""
+class _Snapshot:
+    """A pool's holders, the oldest checkout first, their backends' activity, and the server's limits if it answers."""
 
-    holders: list[Holder]
+    holders: list[CheckedOutConnection]
     activity: Mapping[int, Activity]
     limits: Limits | None
 
 
-@router.get("/pools", summary="Look at the pools", responses=answers("operator_required", *problems.OWN))
+@router.get("/pools", summary="Show the connection pools", responses=answers("operator_required", *problems.OWN))
 async def get_pools(_: OnCall, service: CurrentService, main: OperatorMain) -> Pools:
-    """Show the answering worker's pools and who holds their connections, asking the servers outside the pools."""
-    seen = {"main": await _look(service.pools["main"], main)}
+    """Show the pools of the worker that answers and their checked-out connections.
+
+    The servers are queried on connections outside these pools, so that exhausted pools can be examined.
+    """
+    snapshots = {"main": await _read(service.pools["main"], main)}
     await main.give_back()
     try:
         async with service.operator_pools["catalog"].checkout() as checkout:
-            seen["catalog"] = await _look(service.pools["catalog"], checkout)
+            snapshots["catalog"] = await _read(service.pools["catalog"], checkout)
     except (Fault, psycopg.Error):
-        seen["catalog"] = await _look(service.pools["catalog"], None)
+        snapshots["catalog"] = await _read(service.pools["catalog"], None)
     sizes = {name: pool.options.max_size for name, pool in service.pools.items()}
-    limits = {name: found.limits for name, found in seen.items() if found.limits is not None}
-    # Which pools share a server is known once both have answered.
+    limits = {name: snapshot.limits for name, snapshot in snapshots.items() if snapshot.limits is not None}
+    # Whether the two pools share a server is known only if both answer.
     demands = capacity.demands(service.settings.workers, sizes, limits) if limits.keys() == sizes.keys() else {}
-    pools = [_show(service.pools[name], found, demands.get(name)) for name, found in seen.items()]
+    pools = [_show(service.pools[name], snapshot, demands.get(name)) for name, snapshot in snapshots.items()]
     return Pools(worker_pid=os.getpid(), at=datetime.now(UTC), pools=pools)
 
 
-async def _look(pool: pools.Pool, checkout: Checkout | None) -> _Seen:
-    holders = sorted(pool.holders, key=lambda holder: holder.since)
+async def _read(pool: pools.Pool, checkout: Checkout | None) -> _Snapshot:
+    holders = sorted(pool.checked_out, key=lambda holder: holder.since)
     if checkout is None:
-        return _Seen(holders, {}, None)
+        return _Snapshot(holders, {}, None)
     pids = [holder.backend_pid for holder in holders]
-    found = await server.read_activity(checkout.connection, pids=pids) if pids else {}
-    return _Seen(holders, found, await capacity.read(checkout.connection))
+    activity = await server.read_activity(checkout.connection, pids=pids) if pids else {}
+    return _Snapshot(holders, activity, await server.read_limits(checkout.connection))
 
 
-def _show(pool: pools.Pool, seen: _Seen, demand: Demand | None) -> Pool:
+def _show(pool: pools.Pool, snapshot: _Snapshot, demand: Demand | None) -> Pool:
     options, stats = pool.options, pool.stats()
     return Pool(
         database=pool.name,
@@ -148,29 +151,29 @@ def _show(pool: pools.Pool, seen: _Seen, demand: Demand | None) -> Pool:
         max_waiting=options.max_waiting,
         timeout_ms=milliseconds(options.timeout),
         soft_limit_ms=milliseconds(options.soft_limit),
-        wait_ms=Quantiles.of(pool.waits),
-        hold_ms=Quantiles.of(pool.holds),
-        holders=[_held(holder, seen.activity.get(holder.backend_pid)) for holder in seen.holders],
+        wait_ms=Quantiles.of(pool.counts.wait_seconds),
+        hold_ms=Quantiles.of(pool.counts.checkout_seconds),
+        holders=[_checked_out(holder, snapshot.activity.get(holder.backend_pid)) for holder in snapshot.holders],
         advice=demand and _advise(pool, stats, demand),
         **vars(stats),
     )
 
 
 def _advise(pool: pools.Pool, stats: PoolStats, demand: Demand) -> PoolAdvice:
-    observed = Observed.of(stats, pool.waits, pool.holds)
-    cores = Cores.beside(pool.conninfo)
-    return PoolAdvice.model_validate(advise(pool.name, cores, demand, observed))
+    observations = Observations.summarize(stats, pool.counts.wait_seconds, pool.counts.checkout_seconds)
+    cores = Cores.count_for(pool.conninfo)
+    return PoolAdvice.model_validate(advise(pool.name, cores, demand, observations))
 
 
-def _held(holder: Holder, found: Activity | None) -> Held:
-    seconds = found.query_seconds if found else None
-    return Held(
+def _checked_out(holder: CheckedOutConnection, activity: Activity | None) -> CheckedOut:
+    seconds = activity.query_seconds if activity else None
+    return CheckedOut(
         **holder.members(),
         since=holder.since,
         overdue=holder.overdue,
-        state=found and found.state,
-        statement=found and found.statement,
+        state=activity and activity.state,
+        statement=activity and activity.statement,
         statement_ms=None if seconds is None else milliseconds(seconds),
-        wait_event=found and found.wait_event and f"{found.wait_event_type}: {found.wait_event}",
-        blocked_by=found.blocked_by if found else [],
+        wait_event=activity and activity.wait_event and f"{activity.wait_event_type}: {activity.wait_event}",
+        blocked_by=activity.blocked_by if activity else [],
     )

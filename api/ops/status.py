@@ -1,4 +1,4 @@
-"""Status over HTTP, for operators: releases, migrations, the slowest routes, and the purchases that are in flight."""
+"""The service's status, for operators: versions, migrations, slowest routes and unfinished purchases."""
 
 import math
 import os
@@ -15,99 +15,102 @@ from api.http.dependencies import CurrentService, OperatorMain
 from api.http.json_bodies import OperationsRoute
 from api.http.problems import answers
 from api.http.types import Representation, Time, milliseconds
-from api.ops.metrics import counted
-from api.process.readiness import Look
+from api.ops.metrics import registry
+from api.process.readiness import DatabaseState
 from repositories.postgres.metrics import REQUEST_SECONDS
 from repositories.purchases import PurchaseRepository
 
 router = APIRouter(prefix="/ops", tags=["operations"], route_class=OperationsRoute)
 
-MOST = 20
-"""Routes and purchases that are shown."""
+MAX_ITEMS = 20
+"""Most routes, and most purchases, in an answer."""
 
 
 class AppliedMigration(Representation):
-    """A migration that a database has had."""
+    """A migration that a database has."""
 
     name: str
     applied_at: Time
 
 
 class DatabaseStatus(Representation):
-    """One database, as the last look at it found it, a second ago at the most."""
+    """The state of a database, at most a second old."""
 
     database: str
-    state: str = Field(description="`ready`, or what is wrong")
-    server_version: str | None = Field(description="null where it could not be asked")
-    applied: list[AppliedMigration] = Field(description="in order; empty where it could not be asked, as the next")
-    pending: list[str]
+    state: str = Field(description="`ready`, or the reason why it is not")
+    server_version: str | None = Field(description="null if the database could not be read")
+    applied: list[AppliedMigration] = Field(description="in order; empty if the database could not be read")
+    pending: list[str] = Field(description="in order; empty if the database could not be read")
 
     @classmethod
-    def of(cls, database: str, look: Look) -> "DatabaseStatus":
-        """Show what was found of a database."""
-        found = look.history
+    def of(cls, database: str, state: DatabaseState) -> "DatabaseStatus":
+        """Build the status of a database from its state."""
+        history = state.history
         return cls(
             database=database,
-            state=look.state,
-            server_version=found and found.server_version,
-            applied=[AppliedMigration.model_validate(applied) for applied in found.applied] if found else [],
-            pending=[migration.name for migration in found.pending] if found else [],
+            state=state.summary,
+            server_version=history and history.server_version,
+            applied=[AppliedMigration.model_validate(applied) for applied in history.applied] if history else [],
+            pending=[migration.name for migration in history.pending] if history else [],
         )
 
 
 class Route(Representation):
-    """How long the requests of a route took, in all workers since the service started."""
+    """Durations of a route's requests, in all workers since the service started."""
 
     method: str
-    route: str = Field(description="the template of the path; empty for paths that have none")
+    route: str = Field(description="the path's template; empty for requests that match no route")
     requests: int
     mean_ms: float
     p95_ms: float = Field(description="estimated from a histogram, as Prometheus does")
 
 
 class InFlight(Representation):
-    """A purchase that is not at its end."""
+    """An unfinished purchase."""
 
     id: int
     status: str
-    since: Time = Field(description="of the decision, or of its beginning where it is pending")
+    since: Time = Field(description="when the purchase was decided, or created if it is pending")
 
 
 class PurchasesInFlight(Representation):
-    """The purchases that are not at their end."""
+    """The unfinished purchases."""
 
-    pending: int = Field(description="not decided yet")
-    unconfirmed: int = Field(description="decided, and the catalog is still to be told")
-    oldest_seconds: float = Field(description="0 where there is none")
-    oldest: list[InFlight] = Field(description=f"the longest waiting first, {MOST} at the most")
+    pending: int = Field(description="purchases that are not decided yet")
+    unconfirmed: int = Field(description="decided purchases that are not recorded in the catalog yet")
+    oldest_seconds: float = Field(description="seconds for which the oldest has been in its state; 0 if there is none")
+    oldest: list[InFlight] = Field(description=f"at most {MAX_ITEMS}, the oldest first")
 
 
 class Status(Representation):
-    """The service and what it stands on."""
+    """Versions, databases, slowest routes and unfinished purchases of the service."""
 
-    version: str = Field(description="of Folio")
-    python: str
-    worker_pid: int = Field(description="of the worker that answers")
+    version: str = Field(description="version of Folio")
+    python: str = Field(description="version of Python")
+    worker_pid: int = Field(description="PID of the worker that answers")
     started_at: Time = Field(description="when that worker started")
     databases: list[DatabaseStatus]
-    slowest_routes: list[Route] = Field(description=f"by p95_ms, {MOST} at the most")
+    slowest_routes: list[Route] = Field(description=f"at most {MAX_ITEMS}, by p95_ms")
     purchases: PurchasesInFlight
 
 
-@router.get("/status", summary="Look at the service", responses=answers("operator_required", *problems.OWN))
+@router.get("/status", summary="Show the service's status", responses=answers("operator_required", *problems.OWN))
 async def get_status(_: OnCall, request: Request, service: CurrentService, main: OperatorMain) -> Status:
-    """Show releases, migrations, slow routes and unfinished purchases, outside the pools; the catalog may be away."""
+    """Show versions, migrations, the slowest routes and unfinished purchases.
+
+    The connections used are outside the pools of other requests; the answer is complete even if the catalog is away.
+    """
     purchases = PurchaseRepository(main.connection)
     unfinished = await purchases.count_unfinished()
-    oldest = await purchases.list_unfinished(limit=MOST)
+    oldest = await purchases.list_unfinished(limit=MAX_ITEMS)
     await main.give_back()
     return Status(
         version=request.app.version,
         python=platform.python_version(),
         worker_pid=os.getpid(),
         started_at=service.started_at,
-        databases=[DatabaseStatus.of(name, look) for name, look in (await service.readiness.databases()).items()],
-        slowest_routes=slowest_routes()[:MOST],
+        databases=[DatabaseStatus.of(name, state) for name, state in (await service.readiness.databases()).items()],
+        slowest_routes=slowest_routes()[:MAX_ITEMS],
         purchases=PurchasesInFlight(
             **vars(unfinished), oldest=[InFlight.model_validate(purchase) for purchase in oldest]
         ),
@@ -115,11 +118,12 @@ async def get_status(_: OnCall, request: Request, service: CurrentService, main:
 
 
 def slowest_routes() -> list[Route]:
-    """Return every route that was asked for, the slowest first."""
+    """Return every route that had a request, the slowest first."""
     buckets: dict[tuple[str, str], dict[float, float]] = defaultdict(dict)
     sums: dict[tuple[str, str], float] = {}
     [family] = REQUEST_SECONDS.describe()
-    for sample in (sample for found in counted().collect() if found.name == family.name for sample in found.samples):
+    families = [collected for collected in registry().collect() if collected.name == family.name]
+    for sample in (sample for collected in families for sample in collected.samples):
         key = sample.labels["method"], sample.labels["route"]
         if sample.name == f"{family.name}_bucket":
             buckets[key][float(sample.labels["le"])] = sample.value
@@ -131,7 +135,7 @@ def slowest_routes() -> list[Route]:
             route=route,
             requests=int(cumulative[math.inf]),
             mean_ms=milliseconds(sums[method, route] / cumulative[math.inf]),
-            p95_ms=milliseconds(quantile(cumulative, 0.95)),
+            p95_ms=milliseconds(histogram_quantile(cumulative, 0.95)),
         )
         for (method, route), cumulative in buckets.items()
         if cumulative[math.inf]
@@ -139,10 +143,11 @@ def slowest_routes() -> list[Route]:
     return sorted(routes, key=lambda route: (-route.p95_ms, -route.mean_ms, route.route, route.method))
 
 
-def quantile(cumulative: dict[float, float], share: float) -> float:
-    """Estimate a quantile from how many were no greater than each bound, the last of which is infinite.
+def histogram_quantile(cumulative: dict[float, float], share: float) -> float:
+    """Estimate a quantile from a histogram: the count of values up to each bound, the last of which is infinite.
 
-    As Prometheus' histogram_quantile: evenly spread within a bucket; the last finite bound where it is beyond that.
+    Like Prometheus' function of this name: values are spread evenly within their bucket, and a quantile in the last
+    bucket is that bucket's lower bound.
     """
     rank = share * cumulative[math.inf]
     bounds = pairwise([(0.0, 0.0), *sorted(cumulative.items())])

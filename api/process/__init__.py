@@ -1,8 +1,11 @@
 """One process of the service.
 
-- `settings`  environment variables, their bounds and defaults
-- `startup`   from settings to two migrated databases with enough connections
-- `logs`      log lines, as JSON or for a terminal
-- `drain`     the time between SIGTERM and the end
-- `jobs`      periodic coroutines: sweeps, unfinished purchases, scheduled audits
+- `service`     the settings, pools and jobs of this process, as one typed object
+- `settings`    environment variables, their bounds and defaults
+- `startup`     from settings to two migrated databases with enough connections
+- `readiness`   the state of both databases, as `/readyz` reports it
+- `logs`        log lines, as JSON or for a terminal
+- `drain`       the time between SIGTERM and the end of the process
+- `jobs`        periodic coroutines: sweeps, unfinished purchases, scheduled audits
+- `background`  work that continues after its request was answered
 """

@@ -14,10 +14,10 @@ from repositories.postgres.operation import Operation, running
 
 log = structlog.get_logger()
 
-ANSWER_SECONDS = 0.5
+ANSWER_MARGIN_SECONDS = 0.5
 """Seconds before its deadline at which a request answers, even if its work is unfinished."""
-TIMEOUT = 120.0
-"""Seconds for one piece of work: only the client's own clock ends a wait for a server that swallows every packet."""
+TIMEOUT_SECONDS = 120.0
+"""Seconds for one piece of work: if a network drops every packet, only a timer of Folio's own ends the wait."""
 
 
 class Background:
@@ -26,17 +26,17 @@ class Background:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def run(self, name: str, work: Coroutine[Any, Any, None], seconds: float = TIMEOUT) -> None:
+    async def run(self, name: str, work: Coroutine[Any, Any, None], seconds: float = TIMEOUT_SECONDS) -> None:
         """Wait for `work` as long as the request has time; after that it continues alone. Errors are logged.
 
-        The work is a task of its own, since waiting for a server that answers nothing takes seconds even if cancelled.
+        The work runs as a task of its own: if the server does not answer, a cancelled wait still takes seconds.
         """
         current = operation.current()
         task = asyncio.create_task(logged(name, work, seconds))
         self._tasks.add(task)  # the event loop itself keeps no task alive
         task.add_done_callback(self._tasks.discard)
         left = math.inf if current is None else current.remaining()
-        await asyncio.wait({task}, timeout=max(0.0, left - ANSWER_SECONDS))
+        await asyncio.wait({task}, timeout=max(0.0, left - ANSWER_MARGIN_SECONDS))
 
     async def stop(self, seconds: float) -> None:
         """Wait half of `seconds` for unfinished work, then cancel it and wait for the other half."""
@@ -53,7 +53,7 @@ async def stop(tasks: Collection[asyncio.Task[None]], seconds: float) -> None:
     await asyncio.wait(tasks, timeout=seconds)
 
 
-async def logged(name: str, work: Awaitable[None], seconds: float = TIMEOUT) -> None:
+async def logged(name: str, work: Awaitable[None], seconds: float = TIMEOUT_SECONDS) -> None:
     """Run `work` as an operation with a deadline; log an error in place of raising it."""
     try:
         with running(Operation(name, seconds=seconds)):

@@ -1,4 +1,4 @@
-"""Drain: after SIGTERM a process serves on for a moment, says that it is not ready, and lets its clients go."""
+"""Drain: after SIGTERM a process is not ready, but serves for some seconds and closes connections as it answers."""
 
 import asyncio
 import contextlib
@@ -9,51 +9,51 @@ import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-LEAVING = 9.0
-"""Seconds from SIGTERM in which every request is answered: as long as one that has just begun may take."""
+DRAIN_SECONDS = 9.0
+"""Seconds from SIGTERM within which every request is answered: the time that a request may take by default."""
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-"""The signals that begin a drain. SIGHUP comes when a terminal is closed."""
+"""Signals that begin a drain; SIGHUP comes when a terminal is closed."""
 
 
 def grace(drain_time: float) -> int:
-    """Return the seconds that uvicorn may wait for requests once it takes no others."""
-    return math.ceil(LEAVING - drain_time)
+    """Return the seconds that uvicorn may wait for requests in flight after it has closed its sockets."""
+    return math.ceil(DRAIN_SECONDS - drain_time)
 
 
 class Drain:
-    """Whether this process is leaving, and by when every request is to be answered."""
+    """Whether this process is shutting down, and the time by which every request must be answered."""
 
     def __init__(self) -> None:
         self.begun = False
         self._ends = math.inf
-        self._under_way: set[Callable[[], None]] = set()
+        self._in_flight: set[Callable[[], None]] = set()
 
     def begin(self, seconds: float) -> None:
-        """Be not ready from now on, close each connection with its next answer, and be done within `seconds`."""
+        """Become not ready, close each connection with its next answer, and answer every request within `seconds`."""
         self.begun = True
         self._ends = time.monotonic() + seconds
-        for expire in self._under_way:
+        for expire in self._in_flight:
             asyncio.get_running_loop().call_later(seconds, expire)
 
     def within(self, limit: float) -> float:
-        """Seconds that something may take: `limit`, or what is left if that is less."""
+        """Return `limit`, or the seconds that are left of the drain if those are fewer."""
         return min(limit, max(0.0, self._ends - time.monotonic()))
 
     @contextlib.contextmanager
     def serving(self, expire: Callable[[], None]) -> Iterator[None]:
-        """Serve a request that `expire` answers at once, should it outlast the drain."""
-        self._under_way.add(expire)
+        """Serve a request in this context; call `expire` if the drain ends before the request does."""
+        self._in_flight.add(expire)
         try:
             yield
         finally:
-            self._under_way.discard(expire)
+            self._in_flight.discard(expire)
 
     @contextlib.contextmanager
     def on_signals(self, seconds: float) -> Iterator[None]:
-        """Begin at SIGTERM or SIGHUP, and let uvicorn close its sockets `seconds` later: it would do so at once.
+        """Begin the drain at SIGTERM or SIGHUP, and let uvicorn close its sockets `seconds` later instead of at once.
 
-        Meanwhile a load balancer sees /readyz turn, and kept connections end with an answer. Ctrl-C does not wait. A
-        second SIGTERM changes nothing: whoever signals a group reaches a worker twice.
+        Meanwhile a load balancer sees that /readyz fails, and idle connections close with their next answer. Ctrl-C
+        does not wait. A second SIGTERM changes nothing: a signal to the process group reaches each worker twice.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -75,7 +75,7 @@ class Drain:
                 then(number, frame)
             elif not self.begun:
                 self.begun = True
-                loop.call_soon_threadsafe(self.begin, LEAVING)
+                loop.call_soon_threadsafe(self.begin, DRAIN_SECONDS)
                 loop.call_soon_threadsafe(loop.call_later, seconds, then, number, None)
 
         for number in before:

@@ -1,4 +1,4 @@
-"""Jobs: periodic coroutines of every process. Several processes may run a round at once, or take turns by a lease."""
+"""Jobs: periodic coroutines of every process. Processes may run a job at the same time, or take turns by a lease."""
 
 import asyncio
 import math
@@ -6,21 +6,21 @@ import random
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from functools import partial
 
-from api.process.background import TIMEOUT, logged
+from api.process.background import TIMEOUT_SECONDS, logged
 from api.process.service import Service
-from repositories.audit import invariants
+from repositories.audit.run import run_audit
 from repositories.leases import LeaseRepository
 from repositories.ledger import holds
 from repositories.postgres import unit_of_work
 from repositories.postgres.pools import Pool
 from repositories.sagas import leaving, purchases
 
-REPORT_INTERVAL = 1.0
+REPORT_INTERVAL_SECONDS = 1.0
 """Seconds between two reports of the pools to the metrics."""
-AUDIT_LOOK_INTERVAL = 60.0
-"""Longest time in seconds between two attempts to take the lease of the scheduled audit."""
+AUDIT_LEASE_INTERVAL_SECONDS = 60.0
+"""Most seconds between two attempts to take the lease of the scheduled audit."""
 AUDIT_TIMEOUT = 900.0
-"""Seconds for an audit: it reads whole tables."""
+"""Seconds for an audit, which reads whole tables."""
 
 
 def jobs(service: Service) -> list[Coroutine[None, None, None]]:
@@ -46,25 +46,25 @@ async def sweep(main: Pool, interval: float) -> None:
 
 
 async def finish_purchases(pools: Mapping[str, Pool], interval: float) -> None:
-    """Finish purchases whose lease has run out, in whatever process they began."""
+    """Finish purchases whose lease has expired, whichever process began them."""
     await _repeat("finish_purchases", partial(purchases.finish_abandoned, pools), interval)
 
 
 async def finish_leaving(pools: Mapping[str, Pool], interval: float) -> None:
-    """Take the products of users who left off sale."""
+    """Archive the products of users that have left."""
     await _repeat("finish_leaving", partial(leaving.finish_leaving, pools), interval)
 
 
 async def report(pools: Iterable[Pool]) -> None:
-    """Report the state of the pools to the metrics, for other workers to show."""
+    """Report the state of the pools to the metrics, which every worker can show."""
     while True:
         for pool in pools:
             pool.report()
-        await asyncio.sleep(REPORT_INTERVAL)
+        await asyncio.sleep(REPORT_INTERVAL_SECONDS)
 
 
 async def audit(main: Pool, conninfos: Mapping[str, str], interval: float, auditing: asyncio.Lock) -> None:
-    """Run an audit every `interval` seconds in one process of all, never two at once in this one; 0: no audits."""
+    """Run an audit every `interval` seconds in one of all processes; 0: never. This process runs one at a time."""
     if interval == 0:
         return
 
@@ -73,16 +73,18 @@ async def audit(main: Pool, conninfos: Mapping[str, str], interval: float, audit
             async with main.checkout() as checkout:
                 leased = await LeaseRepository(checkout.connection).take(name="audit", seconds=math.ceil(interval))
             if leased:
-                await invariants.run(conninfos, main)
+                await run_audit(conninfos, main)
         return 0
 
-    await _repeat("audit", audit_in_turn, min(interval, AUDIT_LOOK_INTERVAL), AUDIT_TIMEOUT)
+    await _repeat("audit", audit_in_turn, min(interval, AUDIT_LEASE_INTERVAL_SECONDS), AUDIT_TIMEOUT)
 
 
-async def _repeat(name: str, work: Callable[[], Awaitable[int]], interval: float, seconds: float = TIMEOUT) -> None:
-    """Run a round about every `interval` seconds; a round that found something to do is followed by another at once."""
+async def _repeat(
+    name: str, work: Callable[[], Awaitable[int]], interval: float, seconds: float = TIMEOUT_SECONDS
+) -> None:
+    """Run `work` about every `interval` seconds, each time until it finds nothing more to do."""
     while True:
-        # Jitter: processes that started together do not look together.
+        # Jitter: processes that started together do not query the database together.
         await asyncio.sleep(interval * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
         await logged(name, _until_idle(work), seconds)
 

@@ -1,4 +1,4 @@
-"""Logs: one line an event, on standard error, as JSON or for the eye; uvicorn's and psycopg's lines among them."""
+"""Logs: one line per event on standard error, as JSON or for a terminal, including uvicorn's and psycopg's."""
 
 import logging
 import sys
@@ -10,7 +10,7 @@ import structlog
 
 
 def configure(form: Literal["console", "json"]) -> None:
-    """Send structlog's and the standard library's log lines through one formatter."""
+    """Format the log lines of structlog and of the standard library alike."""
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -35,12 +35,12 @@ def configure(form: Literal["console", "json"]) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
-    # One line for every checkout would drown the rest.
+    # At INFO the pool logs every checkout.
     logging.getLogger("psycopg.pool").setLevel(logging.WARNING)
 
 
 def _traced(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> str:
-    """Return where an exception came from and of what class it is: its message may quote a body or a key."""
+    """Return the lines of code and the class of an exception, without its message, which may quote a body or a key."""
     parts = []
     error: BaseException | None = exc_info[1]
     while error is not None:

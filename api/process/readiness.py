@@ -1,4 +1,4 @@
-"""Readiness: whether both databases answer and have every migration, looked at on connections outside the pools."""
+"""Readiness: whether both databases answer and have every migration, checked on connections outside the pools."""
 
 import asyncio
 import time
@@ -7,49 +7,52 @@ from dataclasses import dataclass
 
 import psycopg
 
-from api.process.settings import DATABASES
 from repositories.postgres.errors import Fault, fault
 from repositories.schema import migrations
+from repositories.schema.databases import DATABASES
 from repositories.schema.migrations import History, MigrationError
 
-PATIENCE = 2.5
-"""Seconds for a database to answer, once it is connected to: longer than it waits for a lock."""
-FRESH = 1.0
-"""Seconds for which a finding is shown again, so that no number of probes opens many connections."""
+CHECK_SECONDS = 2.5
+"""Seconds for a database to answer after it is connected: longer than the check waits for a lock."""
+CACHE_SECONDS = 1.0
+"""Seconds for which a state is reused, so that many probes do not open many connections."""
 
 
 @dataclass(frozen=True)
-class Look:
-    """What a look at a database found: `ready`, or what is wrong; and its history, unless that could not be read."""
+class DatabaseState:
+    """The state of a database at its last check."""
 
-    state: str
+    summary: str
+    """`ready`, or the reason why it is not."""
     history: History | None = None
+    """Its migrations; None if they could not be read."""
 
 
 class Readiness:
-    """What was last found of the databases, by one look at a time, on connections outside the pools."""
+    """The states of both databases, checked by one request at a time."""
 
     def __init__(self, conninfos: Mapping[str, str]) -> None:
         self._conninfos = conninfos
         self._lock = asyncio.Lock()
-        self._found: dict[str, Look] = {}
-        self._at = float("-inf")
+        self._states: dict[str, DatabaseState] = {}
+        self._checked_at = float("-inf")
 
-    async def databases(self) -> dict[str, Look]:
-        """Return what was found of each database."""
+    async def databases(self) -> dict[str, DatabaseState]:
+        """Return the state of each database, at most `CACHE_SECONDS` old."""
         async with self._lock:
-            if time.monotonic() - self._at > FRESH:
-                found = await asyncio.gather(*(self._look(database) for database in DATABASES))
-                self._found = dict(zip(DATABASES, found, strict=True))
-                self._at = time.monotonic()
-            return self._found
+            if time.monotonic() - self._checked_at > CACHE_SECONDS:
+                states = await asyncio.gather(*(self._check(database) for database in DATABASES))
+                self._states = dict(zip(DATABASES, states, strict=True))
+                self._checked_at = time.monotonic()
+            return self._states
 
-    async def _look(self, database: str) -> Look:
+    async def _check(self, database: str) -> DatabaseState:
         try:
-            found = await migrations.history(self._conninfos[database], database, PATIENCE)
+            history = await migrations.history(self._conninfos[database], database, CHECK_SECONDS)
         except psycopg.Error as error:
-            return Look(str(fault(error)))
+            return DatabaseState(str(fault(error)))
         except (Fault, MigrationError) as error:
-            return Look(str(error))
-        todo = found.pending
-        return Look(f"lacks {len(todo)} migration(s), from {todo[0].name} on" if todo else "ready", found)
+            return DatabaseState(str(error))
+        pending = history.pending
+        summary = f"lacks {len(pending)} migration(s), from {pending[0].name} on" if pending else "ready"
+        return DatabaseState(summary, history)

@@ -1,4 +1,4 @@
-"""The service of one process: its settings, pools and jobs, as one typed object that routes and commands share."""
+"""The service of one process: its settings, pools and background work, as one typed object."""
 
 import asyncio
 from collections.abc import Mapping
@@ -11,19 +11,20 @@ from api.process import startup
 from api.process.background import Background
 from api.process.drain import Drain
 from api.process.readiness import Readiness
-from api.process.settings import DATABASES, Settings
+from api.process.settings import Settings
 from repositories.postgres.pools import Pool
+from repositories.schema.databases import DATABASES
 
 
 class Service:
-    """One serving process. The pools are there from `open` to `close`; every restart of the lifespan makes new ones."""
+    """One serving process. The pools exist from `open` to `close`; each start of the lifespan creates new ones."""
 
     started_at: datetime
     conninfos: Mapping[str, str]
     pools: Mapping[str, Pool]
-    """By database; for the requests of members."""
+    """Pools for ordinary requests, by database."""
     operator_pools: Mapping[str, Pool]
-    """By database, one connection each: operators are answered even if the pools are exhausted."""
+    """Pools of one connection, by database: operators are answered even if the other pools are exhausted."""
     readiness: Readiness
     drain: Drain
     background: Background
@@ -39,7 +40,7 @@ class Service:
         return [*self.pools.values(), *self.operator_pools.values()]
 
     async def open(self) -> None:
-        """Start to connect, in the background: a database that is away makes requests fail, not this."""
+        """Open the pools, which connect in the background: if a database is away, requests fail and this does not."""
         self.started_at = datetime.now(UTC)
         self.conninfos = startup.serving(self.settings)
         self.pools, self.operator_pools = {}, {}
@@ -61,11 +62,11 @@ class Service:
 
 
 def service_of(app: FastAPI) -> Service:
-    """Return the service that an application was made for."""
+    """Return the service of an application."""
     service: Service = app.state.service
     return service
 
 
 async def get_service(request: Request) -> Service:
-    """Return the service that answers this request; a dependency."""
+    """Return the service of the application that serves this request."""
     return service_of(request.app)

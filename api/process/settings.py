@@ -1,4 +1,4 @@
-"""The settings: environment variables with the prefix FOLIO_, each with its unit and default. Nothing else is read."""
+"""Settings: environment variables with the prefix FOLIO_, each with its unit, bounds and default."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,31 +18,31 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from repositories.postgres.pools import PoolOptions
+from repositories.schema.databases import DATABASES
 
-DATABASES = ("main", "catalog")
 MALFORMED = (
-    "is not well formed: postgresql://user:password@host:port/name, where in a password @ is %40, : is %3A and / is %2F"
+    "is not well formed: postgresql://user:password@host:port/name; write @ as %40, : as %3A and / as %2F in a password"
 )
 
 
 class PoolSettings(BaseSettings):
-    """FOLIO_POOL_*; each also as FOLIO_MAIN_POOL_* and FOLIO_CATALOG_POOL_*, which win."""
+    """FOLIO_POOL_*; FOLIO_MAIN_POOL_* and FOLIO_CATALOG_POOL_* override them for one database."""
 
     model_config = SettingsConfigDict(env_prefix="FOLIO_POOL_")
 
     min_size: PositiveInt = Field(default=2, description="connections kept open, per worker")
-    # Measured on 2 cores with 32 clients: 4 connections served 1.7 times what 32 did.
-    max_size: PositiveInt = Field(default=4, description="connections at the most, per worker")
+    # Measured on 2 cores with 32 clients: 4 connections served 1.7 times as many requests as 32 connections.
+    max_size: PositiveInt = Field(default=4, description="most connections, per worker")
     timeout: PositiveFloat = Field(default=2.0, description="seconds that a request waits for a connection")
     max_waiting: PositiveInt = Field(default=500, description="requests that may wait for a connection, per worker")
     max_lifetime: PositiveFloat = Field(default=3600.0, description="seconds after which a connection is replaced")
     max_idle: PositiveFloat = Field(default=600.0, description="seconds after which an unused connection is closed")
-    # Longer than a request that waits for a lock to the end of its budget.
-    soft_limit: PositiveFloat = Field(default=3.0, description="seconds of holding one after which that is logged")
+    # Longer than the lock timeout: a request that waits for a lock until it fails is not overdue.
+    soft_limit: PositiveFloat = Field(default=3.0, description="seconds after which a checked-out connection is logged")
 
 
 class Settings(BaseSettings):
-    """FOLIO_*: everything that can be set from outside."""
+    """FOLIO_*: every setting but those of the pools."""
 
     model_config = SettingsConfigDict(env_prefix="FOLIO_")
 
@@ -53,19 +53,25 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on")
     workers: PositiveInt = Field(default=1, description="processes that serve")
     migrate_on_start: bool = Field(default=False, description="apply pending migrations to databases of your own")
-    start_timeout: PositiveFloat = Field(default=30.0, description="seconds that a command waits for its databases")
+    start_timeout: PositiveFloat = Field(default=30.0, description="seconds that a command waits for the databases")
     request_timeout: PositiveFloat = Field(default=9.0, description="seconds within which a request is answered")
     keep_alive: PositiveInt = Field(default=75, description="seconds that an idle connection stays open")
-    max_body_size: PositiveInt = Field(default=1024 * 1024, description="bytes of a request's body at the most")
-    drain_time: float = Field(default=2.0, ge=0, le=5, description="seconds of serving on, not ready, after SIGTERM")
+    max_body_size: PositiveInt = Field(default=1024 * 1024, description="most bytes of a request's body")
+    drain_time: float = Field(
+        default=2.0, ge=0, le=5, description="seconds after SIGTERM in which new requests are still accepted"
+    )
     audit_interval: float = Field(default=3600.0, ge=0, description="seconds between scheduled audits; 0: none")
-    sweep_interval: PositiveFloat = Field(default=1.0, description="seconds between two looks of a worker")
-    max_requests: PositiveInt = Field(default=2000, description="requests served at once at the most, per worker")
-    registrations_per_minute: int = Field(default=30, ge=0, description="for each address; 0 turns the limit off")
-    wrong_keys_per_minute: int = Field(default=60, ge=0, description="for each address; 0 turns the limit off")
-    trusted_proxies: str = Field(default="", description="addresses or networks whose X-Forwarded-For is believed")
-    failpoint: str | None = Field(default=None, description="for tests: where this process is killed")
-    log_format: Literal["console", "json"] = Field(default="console", description="form of the log lines")
+    sweep_interval: PositiveFloat = Field(
+        default=1.0, description="seconds between two runs of the jobs that expire holds and finish purchases"
+    )
+    max_requests: PositiveInt = Field(default=2000, description="most requests in flight, per worker")
+    registrations_per_minute: int = Field(default=30, ge=0, description="registrations per address; 0: no limit")
+    wrong_keys_per_minute: int = Field(default=60, ge=0, description="invalid API keys per address; 0: no limit")
+    trusted_proxies: str = Field(default="", description="addresses or networks whose X-Forwarded-For is trusted")
+    failpoint: str | None = Field(
+        default=None, description="for tests only: the step at which the process kills itself"
+    )
+    log_format: Literal["console", "json"] = Field(default="console", description="format of the log lines")
 
     @field_validator("main_database_url", "catalog_database_url")
     @classmethod
@@ -79,17 +85,17 @@ class Settings(BaseSettings):
         if (self.main_database_url is None) != (self.catalog_database_url is None):
             raise ValueError(
                 "FOLIO_MAIN_DATABASE_URL and FOLIO_CATALOG_DATABASE_URL go together: set both to use servers of your "
-                "own (they may name two databases of one server), or neither for the embedded PostgreSQL"
+                "own (both databases may be on one server), or neither to use the embedded PostgreSQL"
             )
         return self
 
     @property
     def embedded(self) -> bool:
-        """Whether Folio runs a PostgreSQL of its own."""
+        """True if Folio runs its own PostgreSQL."""
         return self.main_database_url is None
 
     def pool(self, database: str) -> PoolOptions:
-        """Return the options of a database's pool; ValueError where its minimum exceeds its maximum."""
+        """Return the options of a database's pool. Raises ValueError if its minimum exceeds its maximum."""
         own = PoolSettings(_env_prefix=f"FOLIO_{database.upper()}_POOL_").model_dump(exclude_unset=True)
         options = PoolOptions(**PoolSettings().model_dump() | own)
         if options.min_size > options.max_size:
@@ -100,8 +106,8 @@ class Settings(BaseSettings):
 def place(url: str) -> str:
     """Return user, host, port and name of a database, without its password.
 
-    ValueError, without any of it, for what libpq cannot read, or reads otherwise than it was meant: libpq would quote
-    the password in its error.
+    Raises ValueError if libpq cannot parse the URL or would misread an unescaped password. The message quotes nothing:
+    libpq's own would quote the password.
     """
     try:
         parts = conninfo_to_dict(url)
@@ -114,20 +120,21 @@ def place(url: str) -> str:
 
 
 def complaints(error: ValidationError) -> list[str]:
-    """Say what is wrong with each setting, by its name and without its value, which may be a secret."""
+    """Return a message for each wrong setting, with its name and without its value, which may be a secret."""
     prefix = "FOLIO_POOL" if error.title == PoolSettings.__name__ else "FOLIO"
-    found = []
+    messages = []
     for item in error.errors():
         name = "_".join([prefix, *(str(part) for part in item["loc"])]).upper()
         message = item["msg"].removeprefix("Value error, ")
-        found.append(f"{name}: {message}" if item["loc"] else message)
-    return found
+        messages.append(f"{name}: {message}" if item["loc"] else message)
+    return messages
 
 
 def strangers(names: Iterable[str]) -> list[str]:
-    """Return the names of environment variables that look like settings and are none: most likely a slip."""
-    pools = [f"{own}POOL_{name}" for own in ("", "MAIN_", "CATALOG_") for name in PoolSettings.model_fields]
+    """Return the environment variables with the prefix FOLIO_ that are not settings: most likely typos."""
+    prefixes = ("", *(f"{database}_" for database in DATABASES))
+    pools = [f"{prefix}POOL_{name}" for prefix in prefixes for name in PoolSettings.model_fields]
     known = {f"FOLIO_{name}".upper() for name in [*Settings.model_fields, *pools]}
-    # FOLIO_TEST_* are for the tests.
-    looks_so = {name for name in names if name.upper().startswith("FOLIO_") and not name.startswith("FOLIO_TEST_")}
-    return sorted(name for name in looks_so if name.upper() not in known)
+    # FOLIO_TEST_* are read by the tests.
+    prefixed = {name for name in names if name.upper().startswith("FOLIO_") and not name.startswith("FOLIO_TEST_")}
+    return sorted(name for name in prefixed if name.upper() not in known)

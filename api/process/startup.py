@@ -1,67 +1,59 @@
-"""From settings to two databases that are there, migrated and large enough: what every command needs first."""
+"""Start-up: from settings to two databases that exist, are migrated and allow enough connections."""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TypeVar
 
-import psycopg
 import structlog
 from psycopg.conninfo import make_conninfo
 
-from api.process.settings import DATABASES, Settings
+from api.process.settings import Settings
+from repositories import server
 from repositories.doctor import capacity
-from repositories.doctor.capacity import Demand, Limits
+from repositories.doctor.capacity import Demand
 from repositories.embedded import EmbeddedServer
 from repositories.postgres import connections
-from repositories.postgres.errors import DatabaseUnavailable, fault
-from repositories.postgres.statements import statement
-from repositories.schema import migrations, roles
+from repositories.postgres.errors import DatabaseUnavailable
+from repositories.schema import databases, migrations, roles
+from repositories.schema.databases import DATABASES
 from repositories.schema.migrations import Migration
-
-LIST_DATABASES = statement("both/server/list_databases")
-CREATE = {database: statement(f"{database}/database/create") for database in DATABASES}
+from repositories.server import Limits
 
 Result = TypeVar("Result")
 
 log = structlog.get_logger()
 
-RETRY_PAUSE = 0.5
-"""Seconds between two looks for a database that is away."""
+RETRY_SECONDS = 0.5
+"""Seconds between two attempts to reach a database."""
 TOO_MANY = "Lower FOLIO_WORKERS or FOLIO_POOL_MAX_SIZE, or raise the server's max_connections."
-"""What to do where Folio may need more connections than it may have."""
+"""Advice if Folio may need more connections than the server allows."""
 
 
 class StartupError(Exception):
-    """Folio cannot start as it is set up; the message says what to do."""
-
-
-@dataclass(frozen=True)
-class _Database:
-    name: str
+    """Folio cannot start with these settings; the message names the change that is needed."""
 
 
 def conninfos(settings: Settings) -> dict[str, str]:
-    """Return how to connect to each database: as set, or to the embedded server as its superuser, who migrates it."""
+    """Return the conninfo of each database for migrations: from the settings, or the embedded server's superuser."""
     if settings.main_database_url is not None and settings.catalog_database_url is not None:
         return {"main": settings.main_database_url, "catalog": settings.catalog_database_url}
-    server = EmbeddedServer(settings.data_dir)
-    return {database: server.conninfo(f"folio_{database}") for database in DATABASES}
+    embedded = EmbeddedServer(settings.data_dir)
+    return {database: embedded.conninfo(databases.embedded_name(database)) for database in DATABASES}
 
 
 def serving(settings: Settings) -> dict[str, str]:
-    """Return how the service connects to each database: as set, or to the embedded server as who can only serve."""
-    found = conninfos(settings)
+    """Return the conninfo of each database for serving: from the settings, or the embedded server's service role."""
+    as_owner = conninfos(settings)
     if not settings.embedded:
-        return found
-    return {database: make_conninfo(conninfo, user=roles.SERVICE) for database, conninfo in found.items()}
+        return as_owner
+    return {database: make_conninfo(conninfo, user=roles.SERVICE) for database, conninfo in as_owner.items()}
 
 
 @contextmanager
 def servers(settings: Settings, announce: Callable[[str], None]) -> Iterator[None]:
-    """Keep the embedded PostgreSQL running until the context ends; nothing where the databases are the user's own."""
+    """Run the embedded PostgreSQL until the context ends; a no-op if the settings name databases."""
     if not settings.embedded:
         yield
         return
@@ -73,7 +65,7 @@ def servers(settings: Settings, announce: Callable[[str], None]) -> Iterator[Non
 async def patiently(
     settings: Settings, work: Callable[[], Awaitable[Result]], announce: Callable[[str], None]
 ) -> Result:
-    """Do what may be done again until both databases are there; DatabaseUnavailable after `start_timeout`."""
+    """Retry idempotent work until both databases are reachable. Raises DatabaseUnavailable after `start_timeout`."""
     deadline = time.monotonic() + settings.start_timeout
     announced = False
     while True:
@@ -83,64 +75,51 @@ async def patiently(
             if time.monotonic() > deadline:
                 raise
             if not announced:
-                announce(f"Waiting for a database, {settings.start_timeout:g} s at the most: {error.__cause__}")
+                announce(f"Waiting up to {settings.start_timeout:g} s for a database: {error.__cause__}")
                 announced = True
-        await asyncio.sleep(RETRY_PAUSE)
+        await asyncio.sleep(RETRY_SECONDS)
 
 
 async def create_databases(settings: Settings) -> None:
-    """Make both databases on the embedded server, unless they are there."""
-    conninfo = EmbeddedServer(settings.data_dir).conninfo("postgres")
-    async with connections.connect(
-        conninfo, purpose="migrate", budgets=migrations.BUDGETS, patience=migrations.PATIENCE
-    ) as connection:
-        present = {row.name for row in await LIST_DATABASES.all(connection, _Database)}
-        for database in DATABASES:
-            if f"folio_{database}" in present:
-                continue
-            try:
-                await CREATE[database].run(connection)
-            except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
-                continue  # another command was faster
-            except psycopg.Error as error:
-                raise fault(error) from error
+    """Create both databases on the embedded server, unless they exist."""
+    await databases.create_databases(EmbeddedServer(settings.data_dir).conninfo("postgres"))
 
 
 async def prepare(settings: Settings, on_applied: Callable[[str, Migration], None]) -> None:
-    """Migrate both databases where that is allowed; StartupError where migrations are pending and it is not.
+    """Migrate both databases if that is allowed. Raises StartupError if it is not and migrations are pending.
 
-    On the embedded server who serves gets its privileges here, each time: a release may need others.
+    On the embedded server each start grants the service role its privileges again: a release may need new ones.
     """
     if settings.embedded:
         await create_databases(settings)
     may_migrate = settings.embedded or settings.migrate_on_start
     for database, conninfo in conninfos(settings).items():
-        todo = await migrations.pending(conninfo, database)
-        if todo and not may_migrate:
+        pending = await migrations.pending(conninfo, database)
+        if pending and not may_migrate:
             raise StartupError(
-                f"The {database} database lacks {len(todo)} migration(s), from {todo[0].name} on. "
+                f"The {database} database lacks {len(pending)} migration(s), from {pending[0].name} on. "
                 "Run `folio migrate`, or set FOLIO_MIGRATE_ON_START=true."
             )
-        if todo:
+        if pending:
             await migrations.migrate(conninfo, database, lambda migration, name=database: on_applied(name, migration))  # type: ignore[misc]
     if settings.embedded:
         await admit(settings)
 
 
 async def admit(settings: Settings) -> None:
-    """Let who serves in on the embedded server, with the privileges that this release needs."""
-    found = conninfos(settings)
-    for database, conninfo in found.items():
+    """Let the service role log in to the embedded server, with the privileges that this release needs."""
+    as_owner = conninfos(settings)
+    for database, conninfo in as_owner.items():
         await roles.grant(conninfo, database)
-    await roles.admit(found["main"])  # a login is the whole server's: one database's lock guards it
+    await roles.admit(as_owner["main"])  # roles belong to the whole server: the lock of one database guards them
 
 
 async def check_connections(settings: Settings) -> None:
-    """Refuse to start where all workers together may need more connections than a server allows."""
+    """Raise StartupError if all workers together may need more connections than a server allows."""
     limits = {}
     for database, conninfo in conninfos(settings).items():
         async with connections.connect(conninfo, purpose="start") as connection:
-            limits[database] = await capacity.read(connection)
+            limits[database] = await server.read_limits(connection)
     for demand in demands(settings, limits).values():
         if demand.total > demand.allowed:
             raise StartupError(
@@ -150,21 +129,21 @@ async def check_connections(settings: Settings) -> None:
 
 
 async def check_privileges(settings: Settings) -> None:
-    """Warn of each database that is served by a login that could change its tables, or everything."""
+    """Log a warning for each database that Folio serves as a superuser or as the owner of its tables."""
     for database, conninfo in serving(settings).items():
         async with connections.connect(conninfo, purpose="start") as connection:
-            found = await roles.privileges(connection)
-        if found.superuser or found.owner:
+            privileges = await server.read_privileges(connection)
+        if privileges.superuser or privileges.owner:
             log.warning(
                 "privileged_login",
                 database=database,
-                login=found.login,
-                reason="superuser" if found.superuser else "owner",
-                advice=f"Run roles.sql as sql/README.md says, and serve as a login in {roles.APPLICATION}.",
+                login=privileges.login,
+                reason="superuser" if privileges.superuser else "owner",
+                advice=f"Run roles.sql as sql/README.md says, and serve as a member of {roles.APPLICATION}.",
             )
 
 
 def demands(settings: Settings, limits: Mapping[str, Limits]) -> dict[str, Demand]:
-    """Return what Folio, as it is set up, may need of the server of each database."""
+    """Return the connections that Folio may need of each database's server with these settings."""
     sizes = {database: settings.pool(database).max_size for database in limits}
     return capacity.demands(settings.workers, sizes, limits)

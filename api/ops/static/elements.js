@@ -1,8 +1,8 @@
-// Elements and tables. What Folio says goes in as text and attributes; nothing here reads markup.
+// Elements and tables. Values from Folio become text and attributes; nothing here parses markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-const LONG = 50; // characters that stand on one line
+const MAX_LINE_LENGTH = 50; // characters; longer code may wrap
 
 export const byId = (id) => document.getElementById(id);
 
@@ -12,17 +12,17 @@ export const element = (name, attributes = {}, ...children) =>
 export const svg = (name, attributes = {}, ...children) =>
   filled(document.createElementNS(SVG, name), attributes, children);
 
-function filled(made, attributes, children) {
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
+function filled(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
 }
 
-export const code = (text) => element("code", { class: text?.length > LONG ? "long" : "" }, text ?? "–");
+export const code = (text) => element("code", { class: text?.length > MAX_LINE_LENGTH ? "long" : "" }, text ?? "–");
 export const bad = (text) => element("strong", { class: "bad" }, text);
 export const good = (text) => element("span", { class: "good" }, text);
 
-// Names with values: made once, so that what is read or selected stays while its values change.
+// A list of names with values. The elements stay when values change, so that a selection or a reader's place is kept.
 export class Facts {
   constructor(parent, names) {
     this.values = names.map(() => element("dd"));
@@ -36,7 +36,7 @@ export class Facts {
   }
 }
 
-// A table in a box that scrolls by itself, and takes the keyboard's focus where there is something to scroll.
+// A table in a box that scrolls sideways, and that takes the keyboard's focus if there is something to scroll.
 export class Table {
   constructor(parent, label, columns, empty) {
     this.body = element("tbody");
@@ -53,7 +53,7 @@ export class Table {
     this.show([]);
   }
 
-  // Each row is a list of cells, each of them text or an element.
+  // Each row is a list of cells; a cell is text or an element.
   show(rows) {
     this.box.hidden = rows.length === 0;
     this.empty.hidden = rows.length > 0;

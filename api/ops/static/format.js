@@ -1,4 +1,4 @@
-// Numbers and times as an operator reads them. Times are UTC, as in the log.
+// Numbers and times for operators. Times are in UTC, as in the log.
 
 export function milliseconds(value) {
   if (value === null || value === undefined) return "–";

@@ -1,112 +1,112 @@
-// The page: asks for an operator's key, keeps it in a variable and nowhere else, and shows what Folio says to it.
+// The page: signs an operator in, keeps the key in a variable and nowhere else, and shows Folio's answers.
 
 import { byId } from "./elements.js";
 import { ago } from "./format.js";
-import { clearPanels, sayOfAudit, showAudit, showStatus } from "./panels.js";
-import { ask, poll } from "./polling.js";
+import { clearPanels, showAudit, showAuditMessage, showStatus } from "./panels.js";
+import { poll, request } from "./polling.js";
 import { clearPools, showPools, tick } from "./workers.js";
 
-const EVERY = { pools: 2000, status: 10_000, audit: 5000 };
-const STALE = 10_000;
+const INTERVAL_MS = { pools: 2000, status: 10_000, audit: 5000 };
+const STALE_MS = 10_000;
 
 const form = byId("sign-in");
 const field = byId("key");
 const button = byId("run-audit");
 
-const troubles = new Map(); // what is asked for and not answered, with the reason
+const failures = new Map(); // messages by resource: pools, status, audit
 
-let asking = null; // the key and what ends the asking
+let session = null; // the key, the signal that ends polling, and a function that sends it
 let updated = 0;
-let auditing = false;
-let audited = ""; // when the last audit that is shown ended
-let awaited = null; // the same, for as long as an audit goes on after its request
+let auditing = false; // the request for an audit is in flight
+let shownAudit = ""; // finished_at of the audit that is shown
+let outdatedAudit = null; // the same, while an audit continues after its request was answered
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const stop = new AbortController();
-  const tried = { key: field.value.trim(), stop: stop.signal };
+  const credentials = { key: field.value.trim(), stop: stop.signal };
   try {
-    if (!/^[!-~]+$/.test(tried.key)) throw new Error("A key is one word of plain letters, digits and signs.");
-    const pools = await ask("pools", tried);
-    if (asking !== null) return; // Enter was pressed twice
-    begin(tried, stop);
-    shown(pools);
-    sayState();
+    if (!/^[!-~]+$/.test(credentials.key)) throw new Error("An API key has only ASCII letters, digits and signs.");
+    const pools = await request("pools", credentials);
+    if (session !== null) return; // Enter was pressed twice
+    signIn(credentials, stop);
+    update(pools);
+    showState();
   } catch (error) {
-    refuse(error.message);
+    showKeyError(error.message);
   }
 });
 
-byId("forget").addEventListener("click", () => forget(""));
+byId("sign-out").addEventListener("click", () => signOut(""));
 button.addEventListener("click", runAudit);
 setInterval(showAge, 1000);
 
-function begin(tried, stop) {
-  asking = { ...tried, end: () => stop.abort() };
+function signIn(credentials, stop) {
+  session = { ...credentials, end: () => stop.abort() };
   field.value = "";
   byId("key-error").textContent = "";
   form.hidden = true;
-  byId("board").hidden = byId("forget").hidden = false;
+  byId("board").hidden = byId("sign-out").hidden = false;
   byId("board").focus();
-  setTimeout(() => keep("pools", async () => shown(await ask("pools", tried))), EVERY.pools);
-  keep("status", async () => showStatus(await ask("status", tried)));
-  keep("audit", readAudit);
+  setTimeout(() => follow("pools", async () => update(await request("pools", credentials))), INTERVAL_MS.pools);
+  follow("status", async () => showStatus(await request("status", credentials)));
+  follow("audit", readAudit);
 }
 
-// Ask for one thing until the key is forgotten, and say what goes wrong for as long as it does.
-function keep(name, work) {
-  const { stop } = asking;
-  const done = async () => {
-    await work();
-    troubles.delete(name);
-    sayState();
+// Poll a resource until the operator signs out, and show its failure until it answers again.
+function follow(name, read) {
+  const { stop } = session;
+  const work = async () => {
+    await read();
+    failures.delete(name);
+    showState();
   };
   const failed = (error, pause) => {
-    if (error.ofKey) forget(error.message);
-    else troubles.set(name, `${name}: ${error.message} Next try in ${pause / 1000} s.`);
-    sayState();
+    if (error.isKeyRefused) signOut(error.message);
+    else failures.set(name, `${name}: ${error.message} Next attempt in ${pause / 1000} s.`);
+    showState();
   };
-  poll(EVERY[name], stop, done, failed);
+  poll(INTERVAL_MS[name], stop, work, failed);
 }
 
-// Only what has changed is written: a screen reader says it again.
-function sayState() {
+// Write only a changed text: a screen reader reads each write aloud.
+function showState() {
   const state = byId("state");
-  const words = asking === null ? "" : [...troubles.values()].join(" ") || "Live";
-  if (state.textContent !== words) state.textContent = words;
-  state.className = troubles.size ? "bad" : "good";
+  const text = session === null ? "" : [...failures.values()].join(" ") || "Live";
+  if (state.textContent !== text) state.textContent = text;
+  state.className = failures.size ? "bad" : "good";
 }
 
-function forget(why) {
-  asking?.end();
-  asking = awaited = null;
-  audited = "";
+function signOut(reason) {
+  session?.end();
+  session = outdatedAudit = null;
+  shownAudit = "";
   clearPools();
   clearPanels();
-  troubles.clear();
-  sayState();
+  failures.clear();
+  showState();
   form.hidden = false;
-  byId("board").hidden = byId("forget").hidden = true;
+  byId("board").hidden = byId("sign-out").hidden = true;
   byId("updated").textContent = "";
-  refuse(why);
+  showKeyError(reason);
 }
 
-function refuse(why) {
-  byId("key-error").textContent = why;
-  field.setAttribute("aria-invalid", String(why !== ""));
+function showKeyError(reason) {
+  byId("key-error").textContent = reason;
+  field.setAttribute("aria-invalid", String(reason !== ""));
   field.focus();
 }
 
-function shown(pools) {
-  if (asking === null) return;
+function update(pools) {
+  if (session === null) return;
   updated = Date.now();
   showPools(pools);
   showAge();
 }
 
 function showAge() {
-  if (asking === null) return;
-  const stale = Date.now() - updated > STALE;
+  if (session === null) return;
+  const stale = Date.now() - updated > STALE_MS;
   byId("updated").textContent = `${stale ? "Stale: last" : "Last"} update ${ago(updated)}`;
   byId("updated").className = stale ? "bad" : "note";
   tick();
@@ -115,35 +115,35 @@ function showAge() {
 async function readAudit() {
   if (auditing) return;
   try {
-    const audit = await ask("audit", asking);
-    if (!auditing && audit.finished_at !== awaited) auditEnded(audit);
+    const audit = await request("audit", session);
+    if (!auditing && audit.finished_at !== outdatedAudit) auditEnded(audit);
   } catch (error) {
     if (error.code !== "audit_not_found") throw error;
-    if (awaited === null) sayOfAudit(error.message);
+    if (outdatedAudit === null) showAuditMessage(error.message);
   }
 }
 
 function auditEnded(audit) {
-  audited = audit.finished_at;
-  awaited = null;
+  shownAudit = audit.finished_at;
+  outdatedAudit = null;
   showAudit(audit);
 }
 
 async function runAudit() {
   if (auditing) return;
-  const mine = asking;
+  const started = session;
   auditing = true;
-  button.setAttribute("aria-disabled", "true"); // and not `disabled`, which would take the keyboard's focus away
-  sayOfAudit("The audit is running.");
+  button.setAttribute("aria-disabled", "true"); // not `disabled`, which would take the keyboard's focus away
+  showAuditMessage("The audit is running.");
   try {
-    const audit = await ask("audit", { ...mine, method: "POST" });
-    if (asking !== mine) return;
+    const audit = await request("audit", { ...started, method: "POST" });
+    if (session !== started) return;
     if (audit.status === "running") {
-      awaited = audited;
-      sayOfAudit("The audit goes on, and is shown here when it ends.");
+      outdatedAudit = shownAudit;
+      showAuditMessage("The audit is still running; its result appears here.");
     } else auditEnded(audit);
   } catch (error) {
-    if (asking === mine) sayOfAudit(`Not run: ${error.message}`);
+    if (session === started) showAuditMessage(`Audit failed: ${error.message}`);
   } finally {
     auditing = false;
     button.removeAttribute("aria-disabled");

@@ -1,43 +1,43 @@
-// What is not a pool: routes, purchases, the audit, versions and migrations.
+// The panels below the pools: routes, purchases, the last audit, versions and migrations.
 
 import { bad, byId, code, element, good, Table } from "./elements.js";
 import { clock, count, milliseconds, seconds } from "./format.js";
 
 const routes = new Table(
-  byId("routes"), "Slowest routes", ["Route", "Requests#", "Mean#", "p95, estimated#"], "No request was answered yet.",
+  byId("routes"), "Slowest routes", ["Route", "Requests#", "Mean#", "p95 (estimated)#"], "No requests yet.",
 );
 const purchases = new Table(
-  byId("purchases"), "Purchases in flight, the longest waiting first", ["Purchase#", "Status", "Since"],
-  "No purchase is in flight.",
+  byId("purchases"), "Unfinished purchases, oldest first", ["Purchase#", "Status", "Since"],
+  "No unfinished purchases.",
 );
-const checks = new Table(byId("audit"), "Checks of the last audit", ["Check", "Finding"], "There is none to show.");
+const checks = new Table(byId("audit"), "Checks of the last audit", ["Check", "Result"], "No results yet.");
 const databases = new Table(
-  byId("databases"), "Databases", ["Database", "PostgreSQL", "State"], "Nothing is known of the databases yet.",
+  byId("databases"), "Databases", ["Database", "PostgreSQL", "State"], "Loading…",
 );
 const migrations = new Table(
-  byId("migrations"), "Migrations", ["Database", "Migration", "Applied"], "No migration is known.",
+  byId("migrations"), "Migrations", ["Database", "Migration", "Applied"], "No migrations.",
 );
 
 export function showStatus(status) {
   routes.show(
     status.slowest_routes.map((route) => [
-      code(`${route.method} ${route.route || "(no such path)"}`),
+      code(`${route.method} ${route.route || "(no route)"}`),
       `${route.requests}`,
       milliseconds(route.mean_ms),
       milliseconds(route.p95_ms),
     ]),
   );
-  const found = status.purchases;
-  const oldest = found.pending + found.unconfirmed ? `; the oldest for ${seconds(found.oldest_seconds)}` : "";
-  byId("purchases-counted").textContent =
-    `${found.pending} pending, ${found.unconfirmed} decided and not yet confirmed${oldest}.`;
-  purchases.show(found.oldest.map((purchase) => [`${purchase.id}`, purchase.status, clock(purchase.since)]));
+  const { pending, unconfirmed, oldest, oldest_seconds: age } = status.purchases;
+  const suffix = pending + unconfirmed ? `; the oldest has waited ${seconds(age)}` : "";
+  byId("purchases-summary").textContent = `${pending} pending, ${unconfirmed} decided but not confirmed${suffix}`;
+  purchases.show(oldest.map((purchase) => [`${purchase.id}`, purchase.status, clock(purchase.since)]));
   byId("versions").textContent =
-    `Folio ${status.version} on Python ${status.python}; worker ${status.worker_pid} since ${clock(status.started_at)}.`;
+    `Folio ${status.version} on Python ${status.python}; worker ${status.worker_pid}, `
+    + `started ${clock(status.started_at)}`;
   databases.show(
     status.databases.map((database) => [
       database.database,
-      database.server_version ?? "not known",
+      database.server_version ?? "unknown",
       database.state === "ready" ? good("ready") : bad(database.state),
     ]),
   );
@@ -50,31 +50,31 @@ export function showStatus(status) {
 }
 
 export function showAudit(audit) {
-  const broken = audit.checks.filter((check) => check.rows.length > 0);
-  const words = `${clock(audit.finished_at)}: ${count(audit.checks.length, "check")}, `;
-  const verdict = broken.length ? bad(`${broken.length} broken`) : good("all ok");
-  byId("audit-found").replaceChildren(words, verdict, ".");
+  const violated = audit.checks.filter((check) => check.rows.length > 0);
+  const summary = `${clock(audit.finished_at)}: ${count(audit.checks.length, "check")}, `;
+  const verdict = violated.length ? bad(`${violated.length} violated`) : good("all ok");
+  byId("audit-result").replaceChildren(summary, verdict);
   checks.show(
-    [...broken, ...audit.checks.filter((check) => check.rows.length === 0)].map((check) => [
+    [...violated, ...audit.checks.filter((check) => check.rows.length === 0)].map((check) => [
       code(check.name),
-      finding(check),
+      result(check),
     ]),
   );
 }
 
-export function sayOfAudit(words) {
-  byId("audit-found").textContent = words;
+export function showAuditMessage(text) {
+  byId("audit-result").textContent = text;
 }
 
-function finding({ rows, in_flight: flying }) {
-  const words = document.createDocumentFragment();
-  words.append(rows.length ? bad(`broken: ${count(rows.length, "row")}, such as `) : good("ok"));
-  if (rows.length) words.append(element("code", { class: "long" }, JSON.stringify(rows[0])));
-  if (flying?.length) words.append(`, ${flying.length} in flight`);
-  return words;
+function result({ rows, in_flight: inFlight }) {
+  const fragment = document.createDocumentFragment();
+  fragment.append(rows.length ? bad(`violated: ${count(rows.length, "row")}, for example `) : good("ok"));
+  if (rows.length) fragment.append(element("code", { class: "long" }, JSON.stringify(rows[0])));
+  if (inFlight?.length) fragment.append(`, ${inFlight.length} in flight`);
+  return fragment;
 }
 
 export function clearPanels() {
   for (const table of [routes, purchases, checks, databases, migrations]) table.show([]);
-  for (const id of ["purchases-counted", "versions", "audit-found"]) byId(id).textContent = "";
+  for (const id of ["purchases-summary", "versions", "audit-result"]) byId(id).textContent = "";
 }

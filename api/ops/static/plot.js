@@ -1,12 +1,12 @@
-// A plot of one pool, drawn from what the page polled: above, connections in use under the maximum; below, who waits.
+// A plot of one pool from the page's own polls: above, connections in use; below, waiting requests and jobs.
 
 import { element, svg } from "./elements.js";
 import { count, range } from "./format.js";
 
-export const WINDOW = 600_000; // ten minutes; a plot that has less shows what it has
-const LEAST = 60_000;
-const GAP = 15_000; // between two points that belong to one line
-const STEPS = [15, 30, 60, 120].map((step) => step * 1000);
+export const WINDOW_MS = 600_000; // ten minutes, or as long as the page has polled
+const MIN_SPAN_MS = 60_000;
+const MAX_GAP_MS = 15_000; // between two points of one line
+const STEPS_MS = [15, 30, 60, 120].map((step) => step * 1000);
 
 const LEFT = 30;
 const RIGHT = 10;
@@ -26,7 +26,7 @@ export class Plot {
 
   // A point has: at, used, waiting, most.
   add(point) {
-    this.points = this.points.filter(({ at }) => at > point.at - WINDOW);
+    this.points = this.points.filter(({ at }) => at > point.at - WINDOW_MS);
     this.points.push(point);
     this.draw();
   }
@@ -34,7 +34,7 @@ export class Plot {
   draw() {
     if (this.points.length === 0) return;
     const now = Date.now();
-    const span = Math.min(WINDOW, Math.max(LEAST, now - this.points[0].at));
+    const span = Math.min(WINDOW_MS, Math.max(MIN_SPAN_MS, now - this.points[0].at));
     const width = Math.max(this.svg.clientWidth, 160);
     const x = (at) => LEFT + (1 - (now - at) / span) * (width - LEFT - RIGHT);
     const shown = this.points.filter(({ at }) => at >= now - span);
@@ -55,10 +55,10 @@ export class Plot {
     const used = shown.map((point) => point.used);
     const waited = Math.max(0, ...shown.map((point) => point.waiting));
     const minutes = span < 90_000 ? "minute" : count(Math.round(span / 60_000), "minute");
-    const words = `In the last ${minutes}: ${range(Math.min(...used), Math.max(...used))} of ${most} in use, `
+    const text = `In the last ${minutes}: ${range(Math.min(...used), Math.max(...used))} of ${most} in use, `
       + `at most ${waited} waiting.`;
-    this.svg.setAttribute("aria-label", `${this.name}. ${words}`);
-    this.caption.textContent = words;
+    this.svg.setAttribute("aria-label", `${this.name}. ${text}`);
+    this.caption.textContent = text;
   }
 }
 
@@ -77,14 +77,14 @@ function band(points, x, width, { top, bottom, kind, label, most, read }) {
   ];
 }
 
-// A point holds until the next one is known; a longer silence is a gap.
+// Split the points into lines: a value is drawn until the next point, unless that comes too late.
 function segments(points) {
-  const found = [];
+  const lines = [];
   points.forEach((point, at) => {
-    if (at === 0 || point.at - points[at - 1].at > GAP) found.push([]);
-    found.at(-1).push(point);
+    if (at === 0 || point.at - points[at - 1].at > MAX_GAP_MS) lines.push([]);
+    lines.at(-1).push(point);
   });
-  return found;
+  return lines;
 }
 
 function steps(segment, x, y) {
@@ -94,15 +94,15 @@ function steps(segment, x, y) {
 }
 
 function times(span, width, x) {
-  const step = STEPS.find((each) => span / each <= width / 90) ?? STEPS.at(-1);
-  const drawn = [];
+  const step = STEPS_MS.find((each) => span / each <= width / 90) ?? STEPS_MS.at(-1);
+  const grid = [];
   for (let age = 0; age <= span; age += step) {
-    const words = age === 0 ? "now" : age % 60_000 ? `−${age / 1000} s` : `−${age / 60_000} min`;
+    const label = age === 0 ? "now" : age % 60_000 ? `−${age / 1000} s` : `−${age / 60_000} min`;
     const anchor = age === 0 ? "end" : "middle";
-    drawn.push(
+    grid.push(
       svg("line", { class: "grid", x1: x(age), x2: x(age), y1: USED.top, y2: WAITING.bottom }),
-      svg("text", { x: x(age), y: HEIGHT - 5, "text-anchor": anchor }, words),
+      svg("text", { x: x(age), y: HEIGHT - 5, "text-anchor": anchor }, label),
     );
   }
-  return drawn;
+  return grid;
 }

@@ -1,8 +1,8 @@
-// The pools. /ops/pools shows those of the worker that answers, so each worker has a place and lines of its own.
+// The pools. /ops/pools shows the pools of the worker that answers, so each worker has its own section and plots.
 
 import { bad, byId, code, element, Facts, Table } from "./elements.js";
 import { ago, milliseconds } from "./format.js";
-import { Plot, WINDOW } from "./plot.js";
+import { Plot, WINDOW_MS } from "./plot.js";
 
 const workers = new Map();
 
@@ -11,10 +11,10 @@ export function showPools({ worker_pid: pid, pools }) {
   workers.get(pid).show(pools);
 }
 
-// Tell how old everything is, and forget workers that have not answered for as long as a plot is.
+// Update the age of each worker's numbers, and remove a worker that has not answered for the length of a plot.
 export function tick() {
   for (const [pid, worker] of workers) {
-    if (Date.now() - worker.at > WINDOW) {
+    if (Date.now() - worker.at > WINDOW_MS) {
       worker.section.remove();
       workers.delete(pid);
     } else {
@@ -34,15 +34,16 @@ class Worker {
     this.note = element("p", { class: "note" });
     this.grid = element("div", { class: "panels" });
     const title = element("h2", { id: `worker-${pid}` }, `Pools of worker ${pid}`);
-    const holders = element("section", { class: "panel" }, element("h3", {}, "Holders now"));
+    const panel = element("section", { class: "panel" }, element("h3", {}, "Checked-out connections"));
     this.section = element(
-      "section", { class: "worker", "aria-labelledby": title.id }, title, this.note, this.grid, holders,
+      "section", { class: "worker", "aria-labelledby": title.id }, title, this.note, this.grid, panel,
     );
-    this.holders = new Table(
-      holders,
-      `Holders of connections, worker ${pid}`,
-      ["Pool", "Work", "Held#", "Backend#", "Statement", "State", "Waits for", "Blocked by", "Request"],
-      "Nobody holds a connection.",
+    this.connections = new Table(
+      panel,
+      `Checked-out connections, worker ${pid}`,
+      ["Pool", "Request or job", "Checked out for#", "Backend PID#", "Statement", "State", "Waiting for", "Blocked by",
+        "Request id"],
+      "No connection is checked out.",
     );
     parent.append(this.section);
   }
@@ -53,26 +54,26 @@ class Worker {
       if (!this.pools.has(pool.database)) this.pools.set(pool.database, new Pool(this.grid, pool.database));
       this.pools.get(pool.database).show(pool, this.at);
     }
-    this.holders.show(pools.flatMap((pool) => pool.holders.map((holder) => row(pool.database, holder))));
+    this.connections.show(pools.flatMap((pool) => pool.holders.map((holder) => row(pool.database, holder))));
     this.tick(workers.size);
   }
 
-  tick(seen) {
-    const many = seen > 1 ? ` One of ${seen} workers seen: each is shown as it last answered.` : "";
-    this.note.textContent = `Answered ${ago(this.at)}.${many}`;
+  tick(workerCount) {
+    const others = workerCount > 1 ? ` One of ${workerCount} workers; each shows its last answer.` : "";
+    this.note.textContent = `Answered ${ago(this.at)}.${others}`;
     for (const pool of this.pools.values()) pool.plot.draw();
   }
 }
 
 function row(database, holder) {
-  const held = milliseconds(holder.held_ms);
+  const duration = milliseconds(holder.held_ms);
   return [
     database,
     holder.work ?? "–",
-    holder.overdue ? bad(`overdue: ${held}`) : held,
+    holder.overdue ? bad(`overdue: ${duration}`) : duration,
     `${holder.backend_pid}`,
     code(holder.statement),
-    holder.state ? `${holder.state}, ${milliseconds(holder.statement_ms)}` : "not known",
+    holder.state ? `${holder.state}, ${milliseconds(holder.statement_ms)}` : "unknown",
     holder.wait_event ?? "–",
     holder.blocked_by.length ? bad(holder.blocked_by.join(", ")) : "–",
     code(holder.request_id),
@@ -87,8 +88,8 @@ class Pool {
     panel.append(this.headline);
     this.plot = new Plot(panel, `Pool ${name}`);
     this.facts = new Facts(panel, [
-      "Wait p50 / p95 / max", "Hold p50 / p95 / max", "Open (min to max)", "Checkouts",
-      "Timeouts", "Refusals", "Bad connections", "Connect errors", "Reconnects",
+      "Wait p50 / p95 / max", "Checked out p50 / p95 / max", "Open (min to max)", "Checkouts",
+      "Wait timeouts", "Refused (queue full)", "Broken connections", "Connection errors", "Reconnects",
     ]);
     panel.append(this.advice);
     parent.append(panel);
@@ -105,7 +106,7 @@ class Pool {
       quantiles(pool.hold_ms),
       `${pool.size} (${pool.min_size} to ${pool.max_size})`,
       `${pool.checkouts}`,
-      ...[pool.timeouts, pool.refusals, pool.bad_connections, pool.connect_errors].map(none),
+      ...[pool.timeouts, pool.refusals, pool.bad_connections, pool.connect_errors].map(errors),
       `${pool.reconnects}`,
     ]);
     this.advise(pool.advice);
@@ -114,13 +115,13 @@ class Pool {
   advise(advice) {
     this.advice.hidden = !advice;
     if (!advice) return;
-    this.advice.textContent = `Advice: minimum ${advice.min_size}, maximum ${advice.max_size}. ${advice.why}`;
+    this.advice.textContent = `Recommended: minimum ${advice.min_size}, maximum ${advice.max_size}. ${advice.why}`;
   }
 }
 
-const none = (number) => (number ? bad(`${number}`) : "0");
+const errors = (number) => (number ? bad(`${number}`) : "0");
 
-const quantiles = (found) =>
-  found ? `${[found.p50, found.p95, found.max].map(plain).join(" / ")} ms` : "–";
+const quantiles = (times) =>
+  times ? `${[times.p50, times.p95, times.max].map(rounded).join(" / ")} ms` : "–";
 
-const plain = (number) => (number < 10 ? number.toFixed(1) : `${Math.round(number)}`);
+const rounded = (number) => (number < 10 ? number.toFixed(1) : `${Math.round(number)}`);

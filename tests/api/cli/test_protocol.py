@@ -19,7 +19,7 @@ from api import entries
 from api.cli import protocol
 from api.http import arrivals
 from api.process.settings import Settings
-from tests.api.cli.test_server import connect, everything
+from tests.api.cli.test_server import connect, read_all
 from tests.harness.expect import found
 from tests.harness.metrics import Scraper
 from tests.harness.processes import until
@@ -31,7 +31,7 @@ REQUEST_INSIDE = b"GET /users HTTP/1.1\r\nHost: folio\r\n\r\n"
 
 @pytest.fixture(autouse=True)
 def _fast_checks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "CHECK_INTERVAL", 0.05)
+    monkeypatch.setattr(protocol, "CHECK_INTERVAL_SECONDS", 0.05)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def settings(settings: Settings) -> Settings:
 def closed_within(client: socket.socket, seconds: float) -> bytes:
     """Read until the server closes the connection, which it does within some seconds."""
     client.settimeout(seconds)
-    return everything(client)
+    return read_all(client)
 
 
 def statuses(received: bytes) -> list[int]:
@@ -150,7 +150,7 @@ async def test_the_http_client_of_a_jdk_posts_a_body(address: str, world: World,
 
 def test_headers_over_the_limit_are_431_and_a_url_over_it_is_414(address: str) -> None:
     """In one piece or in several, as a problem with X-Request-Id; headers of just the limit are read."""
-    filler = b"x" * (protocol.HEADERS_SIZE - 1000)
+    filler = b"x" * (protocol.MAX_HEADERS_BYTES - 1000)
     for head, status, code in (
         (b"GET /livez HTTP/1.1\r\nHost: x\r\nX: %b%b\r\n\r\n" % (filler, filler), 431, "headers_too_large"),
         (b"GET /livez HTTP/1.1\r\nHost: x\r\nX: %b\r\nY: %b\r\n\r\n" % (filler, b"x" * 1100), 431, "headers_too_large"),
@@ -209,10 +209,10 @@ def test_a_pipeline_deeper_than_16_requests_is_refused(address: str) -> None:
         client.sendall(LIVEZ * 200)
         received = closed_within(client, 10)
         assert set(statuses(received)[:-1]) == {200}
-        assert (len(statuses(received)), statuses(received)[-1]) == (protocol.PIPELINE_DEPTH + 2, 400)
+        assert (len(statuses(received)), statuses(received)[-1]) == (protocol.MAX_PIPELINE_DEPTH + 2, 400)
     with connect(address) as client:
-        client.sendall(LIVEZ * protocol.PIPELINE_DEPTH)
-        until(lambda: client.recv(1_000_000, socket.MSG_PEEK).count(b"HTTP/1.1 200") == protocol.PIPELINE_DEPTH, 10)
+        client.sendall(LIVEZ * protocol.MAX_PIPELINE_DEPTH)
+        until(lambda: client.recv(1_000_000, socket.MSG_PEEK).count(b"HTTP/1.1 200") == protocol.MAX_PIPELINE_DEPTH, 10)
 
 
 @pytest.mark.parametrize("rest", [b"", b"\r\n", b"GET /livez HTTP/1.1\r\nHost: x\r\n"])
@@ -220,7 +220,7 @@ def test_a_connection_is_closed_some_time_after_its_answer(
     address: str, monkeypatch: pytest.MonkeyPatch, rest: bytes
 ) -> None:
     """After KEEP_ALIVE if nothing comes, and 10 s after the first byte whatever follows that byte."""
-    monkeypatch.setattr(protocol, "HEADERS_TIMEOUT", 0.5)
+    monkeypatch.setattr(protocol, "HEADERS_TIMEOUT_SECONDS", 0.5)
     monkeypatch.setattr(
         protocol.BoundedProtocol, "timeout_keep_alive", property(lambda _: 1.5, lambda *_: None), raising=False
     )
@@ -256,7 +256,7 @@ def test_an_answer_before_the_body_closes_the_connection(
     address: str, monkeypatch: pytest.MonkeyPatch, head: bytes, status: int
 ) -> None:
     """The client reads the answer although it is still sending, and cannot go on sending for long."""
-    monkeypatch.setattr(protocol, "LINGER", 0.5)
+    monkeypatch.setattr(protocol, "LINGER_SECONDS", 0.5)
     with connect(address) as client:
         client.sendall(head + b"Content-Length: 900000\r\n\r\n")
         received = closed_within(client, 10)
@@ -329,7 +329,7 @@ async def test_a_client_that_reads_nothing_is_disconnected(
     address: str, world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Some time after its last progress, without a traceback; a client that reads slowly is not."""
-    monkeypatch.setattr(protocol, "SEND_TIMEOUT", 1.0)
+    monkeypatch.setattr(protocol, "SEND_TIMEOUT_SECONDS", 1.0)
     ada = await world.person("ada")
     await world.connection.execute(
         "INSERT INTO posts (author_id, title, content)"
@@ -349,12 +349,12 @@ async def test_a_client_that_reads_nothing_is_disconnected(
 
     with small_window() as idle:
         await asyncio.sleep(4)  # nothing is read meanwhile
-        assert len(everything(idle)) < 10_000_000
+        assert len(read_all(idle)) < 10_000_000
     with small_window() as slow:
         size = 0
         for _ in range(12):
             size += len(slow.recv(100_000))
-            await asyncio.sleep(0.2)  # slower than SEND_TIMEOUT in all, never idle for as long
+            await asyncio.sleep(0.2)  # slower than SEND_TIMEOUT_SECONDS in all, never idle for as long
         while chunk := slow.recv(1_000_000):
             size += len(chunk)
     assert size > 10_000_000

@@ -1,4 +1,4 @@
-"""HTTP: what holds for every path, id, list and answer."""
+"""Rules of HTTP that every path, id, list and answer follows."""
 
 import base64
 import json
@@ -18,8 +18,8 @@ from tests.harness.world import World
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
-async def test_a_path_that_is_not_there_is_404(client: httpx.AsyncClient, world: World) -> None:
-    """A problem that names the path, with or without a key, also where only a slash is too many."""
+async def test_an_unknown_path_is_404(client: httpx.AsyncClient, world: World) -> None:
+    """The problem names the path, with or without a key; an additional slash makes a path unknown."""
     ada = await world.person("ada")
     for path in (
         "/",
@@ -43,28 +43,30 @@ def _raw(path: str) -> bytes:
     return httpx.URL(f"http://folio{path}").raw_path
 
 
-async def test_another_method_is_405_and_allow_names_those_that_work(app: FastAPI, client: httpx.AsyncClient) -> None:
-    """Allow names every method that the path has, for whoever chooses by it."""
+async def test_another_method_is_405_and_allow_lists_the_methods_of_the_path(
+    app: FastAPI, client: httpx.AsyncClient
+) -> None:
+    """Allow lists every method of the path, even if they belong to several routes."""
     methods: dict[str, set[str]] = {}
     for operation in operations(app):
         methods.setdefault(operation.path.replace("{id}", "1"), set()).add(operation.method)
-    # "me" and "batch" stand where another path has an id: there it is 422.
+    # "me" and "batch" also match another path's {id}, where they are 422.
     methods["/users/me/api-keys"] |= methods["/users/1/api-keys"]
     methods["/transfers/batch"] |= methods["/transfers/1"]
-    for path, works in methods.items():
-        for method in {"PUT", "DELETE", "PATCH", "POST", "GET"} - works:
+    for path, allowed in methods.items():
+        for method in {"PUT", "DELETE", "PATCH", "POST", "GET"} - allowed:
             answer = await client.request(method, path)
             problem(answer, 405, "method_not_allowed")
-            allowed = set(answer.headers["Allow"].split(", ")) - {"OPTIONS"}
-            assert allowed == works | ({"HEAD"} if "GET" in works else set()), f"{method} {path}"
+            listed = set(answer.headers["Allow"].split(", ")) - {"OPTIONS"}
+            assert listed == allowed | ({"HEAD"} if "GET" in allowed else set()), f"{method} {path}"
 
 
 async def test_every_answer_has_a_request_id(client: httpx.AsyncClient, world: World) -> None:
-    """The client's own where it is a decent one, else a fresh one; a problem repeats it in its body."""
+    """The id is the client's own if it is well formed, otherwise a new one; a problem repeats it in its body."""
     ada = await world.person("ada")
     for path in ("/livez", "/posts", "/nowhere", "/users/me", "/posts/0", "/openapi.json", "/docs"):
-        seen = {(await client.get(path)).headers["X-Request-Id"] for _ in range(3)}
-        assert len(seen) == 3, path
+        ids = {(await client.get(path)).headers["X-Request-Id"] for _ in range(3)}
+        assert len(ids) == 3, path
         for own in ("a", "A-b_c.9", "x" * 128):
             answer = await client.get(path, headers={"X-Request-Id": own})
             assert answer.headers["X-Request-Id"] == own, path
@@ -76,12 +78,12 @@ async def test_every_answer_has_a_request_id(client: httpx.AsyncClient, world: W
     assert (unchanged.status_code, unchanged.headers["X-Request-Id"]) == (304, "mine")
 
 
-def opaque(value: object) -> str:
+def encoded(value: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
 
-async def test_a_cursor_is_of_its_own_list_and_a_limit_is_1_to_100(client: httpx.AsyncClient, world: World) -> None:
-    """Anything else is 422; by default a page has 50 items."""
+async def test_a_cursor_belongs_to_its_list_and_a_limit_is_1_to_100(client: httpx.AsyncClient, world: World) -> None:
+    """Any other cursor or limit is 422; by default a page has 50 items."""
     ada = await world.person("ada")
     payer = await world.account(ada, minimum=None)
     for _ in range(51):
@@ -116,7 +118,7 @@ async def test_a_cursor_is_of_its_own_list_and_a_limit_is_1_to_100(client: httpx
         values: list[object] = [5, [], {}, "x", [name], [name, "now", 1], [name, 5, 1], [name, time, "1"],
                                 [name, time, 2**63], [name, time, True], [name, time, 1, 1], [name, None], [name, 1.5],
                                 [name, 2**64], [name, -1], [name, "1"]]  # fmt: skip
-        garbage = ["", "x", "=", "%%%", "a" * 201, "\u00e9", "\0", cursors[path][:-3], *map(opaque, values)]
+        garbage = ["", "x", "=", "%%%", "a" * 201, "\u00e9", "\0", cursors[path][:-3], *map(encoded, values)]
         garbage += [cursor for other, cursor in cursors.items() if other != path]
         for cursor in garbage:
             answer = await client.get(path, params={"cursor": cursor}, headers=ada.headers)
@@ -125,7 +127,7 @@ async def test_a_cursor_is_of_its_own_list_and_a_limit_is_1_to_100(client: httpx
 
 
 async def test_an_id_is_digits_of_1_to_2_53_minus_1(app: FastAPI, client: httpx.AsyncClient, world: World) -> None:
-    """In every path: what int() would also read is 404 or 422, and nothing is done; what is too large is not there."""
+    """In every path, other spellings that int() accepts are 404 or 422 and change nothing; 2^53 - 1 is not found."""
     ada = await world.person("ada", role="operator")
     await world.account(ada)
     await world.connection.execute("INSERT INTO posts (author_id, title, content) VALUES (%s, 't', 'c')", (ada.id,))
@@ -147,7 +149,7 @@ async def test_an_id_is_digits_of_1_to_2_53_minus_1(app: FastAPI, client: httpx.
 
 
 async def test_times_are_utc_with_microseconds(client: httpx.AsyncClient, world: World) -> None:
-    """Also where the stored time has none, and where it is far away."""
+    """This holds for times without a fraction, and for the years 1 and 9999."""
     ada = await world.person("ada")
     await world.account(ada)
     for stored, shown in (
@@ -161,10 +163,10 @@ async def test_times_are_utc_with_microseconds(client: httpx.AsyncClient, world:
     assert INSTANT.fullmatch(found(await client.get("/users/me", headers=ada.headers))["created_at"])
 
 
-async def test_a_mistake_of_folios_own_is_a_problem_that_tells_nothing(
+async def test_an_internal_error_is_a_problem_without_details(
     client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """500 internal_error without the exception's text, in a read and in a unit of work, which is rolled back."""
+    """The 500 `internal_error` lacks the exception's text; an error in a unit of work rolls it back."""
     ada = await world.person("ada")
     insert = AccountRepository.insert
 
@@ -190,7 +192,7 @@ async def test_a_mistake_of_folios_own_is_a_problem_that_tells_nothing(
 
 
 async def test_a_busy_process_is_alive(app: FastAPI, client: httpx.AsyncClient, settings: Settings) -> None:
-    """As many requests as it takes are 503 overloaded to others, and no reason to kill it."""
+    """Requests beyond `max_requests` are 503 `overloaded`, but /livez is 200."""
     service_of(app).settings = settings.model_copy(update={"max_requests": 0})
     refused = await client.get("/posts")
     problem(refused, 503, "overloaded")

@@ -1,4 +1,4 @@
-"""Bodies: strict JSON of the right type and size, or a problem, and nothing done (TRAPS, "Bad input")."""
+"""Bodies: strict JSON of the right type and size; anything else is a problem and changes nothing."""
 
 import json
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
 
 @pytest.fixture
 async def ada(world: World) -> Person:
-    """An operator with accounts 1 and 2 and post 1, so that a good body would be obeyed."""
+    """An operator with accounts 1 and 2 and post 1, so that valid bodies succeed."""
     ada = await world.person("ada", role="operator")
     for _ in range(2):
         await world.account(ada, minimum=None)
@@ -25,14 +25,14 @@ async def ada(world: World) -> Person:
 
 
 async def send(client: httpx.AsyncClient, ada: Person, method: str, path: str, body: object) -> httpx.Response:
-    """Send a body as it stands, where it is text or bytes, or what JSON makes of it."""
+    """Send text or bytes unchanged, and anything else as JSON."""
     content = body if isinstance(body, str | bytes) else json.dumps(body)
     headers = ada.paying() | {"Content-Type": "application/json", "If-Match": "*"}
     return await client.request(method, path, content=content, headers=headers)
 
 
-async def test_bad_input_is_refused_and_nothing_is_done(client: httpx.AsyncClient, world: World, ada: Person) -> None:
-    """What PostgreSQL or Python cannot carry, what is nearly JSON, and what would have to be coerced."""
+async def test_bad_input_is_refused_and_changes_nothing(client: httpx.AsyncClient, world: World, ada: Person) -> None:
+    """Values that PostgreSQL or Python cannot represent, invalid JSON, and values of another type are refused."""
     transfer = '{"from_account_id": 1, "to_account_id": 2, "amount": %s}'
     post = '{"title": "t", "content": %s}'
     account = '{"name": %s, "currency": "EUR"}'
@@ -72,13 +72,13 @@ async def test_bad_input_is_refused_and_nothing_is_done(client: httpx.AsyncClien
 
 def with_body(app: FastAPI) -> list[Operation]:
     """Return the operations that take a body."""
-    found = [operation for operation in operations(app) if operation.body]
-    assert len(found) >= 12
-    return found
+    operations_with_body = [operation for operation in operations(app) if operation.body]
+    assert len(operations_with_body) >= 12
+    return operations_with_body
 
 
-async def test_what_is_not_json_is_400(app: FastAPI, client: httpx.AsyncClient, world: World, ada: Person) -> None:
-    """On every operation with a body: broken, cut, doubled, trailing, too deep, too long a number, not UTF-8, empty."""
+async def test_malformed_json_is_400(app: FastAPI, client: httpx.AsyncClient, world: World, ada: Person) -> None:
+    """On every operation with a body: truncated, repeated, trailing data, deep nesting, long numbers, not UTF-8."""
     deep = 100_000
     before = await contents(world)
     for operation in with_body(app):
@@ -114,10 +114,10 @@ async def test_what_is_not_json_is_400(app: FastAPI, client: httpx.AsyncClient, 
     assert await contents(world) == before
 
 
-async def test_unknown_members_and_values_that_are_no_object_are_422(
+async def test_unknown_members_and_values_other_than_objects_are_422(
     app: FastAPI, client: httpx.AsyncClient, world: World, ada: Person
 ) -> None:
-    """On every operation with a body; a member whose name cannot be sent back is refused all the same."""
+    """This holds for every operation with a body, and for member names that JSON in UTF-8 cannot carry."""
     before = await contents(world)
     for operation in with_body(app):
         method, path = str(operation).replace("{id}", "1").split()
@@ -131,10 +131,10 @@ async def test_unknown_members_and_values_that_are_no_object_are_422(
     assert await contents(world) == before
 
 
-async def test_null_is_no_value_of_a_required_member(
+async def test_a_required_member_may_not_be_null(
     app: FastAPI, client: httpx.AsyncClient, world: World, ada: Person
 ) -> None:
-    """Nor is its absence; and what a change leaves out stays, so that null would say nothing there."""
+    """A missing required member is 422, like null; in a PATCH null is 422, since a missing member stays as it is."""
     before = await contents(world)
     for operation in with_body(app):
         method, path = str(operation).replace("{id}", "1").split()
@@ -156,7 +156,7 @@ async def test_null_is_no_value_of_a_required_member(
 async def test_a_body_of_another_type_or_of_none_is_415(
     app: FastAPI, client: httpx.AsyncClient, world: World, ada: Person
 ) -> None:
-    """On every operation with a body, whatever the body is; parameters and case of the type do not count."""
+    """This holds for every operation with a body and for any body; parameters and case of the type are ignored."""
     types = [None, "", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
              "image/png", "application/json-patch+json", "application/problem+json", "json", "*/*",
              "caf\u00e9/\u540d"]  # fmt: skip
@@ -179,7 +179,7 @@ async def test_a_body_of_another_type_or_of_none_is_415(
 
 
 async def test_a_body_over_1_mib_is_413(app: FastAPI, client: httpx.AsyncClient, world: World, ada: Person) -> None:
-    """Declared or in chunks, it is refused before it is read to its end; one of the limit's size is read."""
+    """A larger body, declared or in chunks, is refused before all of it is read; a body of exactly 1 MiB is read."""
 
     async def endless() -> AsyncIterator[bytes]:
         yield b'{"title": "'

@@ -1,4 +1,4 @@
-"""The OpenAPI document: complete, stable, and true of what is answered."""
+"""The OpenAPI document: complete, stable, and in agreement with the answers."""
 
 import json
 
@@ -16,7 +16,7 @@ PUBLIC = {"register_user", "list_users", "list_posts", "get_post", "list_product
 
 
 async def test_an_operation_has_a_summary_and_the_name_of_its_function(app: FastAPI) -> None:
-    """The operationId is what a generated client calls its method: it must not change with the path."""
+    """Generated clients name their methods by the operationId, which must not change with the path."""
     described = list(operations(app))
     assert len(described) >= 46
     functions = {route.endpoint.__name__ for route in _routes(app)}
@@ -39,7 +39,7 @@ def _routes(app: FastAPI) -> list[APIRoute]:
 
 
 async def test_every_problem_is_documented_with_its_status_type_and_code(app: FastAPI) -> None:
-    """And none is promised that does not fit: those of a body on what takes one, those of a key on what needs one."""
+    """Problems of a body are documented only if an operation has a body, and those of a key only if it needs one."""
     for operation in operations(app):
         codes: set[str] = set()
         for status, answer in operation.described["responses"].items():
@@ -77,8 +77,8 @@ async def test_every_problem_is_documented_with_its_status_type_and_code(app: Fa
     assert "HTTPValidationError" not in json.dumps(document)
 
 
-async def test_authorize_takes_a_key_and_says_where_it_is_needed(app: FastAPI, client: httpx.AsyncClient) -> None:
-    """One scheme, bearer; obligatory on what answers 401 without one, optional on a public profile."""
+async def test_the_security_scheme_states_which_operations_need_a_key(app: FastAPI, client: httpx.AsyncClient) -> None:
+    """The only scheme is bearer: required if the operation answers 401 without a key, optional for public profiles."""
     (scheme,) = app.openapi()["components"]["securitySchemes"].items()
     assert (scheme[1]["type"], scheme[1]["scheme"]) == ("http", "bearer")
     needed: list[dict[str, list[str]]] = [{scheme[0]: []}]
@@ -97,7 +97,7 @@ async def test_authorize_takes_a_key_and_says_where_it_is_needed(app: FastAPI, c
 async def test_every_documented_body_is_accepted(
     app: FastAPI, client: httpx.AsyncClient, world: World, catalog: Connection
 ) -> None:
-    """What /docs fills in under "Try it out" works, once there is something for its ids to name."""
+    """The example bodies that /docs fills in succeed if their ids exist."""
     root = await world.person("root", role="operator")
     for _ in range(2):
         await world.account(root, minimum=None)
@@ -108,7 +108,7 @@ async def test_every_documented_body_is_accepted(
         for number, body in enumerate(operation.examples()):
             headers = root.paying(f"{operation.id}-{number}")
             if operation.id == "update_me":
-                body = {name: f"other-{value}" for name, value in body.items()}  # noqa: PLW2901 - ada is taken by then
+                body = {name: f"other-{value}" for name, value in body.items()}  # noqa: PLW2901 - an earlier example registered ada
             answer = await client.send(operation.request(client, json=body, headers=headers))
             assert answer.is_success, (str(operation), answer.text)
             assert str(answer.status_code) in operation.described["responses"], str(operation)
@@ -117,7 +117,7 @@ async def test_every_documented_body_is_accepted(
 
 
 async def test_a_change_documents_no_default(app: FastAPI) -> None:
-    """What is left out stays: a client that filled a default in would overwrite it."""
+    """A member that is left out stays: a client that sent a default would overwrite it."""
     for operation in operations(app):
         if operation.method == "PATCH" and operation.body:
             defaults = {
@@ -127,7 +127,7 @@ async def test_a_change_documents_no_default(app: FastAPI) -> None:
 
 
 async def test_the_document_and_its_page_are_served(app: FastAPI, client: httpx.AsyncClient) -> None:
-    """/openapi.json is what the application describes; /docs shows it."""
+    """/openapi.json is the application's document; /docs loads it."""
     assert found(await client.get("/openapi.json")) == json.loads(json.dumps(app.openapi()))
     page = await client.get("/docs")
     assert (page.status_code, page.headers["Content-Type"].partition(";")[0]) == (200, "text/html")

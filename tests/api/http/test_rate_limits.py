@@ -1,4 +1,4 @@
-"""Limits by address: registrations and wrong keys of a minute."""
+"""Rate limits by address: registrations and invalid keys per minute."""
 
 import httpx
 import pytest
@@ -14,12 +14,12 @@ WRONG = {"Authorization": f"Bearer folio_{43 * 'x'}"}
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Two registrations and two wrong keys a minute."""
+    """Allow two registrations and two invalid keys a minute."""
     return settings.model_copy(update={"registrations_per_minute": 2, "wrong_keys_per_minute": 2})
 
 
 def at(app: FastAPI, address: str) -> httpx.AsyncClient:
-    """Return a client at an address."""
+    """Return a client that sends from an address."""
     return httpx.AsyncClient(transport=httpx.ASGITransport(app, client=(address, 1234)), base_url="http://folio")
 
 
@@ -32,8 +32,8 @@ def refused(answer: httpx.Response) -> None:
     assert 1 <= int(answer.headers["Retry-After"]) <= 60
 
 
-async def test_an_address_registers_so_many_a_minute(app: FastAPI, world: World) -> None:
-    """The next is 429 with Retry-After and registers nobody; other addresses and the next minute are free."""
+async def test_registrations_are_limited_by_address_and_minute(app: FastAPI, world: World) -> None:
+    """Beyond the limit a registration is 429 and changes nothing; other addresses and the next minute are free."""
     async with at(app, "203.0.113.1") as one, at(app, "203.0.113.2") as other:
         for name in ("a", "b"):
             found(await one.post("/users", json=new(name)), 201)
@@ -47,7 +47,7 @@ async def test_an_address_registers_so_many_a_minute(app: FastAPI, world: World)
 
 
 async def test_the_64_of_an_ipv6_address_is_one_address(app: FastAPI, world: World) -> None:
-    """One household has as many addresses as it likes; IPv4 in IPv6 is IPv4."""
+    """One household has a whole /64. An IPv4-mapped IPv6 address counts as the IPv4 address."""
     async with at(app, "2001:db8:1:2::1") as one, at(app, "2001:db8:1:2:ffff::9") as same:
         found(await one.post("/users", json=new("a")), 201)
         found(await same.post("/users", json=new("b")), 201)
@@ -60,8 +60,8 @@ async def test_the_64_of_an_ipv6_address_is_one_address(app: FastAPI, world: Wor
         refused(await plain.post("/users", json=new("f")))
 
 
-async def test_an_address_tries_so_many_wrong_keys_a_minute(app: FastAPI, world: World) -> None:
-    """The next wrong one is 429 with Retry-After, while a good one from there still works."""
+async def test_invalid_keys_are_limited_by_address_and_minute(app: FastAPI, world: World) -> None:
+    """Beyond the limit an invalid key is 429 with Retry-After; a valid key from the same address still works."""
     ada = await world.person("ada")
     async with at(app, "203.0.113.1") as one, at(app, "203.0.113.2") as other:
         for path in ("/users/me", f"/users/{ada.id}"):
@@ -76,7 +76,7 @@ async def test_an_address_tries_so_many_wrong_keys_a_minute(app: FastAPI, world:
 
 
 async def test_zero_turns_a_limit_off(app: FastAPI, settings: Settings) -> None:
-    """A service behind a limiter of its own counts nothing."""
+    """Without limits, no request is refused."""
     service_of(app).settings = settings.model_copy(update={"registrations_per_minute": 0, "wrong_keys_per_minute": 0})
     async with at(app, "203.0.113.1") as one:
         for name in "abc":

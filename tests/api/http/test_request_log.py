@@ -1,4 +1,4 @@
-"""The log: where a request's time went, and never a key, a header, a query or a body, whatever goes wrong."""
+"""The request log: the times of each request, and never a key, header, query or body, even after an error."""
 
 import asyncio
 import io
@@ -15,12 +15,12 @@ from api.http import exception_handlers as handlers
 from api.process import logs
 from api.process.service import service_of
 from repositories.posts import PostRepository
-from tests.api.test_transfers import order
 from tests.harness.expect import problem
+from tests.harness.payments import order
 from tests.harness.world import Person, World
 
 SECRET = "s3cret"
-"""Part of every value that must not be seen."""
+"""Part of every value that must not be logged."""
 POST = {"title": f"{SECRET}-title", "content": f"{SECRET}-content"}
 
 
@@ -31,12 +31,12 @@ def form(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def log(form: str) -> Iterator[Callable[[], str]]:
-    """What has been logged since it was asked last, all of it, as a service logs."""
+    """A function that returns the log since its last call, in the format of a service."""
     logs.configure("json" if form == "json" else "console")
     [handler] = logging.getLogger().handlers
     assert isinstance(handler, logging.StreamHandler)
     client = logging.getLogger("httpx")
-    client.setLevel(logging.WARNING)  # it runs in this process only here
+    client.setLevel(logging.WARNING)  # the client shares this process only in tests
 
     def logged() -> str:
         written = handler.setStream(io.StringIO())
@@ -60,14 +60,14 @@ async def ada(world: World) -> Person:
     return await world.person("ada")
 
 
-async def test_what_a_request_carries_is_never_logged(
+async def test_the_contents_of_a_request_are_never_logged(
     client: httpx.AsyncClient, ada: Person, log: Callable[[], str]
 ) -> None:
-    """Neither its key, its headers, its query nor its body: served, refused, malformed or not even authenticated."""
+    """The log has no key, header, query or body of a successful, refused, malformed or unauthenticated request."""
     secrets = {"X-Anything": SECRET, "Cookie": f"a={SECRET}", "User-Agent": SECRET}
     key = ada.headers | secrets
     as_json = {"Content-Type": "application/json"}
-    for status, asked in (
+    for status, request in (
         (200, client.get("/posts", params={"q": SECRET}, headers=key)),
         (201, client.post("/posts", json=POST, headers=key)),
         (400, client.post("/posts", content=f'{{"title": "{SECRET}', headers=key | as_json)),
@@ -80,7 +80,7 @@ async def test_what_a_request_carries_is_never_logged(
         (409, client.post("/users", json={"username": "bob", "email": f"{SECRET}@example.com"})),
         (404, client.get(f"/{SECRET}")),
     ):
-        assert (await asked).status_code == status
+        assert (await request).status_code == status
         text = log()
         assert f'"status": {status}' in text or f"status={status}" in text
         assert SECRET not in text
@@ -92,13 +92,13 @@ async def test_what_a_request_carries_is_never_logged(
     [
         # DETAIL: Failing row contains (…).
         ("ALTER TABLE posts ADD CHECK (title = '')", 503, "database_error", "23514: "),
-        # A wrong value is quoted in the message itself.
+        # The message itself quotes the wrong value.
         ("ALTER TABLE posts ADD CHECK (title::bigint > 0)", 503, "database_error", "22P02"),
-        # DETAIL: Key (author_id, title)=(…) already exists; nobody knows this constraint, so that it is a mistake.
+        # DETAIL: Key (author_id, title)=(…) already exists; not a constraint that Folio knows: internal error.
         ("CREATE UNIQUE INDEX posts_title_key ON posts (title)", 500, "internal_error", ""),
     ],
 )
-async def test_what_postgresql_quotes_is_not_logged(
+async def test_values_quoted_by_postgresql_are_not_logged(
     client: httpx.AsyncClient,
     ada: Person,
     world: World,
@@ -108,7 +108,7 @@ async def test_what_postgresql_quotes_is_not_logged(
     code: str,
     sqlstate: str,
 ) -> None:
-    """The log has the SQLSTATE and the request's id, or where in Folio it was not expected."""
+    """The log has the request's id with the SQLSTATE of a fault, or with the traceback of an internal error."""
     if status == 500:
         assert (await client.post("/posts", json=POST, headers=ada.headers)).status_code == 201
     await world.connection.execute(broken)
@@ -116,27 +116,27 @@ async def test_what_postgresql_quotes_is_not_logged(
     answer = await client.post("/posts", json=POST, headers=ada.headers | {"X-Request-Id": "r-1"})
     problem(answer, status, code)
     text = log()
-    assert text.count("r-1") == 2, "the request's line, and why"
+    assert text.count("r-1") == 2, "one line for the request and one for its error"
     assert (f"SQLSTATE {sqlstate}" in text) == (status == 503)
     assert ("KeyError" in text and "UniqueViolation" in text and "_taken" in text) == (status == 500)
     assert SECRET not in text
 
 
 @pytest.mark.parametrize("form", ["console"])
-async def test_the_tests_above_would_find_what_is_quoted(
+async def test_a_handler_that_logs_the_whole_message_fails_the_test_above(
     client: httpx.AsyncClient, ada: Person, world: World, log: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A handler that logs all that psycopg says puts the row into the log."""
+    """Negative control: the message of psycopg's error quotes the row."""
     monkeypatch.setattr(handlers, "described", lambda error: str(error.__cause__))
     await world.connection.execute("ALTER TABLE posts ADD CHECK (title = '')")
     problem(await client.post("/posts", json=POST, headers=ada.headers), 503, "database_error")
     assert SECRET in log()
 
 
-async def test_a_mistake_is_logged_with_where_it_was_made_and_without_its_message(
+async def test_an_internal_error_is_logged_with_its_traceback_and_without_its_message(
     client: httpx.AsyncClient, ada: Person, log: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The message may quote anything; the classes of the whole chain and the lines of code do not."""
+    """The log has the classes and the lines of code of the whole chain; a message may quote anything."""
 
     async def insert(_: PostRepository, *, author_id: int, title: str, content: str) -> None:
         try:
@@ -156,48 +156,48 @@ async def test_a_mistake_is_logged_with_where_it_was_made_and_without_its_messag
 
 
 @pytest.mark.parametrize("form", ["json"])
-async def test_the_wait_for_a_connection_is_told(
+async def test_pool_ms_is_the_wait_for_a_connection(
     app: FastAPI, client: httpx.AsyncClient, ada: Person, log: Callable[[], str]
 ) -> None:
-    """pool_ms is at least what a request had to wait while all connections were held, and no more than ms."""
+    """`pool_ms` is at least the time for which no connection was free, and at most `ms`."""
     main = service_of(app).pools["main"]
-    leave = asyncio.Event()
+    release = asyncio.Event()
 
-    async def hold() -> None:
+    async def check_out() -> None:
         async with main.checkout():
-            await leave.wait()
+            await release.wait()
 
-    async with asyncio.TaskGroup() as holding:
+    async with asyncio.TaskGroup() as checkouts:
         for _ in range(main.options.max_size):
-            holding.create_task(hold())
+            checkouts.create_task(check_out())
         async with asyncio.timeout(60):
-            while main.stats().in_use < main.options.max_size:  # noqa: ASYNC110 - the pool tells nobody
+            while main.stats().in_use < main.options.max_size:  # noqa: ASYNC110 - the pool has no event to await
                 await asyncio.sleep(0.01)
-            asked = asyncio.create_task(client.get("/posts", headers=ada.headers))
-            while not main.stats().waiting:  # noqa: ASYNC110 - likewise
+            request = asyncio.create_task(client.get("/posts", headers=ada.headers))
+            while not main.stats().waiting:  # noqa: ASYNC110 - the pool has no event to await
                 await asyncio.sleep(0.01)
         await asyncio.sleep(0.3)
-        leave.set()
-        assert (await asked).status_code == 200
+        release.set()
+        assert (await request).status_code == 200
     [line] = requests(log())
     assert 300 <= line["pool_ms"] <= line["ms"]
     assert line["sql_ms"] <= line["ms"] - line["pool_ms"] + 1
 
 
 @pytest.mark.parametrize("form", ["json"])
-async def test_the_time_in_sql_is_told(
+async def test_sql_ms_is_the_time_of_statements(
     client: httpx.AsyncClient, ada: Person, world: World, log: Callable[[], str]
 ) -> None:
-    """sql_ms is at least what a request had to wait for a row's lock, and no more than ms; and who it was."""
+    """`sql_ms` is at least the wait for a row's lock, and at most `ms`; the line has the id of the key's user."""
     payer, payee = await world.account(ada, minimum=None), await world.account(ada)
     async with world.connection.transaction():
         await world.connection.execute("SELECT FROM accounts FOR UPDATE")
-        asked = asyncio.create_task(client.post("/transfers", json=order(payer, payee), headers=ada.paying()))
+        request = asyncio.create_task(client.post("/transfers", json=order(payer, payee), headers=ada.paying()))
         async with asyncio.timeout(60):
             while not await world.value("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110 - another session waits
                 await asyncio.sleep(0.01)
         await asyncio.sleep(0.3)
-    assert (await asked).status_code == 201
+    assert (await request).status_code == 201
     [line] = requests(log())
     assert (line["method"], line["route"], line["status"]) == ("POST", "/transfers", 201)
     assert line["user_id"] == ada.id

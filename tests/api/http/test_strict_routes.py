@@ -11,8 +11,8 @@ from api import entries
 from api.http import json_bodies
 from api.http.exception_handlers import MAX_ERRORS
 from repositories.entries import EntryRepository
-from tests.api.test_transfers import order
 from tests.harness.expect import Operation, contents, found, operations, problem
+from tests.harness.payments import order
 from tests.harness.world import Person, World
 
 UNKNOWN = {"Authorization": f"Bearer folio_{43 * 'x'}"}

@@ -1,4 +1,4 @@
-"""The metrics of several processes: workers count together, outlive each other's death, and audit in turn."""
+"""The metrics of several processes: workers share counters, survive a killed worker, and take turns at audits."""
 
 import os
 import signal
@@ -23,19 +23,19 @@ def settings(served: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture
 def key(settings: dict[str, str]) -> str:
-    """An operator's."""
+    """The key of an operator."""
     return str(printed(command("operator", "add", "root", "--json", settings=settings))["api_key"])
 
 
 class Watched:
-    """A service with two workers, and an operator who looks at it; each request on a connection of its own."""
+    """A service with two workers, read by an operator with a new connection for each request."""
 
     def __init__(self, folio: Service, key: str) -> None:
         self.folio = folio
         self._headers = {"Authorization": f"Bearer {key}"}
 
     def get(self, path: str) -> httpx.Response:
-        """Send a request to whichever worker takes it, again while one is on its way out."""
+        """Send a request to either worker; retry it if a worker is shutting down."""
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
@@ -53,18 +53,18 @@ class Watched:
         return pid
 
     def workers(self, number: int = 2, *others: int) -> set[int]:
-        """Return the PIDs of so many workers, none of which is among the others."""
-        found: set[int] = set()
+        """Return the PIDs of `number` workers that are not among `others`."""
+        pids: set[int] = set()
 
-        def enough() -> bool:
-            found.update({self.worker()} - set(others))
-            return len(found) >= number
+        def complete() -> bool:
+            pids.update({self.worker()} - set(others))
+            return len(pids) >= number
 
-        until(enough)
-        return found
+        until(complete)
+        return pids
 
     def requests(self) -> float:
-        """Return how many lists of posts were counted."""
+        """Return the number of successful lists of posts."""
         return total(self.get("/metrics").text, "folio_requests_total", method="GET", route="/posts", status="200")
 
     def pool(self, name: str) -> float:
@@ -77,8 +77,8 @@ def watched(settings: dict[str, str], key: str) -> Iterator[Watched]:
         yield Watched(folio, key)
 
 
-def test_workers_count_together_and_outlive_each_other(watched: Watched) -> None:
-    """Any of them shows the sum; it never falls, not by kill -9 of one either, whose pools are gone with it."""
+def test_workers_share_counters_which_survive_a_killed_worker(watched: Watched) -> None:
+    """Each worker shows the sum. After kill -9 of one, counters do not fall and its pool gauges disappear."""
     first = watched.workers()
     for _ in range(20):
         watched.get("/posts")
@@ -86,63 +86,63 @@ def test_workers_count_together_and_outlive_each_other(watched: Watched) -> None
     until(lambda: watched.pool("max_size") == 8)
     dead = first.pop()
     os.kill(dead, signal.SIGKILL)
-    shown = []
+    samples = []
 
     def replaced() -> bool:
-        shown.append((watched.requests(), watched.pool("max_size")))
-        assert shown[-1][1] <= 8, "the dead one's pool is counted beside its successor's"
-        return shown[-1][1] == 8 and watched.worker() not in first
+        samples.append((watched.requests(), watched.pool("max_size")))
+        assert samples[-1][1] <= 8, "the pool of the killed worker is still counted"
+        return samples[-1][1] == 8 and watched.worker() not in first
 
     until(replaced)
-    assert {count for count, _ in shown} == {20}
+    assert {count for count, _ in samples} == {20}
     [successor] = watched.workers(1, dead, *first)
     assert successor not in {dead, *first}
     for _ in range(10):
         watched.get("/posts")
     until(lambda: watched.requests() == 30)
-    until(lambda: watched.pool("in_use") == watched.pool("waiting") == 0)  # its own workers hold one for moments
+    until(lambda: watched.pool("in_use") == watched.pool("waiting") == 0)  # jobs check connections out briefly
 
 
-def audits(databases: Mapping[str, str], lasting: int, least: int) -> tuple[int, float]:
-    """Wait for so many audits and so many seconds; return how many there are, and for how long there were any."""
+def audits(databases: Mapping[str, str], seconds: int, least: int) -> tuple[int, float]:
+    """Wait for `least` audits and for `seconds` since the first; return their number and those seconds."""
     with psycopg.connect(databases["main"], autocommit=True) as connection:
 
-        def found() -> tuple[int, float]:
+        def progress() -> tuple[int, float]:
             row: Any = connection.execute(
                 "SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(finished_at)), 0)::float8"
                 " FROM audits"
             ).fetchone()
             return row[0], row[1]
 
-        until(lambda: found() >= (least, 0.0) and found()[1] >= lasting)
-        return found()
+        until(lambda: progress() >= (least, 0.0) and progress()[1] >= seconds)
+        return progress()
 
 
-INTERVAL = 3
+INTERVAL_SECONDS = 3
 
 
 @pytest.fixture
 def audited(settings: dict[str, str], key: str) -> dict[str, str]:
-    """Settings of a service with two workers that audits every three seconds."""
-    return settings | {"FOLIO_AUDIT_INTERVAL": str(INTERVAL), "FOLIO_WORKERS": "2"}
+    """Settings of a service with two workers and an audit every three seconds."""
+    return settings | {"FOLIO_AUDIT_INTERVAL": str(INTERVAL_SECONDS), "FOLIO_WORKERS": "2"}
 
 
 def test_an_audit_runs_once_an_interval_in_one_of_all_workers(
     audited: dict[str, str], databases: dict[str, str], key: str
 ) -> None:
-    """Two workers, one turn; what it found is in the metrics."""
+    """Two workers take turns; the metrics show the result of the last audit."""
     with service(audited) as folio:
-        number, seconds = audits(databases, 3 * INTERVAL, 3)
+        number, seconds = audits(databases, 3 * INTERVAL_SECONDS, 3)
         shown = folio.request("GET", "/metrics", key).text
-    # The first may have taken its time: its turn began that much before it ended.
-    assert number <= seconds / INTERVAL + 2
-    assert total(shown, "folio_audit_interval_seconds") == INTERVAL
+    # The clock starts at the end of the first audit, which may have been slow.
+    assert number <= seconds / INTERVAL_SECONDS + 2
+    assert total(shown, "folio_audit_interval_seconds") == INTERVAL_SECONDS
     assert 'folio_audit_violations{check="main/balance"} 0.0' in shown
     assert time.time() - total(shown, "folio_audit_finished_timestamp_seconds") < PATIENCE
 
 
 def test_without_the_lease_every_worker_audits(audited: dict[str, str], databases: dict[str, str]) -> None:
-    """The negative control: a lease that is over at once, and the limit above does not hold."""
+    """Negative control: with a lease that expires at once, the limit of the test above does not hold."""
     with psycopg.connect(databases["main"], autocommit=True) as connection:
         connection.execute(
             "CREATE FUNCTION expire() RETURNS trigger LANGUAGE plpgsql AS"
@@ -153,7 +153,7 @@ def test_without_the_lease_every_worker_audits(audited: dict[str, str], database
 
         def too_many() -> bool:
             number, seconds = audits(databases, 0, 1)
-            return number > seconds / INTERVAL + 2
+            return number > seconds / INTERVAL_SECONDS + 2
 
         until(too_many)
 
@@ -161,10 +161,10 @@ def test_without_the_lease_every_worker_audits(audited: dict[str, str], database
 def test_an_interval_of_0_turns_scheduled_audits_off(
     settings: dict[str, str], databases: dict[str, str], key: str
 ) -> None:
-    """Nobody takes a turn, while one with an interval on the same databases does; the metrics say that none is due."""
+    """The service takes no lease and its metrics show an interval of 0; a service with an interval runs audits."""
     with service(settings) as folio:
         shown = folio.request("GET", "/metrics", key).text
-        time.sleep(2)  # as often as one with an interval of a second would have looked
+        time.sleep(2)  # a service with an interval of a second takes the lease within this time
         with psycopg.connect(databases["main"]) as connection:
             assert connection.execute("SELECT count(*) FROM leases").fetchone() == (0,)
     assert "folio_audit_interval_seconds 0.0" in shown

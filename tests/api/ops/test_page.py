@@ -1,4 +1,4 @@
-"""The operators' page as HTTP has it, and the status that it shows."""
+"""The operators' page over HTTP, and the status that it shows."""
 
 import math
 import re
@@ -8,20 +8,20 @@ import pytest
 from fastapi import FastAPI
 
 from api.ops.page import FILES
-from api.ops.status import quantile, slowest_routes
+from api.ops.status import histogram_quantile, slowest_routes
 from api.process.readiness import Readiness
 from api.process.service import service_of
 from tests.harness.expect import found, problem
 from tests.harness.world import Connection, World, a_product
 
 
-async def test_the_page_and_its_files_are_served_without_a_key_and_bound_to_themselves(
+async def test_the_page_and_its_files_are_served_without_a_key_under_a_strict_policy(
     client: httpx.AsyncClient,
 ) -> None:
-    """Each with a policy that lets nothing in from elsewhere or inline, never stored; what it names is there."""
+    """Each file forbids third parties and inline script, is never stored, and refers only to files that exist."""
     page = await client.get("/ops")
-    named = re.findall(r'(?:href|src)="(.*?)"', page.text)
-    assert sorted(named) == ["ops/page/icon.svg", "ops/page/page.js", "ops/page/style.css"]
+    links = re.findall(r'(?:href|src)="(.*?)"', page.text)
+    assert sorted(links) == ["ops/page/icon.svg", "ops/page/page.js", "ops/page/style.css"]
     imported = re.findall(r'from "\./(.*?)"', "".join(content.decode() for content, _ in FILES.values()))
     for path in ("", *(f"/page/{name}" for name in {*FILES, *imported})):
         answer = await client.get(f"/ops{path}")
@@ -32,14 +32,16 @@ async def test_the_page_and_its_files_are_served_without_a_key_and_bound_to_them
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Referrer-Policy"] == "no-referrer"
         assert answer.headers["Cache-Control"] == "no-store"
-        assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", answer.text), "something is asked of elsewhere"
+        assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", answer.text), "the file refers to another host"
     assert (await client.head("/ops")).headers["Content-Type"] == "text/html; charset=utf-8"
     for name in ("__init__.py", "..", "nothing.js"):
         problem(await client.get(f"/ops/page/{name.replace('.', '%2e')}"), 404, "not_found")
 
 
-async def test_the_status_is_for_operators_and_says_what_runs(client: httpx.AsyncClient, world: World) -> None:
-    """Releases, both databases with every migration, and the routes that were asked for, the slowest first."""
+async def test_the_status_is_for_operators_and_shows_versions_databases_and_routes(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    """Both databases have every migration; routes are sorted by their 95th percentile, the slowest first."""
     root, ada = await world.person("root", role="operator"), await world.person("ada")
     problem(await client.get("/ops/status"), 401, "unauthorized")
     problem(await client.get("/ops/status", headers=ada.headers), 403, "operator_required")
@@ -62,14 +64,14 @@ async def test_the_status_is_for_operators_and_says_what_runs(client: httpx.Asyn
 
 
 def requests(method: str, route: str) -> int:
-    """Return how many requests of a route were counted."""
-    return sum(found.requests for found in slowest_routes() if (found.method, found.route) == (method, route))
+    """Return the number of requests of a route."""
+    return sum(row.requests for row in slowest_routes() if (row.method, row.route) == (method, route))
 
 
-async def test_purchases_in_flight_are_counted_and_the_longest_waiting_listed(
+async def test_unfinished_purchases_are_counted_and_the_oldest_listed(
     client: httpx.AsyncClient, world: World, catalog: Connection
 ) -> None:
-    """Twenty at the most, oldest first, each with the time since which its next step is due; finished ones are not."""
+    """The list has at most twenty, oldest first, each with the time of its last step; finished ones are left out."""
     root = await world.person("root", role="operator")
     payer, payee = await world.account(root, minimum=None), await world.account(root)
     product = await a_product(catalog, root, payee)
@@ -94,12 +96,12 @@ async def test_purchases_in_flight_are_counted_and_the_longest_waiting_listed(
 async def test_the_status_is_shown_with_the_catalog_away_and_the_pool_exhausted(
     app: FastAPI, client: httpx.AsyncClient, world: World, served: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is wrong with a database is told as text; nobody waits for a connection of the pools."""
+    """The state of the missing database is its error; the request takes no connection from the main pool."""
     root = await world.person("root", role="operator")
     away = served | {"catalog": "host=127.0.0.1 port=1 dbname=away"}
     monkeypatch.setattr(service_of(app), "readiness", Readiness(away))
     main = service_of(app).pools["main"]
-    monkeypatch.setattr(main, "take", None)  # whoever asked the pool would fail
+    monkeypatch.setattr(main, "take", None)  # any checkout from the pool would fail
     status = found(await client.get("/ops/status", headers=root.headers))
     states = {database["database"]: database for database in status["databases"]}
     assert states["main"]["state"] == "ready"
@@ -108,7 +110,7 @@ async def test_the_status_is_shown_with_the_catalog_away_and_the_pool_exhausted(
 
 
 async def test_a_pending_migration_is_named(client: httpx.AsyncClient, world: World, catalog: Connection) -> None:
-    """A database that lacks one says so, and the rest of the status is there."""
+    """The state of a database with a pending migration names the migration; the status is complete otherwise."""
     root = await world.person("root", role="operator")
     await catalog.execute("DELETE FROM schema_migrations WHERE version = 3")
     status = found(await client.get("/ops/status", headers=root.headers))
@@ -127,5 +129,5 @@ async def test_a_pending_migration_is_named(client: httpx.AsyncClient, world: Wo
     ],
 )
 def test_a_quantile_is_estimated_as_prometheus_does(counts: dict[float, float], p95: float) -> None:
-    """Evenly spread within a bucket; beyond the last bound, that bound."""
-    assert quantile(counts, 0.95) == pytest.approx(p95)
+    """Values are spread evenly within a bucket; a quantile beyond the last finite bound is that bound."""
+    assert histogram_quantile(counts, 0.95) == pytest.approx(p95)

@@ -1,4 +1,4 @@
-"""Prometheus itself, Debian's: its tools on the rules and on what /metrics shows, and a server that scrapes Folio."""
+"""Debian's Prometheus: promtool checks the rules and /metrics, and a server scrapes Folio."""
 
 import asyncio
 import re
@@ -32,7 +32,7 @@ RULES = REPOSITORY / "docs" / "prometheus"
 
 
 def promtool(*arguments: str | Path, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Run promtool to its end."""
+    """Run promtool and return its result."""
     return subprocess.run(
         ["promtool", *map(str, arguments)], input=stdin, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
@@ -40,23 +40,23 @@ def promtool(*arguments: str | Path, stdin: str | None = None) -> subprocess.Com
 
 @pytest.fixture
 def rules(tmp_path: Path) -> Path:
-    """A copy of the configuration, the alerts and their tests, beside a key."""
-    copied = tmp_path / "prometheus"
-    shutil.copytree(RULES, copied)
-    (copied / "folio.key").write_text("folio_key")
-    return copied
+    """A copy of the configuration, the alerts and their tests, with a key."""
+    folder = tmp_path / "prometheus"
+    shutil.copytree(RULES, folder)
+    (folder / "folio.key").write_text("folio_key")
+    return folder
 
 
 def alerts(rules: Path) -> list[dict[str, Any]]:
     [group] = yaml.safe_load((rules / "alerts.yml").read_text())["groups"]
-    found: list[dict[str, Any]] = group["rules"]
-    return found
+    loaded: list[dict[str, Any]] = group["rules"]
+    return loaded
 
 
 def test_the_alerts_and_the_example_are_valid(rules: Path) -> None:
-    """By promtool's word; each alert says how bad it is, what is wrong and what to do, and is in the documentation."""
-    for what, file in (("rules", "alerts.yml"), ("config", "prometheus.yml")):
-        done = promtool("check", what, rules / file)
+    """Promtool accepts them; each alert has a severity, a summary and a description, and is documented."""
+    for kind, file in (("rules", "alerts.yml"), ("config", "prometheus.yml")):
+        done = promtool("check", kind, rules / file)
         assert done.returncode == 0, done.stdout + done.stderr
     for alert in alerts(rules):
         assert alert["labels"]["severity"] in {"critical", "warning"}
@@ -66,7 +66,7 @@ def test_the_alerts_and_the_example_are_valid(rules: Path) -> None:
 
 
 def test_each_alert_fires_when_it_should_and_not_when_it_should_not(rules: Path) -> None:
-    """As their tests say, which name all that fires at each time, and every alert at some."""
+    """Promtool's tests of the alerts pass; they list all firing alerts at each time, and cover every alert."""
     tests = rules / "alerts_test.yml"
     done = promtool("test", "rules", tests)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -75,7 +75,7 @@ def test_each_alert_fires_when_it_should_and_not_when_it_should_not(rules: Path)
 
 @pytest.mark.parametrize(("whole", "broken"), [("== 0", "== 2"), ("== 0", "< 2"), ("for: 1m", "for: 3m")])
 def test_the_tests_of_the_alerts_find_a_broken_one(rules: Path, whole: str, broken: str) -> None:
-    """The negative control: one that never fires, one that always does, and one that is late."""
+    """Negative control: an alert that never fires, one that always fires, and one that fires late."""
     text = (rules / "alerts.yml").read_text()
     assert whole in text
     (rules / "alerts.yml").write_text(text.replace(whole, broken, 1))
@@ -90,7 +90,7 @@ def settings(served: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture
 def key(settings: dict[str, str]) -> str:
-    """An operator's."""
+    """The key of an operator."""
     return str(printed(command("operator", "add", "root", "--json", settings=settings))["api_key"])
 
 
@@ -100,8 +100,8 @@ def folio(request: pytest.FixtureRequest, settings: dict[str, str]) -> Iterator[
         yield running
 
 
-def test_what_is_shown_has_the_form_that_prometheus_wants(folio: Service, key: str) -> None:
-    """Prometheus' own linter has nothing to say of names, types, units and help."""
+def test_the_metrics_follow_the_conventions_of_prometheus(folio: Service, key: str) -> None:
+    """Promtool's linter accepts names, types, units and help texts."""
     folio.request("GET", "/posts")
     folio.request("POST", "/ops/audit", key)
     shown = folio.request("GET", "/metrics", key)
@@ -111,7 +111,7 @@ def test_what_is_shown_has_the_form_that_prometheus_wants(folio: Service, key: s
 
 
 class Prometheus:
-    """A server that answers queries."""
+    """A running Prometheus server."""
 
     def __init__(self, http: httpx.Client) -> None:
         self._http = http
@@ -123,16 +123,16 @@ class Prometheus:
             return False
 
     def get(self, path: str, **parameters: str) -> Any:
-        """Return what the HTTP API answers."""
+        """Return the data of an answer of the HTTP API."""
         answer = self._http.get(f"/api/v1/{path}", params=parameters)
         assert answer.status_code == 200, answer.text
         return answer.json()["data"]
 
     def value(self, query: str) -> float | None:
-        """Return the one value of a query, None where there is none."""
-        found = self.get("query", query=query)["result"]
-        assert len(found) <= 1, found
-        return float(found[0]["value"][1]) if found else None
+        """Return the only value of a query, or None if it has no result."""
+        series = self.get("query", query=query)["result"]
+        assert len(series) <= 1, series
+        return float(series[0]["value"][1]) if series else None
 
     def shows(self, query: str, value: float) -> None:
         """Wait until a query has a value."""
@@ -141,7 +141,7 @@ class Prometheus:
 
 @contextmanager
 def prometheus(rules: Path, target: int) -> Iterator[Prometheus]:
-    """Run a server on the example configuration, but for the target and in a hurry."""
+    """Run a server with the example configuration, but another target and a shorter interval."""
     configuration = (rules / "prometheus.yml").read_text()
     for example, own in (("127.0.0.1:8000", f"127.0.0.1:{target}"), ("15s", "1s")):
         assert example in configuration
@@ -176,7 +176,7 @@ def prometheus(rules: Path, target: int) -> Iterator[Prometheus]:
 def test_prometheus_scrapes_two_workers_and_an_alert_fires(
     settings: dict[str, str], databases: dict[str, str], key: str, rules: Path
 ) -> None:
-    """What was done is what it has, summed over both workers; a broken invariant fires its alert, and no rule fails."""
+    """Prometheus has the counts of both workers; a broken invariant fires its alert, and every rule is healthy."""
     (rules / "folio.key").write_text(key)
     market = asyncio.run(Market(settings, databases).open())
     buyer = market.buyer
@@ -189,7 +189,7 @@ def test_prometheus_scrapes_two_workers_and_an_alert_fires(
         url = f"http://127.0.0.1:{folio.port}"
 
         def send(method: str, path: str, status: int, body: object = None) -> None:
-            # Each on a connection of its own, for either worker to take.
+            # With a new connection for each request, either worker may answer.
             headers = buyer.headers | {"Idempotency-Key": uuid.uuid4().hex}
             answer = httpx.request(method, url + path, json=body, headers=headers, timeout=PATIENCE)
             assert answer.status_code == status, answer.text

@@ -1,4 +1,4 @@
-"""The log of a running service: one line a request, as JSON or for the eye, and nothing that is secret."""
+"""The log of a running service: one line per request, as JSON or for a terminal, without secrets."""
 
 import json
 import re
@@ -15,7 +15,7 @@ SECRET = "s3cret"
 
 @pytest.mark.parametrize("form", ["json", "console"])
 def test_each_request_is_one_line(served: dict[str, str], form: str) -> None:
-    """With method, route, status, its times, its id and whose key it came with; uvicorn's own lines are in form too."""
+    """The line has method, route, status, times, request id and user; uvicorn's own lines have the same form."""
     settings = {f"FOLIO_{name.upper()}_DATABASE_URL": url for name, url in served.items()}
     folio = Service(settings | {"FOLIO_LOG_FORMAT": form, "FOLIO_DRAIN_TIME": "0"})
     try:
@@ -65,7 +65,7 @@ def _json(line: str) -> dict[str, Any]:
 
 def _console(line: str) -> dict[str, Any]:
     assert re.match(r"\S+Z \[info +\] request ", line)
-    found = dict(re.findall(r"(\w+)=(\S*)", line))
-    numbers = {name: float(found[name]) for name in ("status", "ms", "pool_ms", "sql_ms")}
-    user_id = None if found["user_id"] == "None" else int(found["user_id"])
-    return found | numbers | {"user_id": user_id, "route": found["route"].strip("'")}
+    fields = dict(re.findall(r"(\w+)=(\S*)", line))
+    numbers = {name: float(fields[name]) for name in ("status", "ms", "pool_ms", "sql_ms")}
+    user_id = None if fields["user_id"] == "None" else int(fields["user_id"])
+    return fields | numbers | {"user_id": user_id, "route": fields["route"].strip("'")}

@@ -1,4 +1,4 @@
-"""The settings and what the README says of them."""
+"""The settings and their table in the README."""
 
 import re
 
@@ -10,21 +10,21 @@ _ROW = re.compile(r"^\| ((?:`[A-Z_]+`(?:, )?)+) \| ([^|]*)\|", re.MULTILINE)
 
 
 def test_the_readme_lists_every_setting_with_its_default() -> None:
-    """And none that there is not: `a`, `b` in one row have their defaults in the same order."""
+    """The README lists no other setting. A row with two settings has both defaults, in the same order."""
     listed: dict[str, str] = {}
     for names, defaults in _ROW.findall(README.read_text()):
-        found = re.findall(r"`([A-Z_]+)`", names)
-        listed |= dict(zip(found, defaults.split(", ") if len(found) > 1 else [defaults], strict=True))
+        settings = re.findall(r"`([A-Z_]+)`", names)
+        listed |= dict(zip(settings, defaults.split(", ") if len(settings) > 1 else [defaults], strict=True))
     fields = {name.upper(): field for name, field in Settings.model_fields.items()}
     fields |= {f"POOL_{name.upper()}": field for name, field in PoolSettings.model_fields.items()}
     assert listed.keys() == fields.keys()
     for name, field in fields.items():
-        said = listed[name].replace("`", "").partition(" ")[0]
+        default = listed[name].replace("`", "").partition(" ")[0]
         if field.default in {None, ""}:
-            assert said in {"", "none"}, name
+            assert default in {"", "none"}, name
         elif isinstance(field.default, bool):
-            assert said == str(field.default).lower(), name
+            assert default == str(field.default).lower(), name
         elif isinstance(field.default, int | float):
-            assert float(said) == field.default, name
+            assert float(default) == field.default, name
         else:
-            assert said == str(field.default), name
+            assert default == str(field.default), name

@@ -1,4 +1,4 @@
-"""A headless Chromium, Debian's own, and what a person sees and does in it."""
+"""A headless Chromium from Debian, and the operators' page in it."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ DRIVER = shutil.which("chromedriver")
 FLAGS = (
     "--headless",
     "--disable-gpu",
-    "--disable-dev-shm-usage",  # a container's is too small
+    "--disable-dev-shm-usage",  # /dev/shm of a container is too small
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
@@ -30,7 +30,7 @@ FLAGS = (
 
 @contextmanager
 def chromium() -> Iterator[Chrome]:
-    """Run a browser with an empty profile; with both paths given, selenium looks for nothing elsewhere."""
+    """Run a browser with an empty profile. Selenium downloads nothing, since both paths are set."""
     assert CHROMIUM is not None
     assert DRIVER is not None
     options = ChromeOptions()
@@ -50,32 +50,32 @@ def chromium() -> Iterator[Chrome]:
 
 
 class Page:
-    """The operators' page of one service, as a person has it before them."""
+    """The operators' page of one service."""
 
     def __init__(self, browser: Chrome, address: str) -> None:
         self.browser = browser
         self._address = address
 
     def open(self, *, width: int = 1280, dark: bool = False) -> None:
-        """Load it afresh, on a screen of this width."""
+        """Load the page on a screen of this width, and clear the console."""
         screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
         self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
         self.browser.get(f"{self._address}/ops")
-        self.complaints()
+        self.console_errors()
 
     def sign_in(self, key: str) -> None:
-        """Give a key, and send it as the keyboard does."""
+        """Type a key and press Enter."""
         self.browser.find_element(By.ID, "key").send_keys(key, "\n")
 
     def text(self, selector: str) -> str:
-        """Return what is to be read in an element: nothing where it is hidden."""
-        shown = "const at = document.querySelector(arguments[0]); return at?.checkVisibility() ? at.innerText : ''"
-        return str(self.run(shown, selector))
+        """Return the text of an element; empty if the element is hidden or absent."""
+        script = "const at = document.querySelector(arguments[0]); return at?.checkVisibility() ? at.innerText : ''"
+        return str(self.run(script, selector))
 
     def see(self, selector: str, *words: str) -> str:
-        """Wait until all these words are to be read in an element, and return all of its text."""
+        """Wait until an element shows all these words, and return its text."""
         until(lambda: all(word in self.text(selector) for word in words))
         return self.text(selector)
 
@@ -84,12 +84,12 @@ class Page:
         return self.browser.execute_script(script, *arguments)
 
     def reach(self, *, online: bool) -> None:
-        """Cut the browser's network, or mend it."""
+        """Connect the browser's network, or disconnect it."""
         self.browser.execute_cdp_cmd("Network.enable", {})
         conditions = {"offline": not online, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
         self.browser.execute_cdp_cmd("Network.emulateNetworkConditions", conditions)
 
-    def complaints(self) -> list[str]:
-        """Return what the console said since the last time, but for answers that were refusals."""
+    def console_errors(self) -> list[str]:
+        """Return the console's messages since the last call, except those about HTTP errors."""
         entries = self.browser.get_log("browser")  # type: ignore[no-untyped-call]
         return [str(entry["message"]) for entry in entries if entry["source"] != "network"]

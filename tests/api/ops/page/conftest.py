@@ -1,4 +1,4 @@
-"""A browser for the tests of this folder, and the page before it."""
+"""Fixtures of this folder: a browser, and the page in it."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from tests.api.ops.page.browser import CHROMIUM, DRIVER, Page, chromium
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Chrome]:
-    """One browser for all tests of a process: a page that is loaded anew remembers nothing."""
+    """One browser for all tests of a process: a reloaded page keeps no state."""
     if CHROMIUM is None or DRIVER is None:
         pytest.skip("there is no Chromium here: apt-get install chromium chromium-driver")
     with chromium() as running:
@@ -19,8 +19,8 @@ def browser() -> Iterator[Chrome]:
 
 @pytest.fixture
 def page(browser: Chrome, address: str) -> Iterator[Page]:
-    """The page of the application, loaded; afterwards, nothing was complained of in the console."""
+    """The loaded page of the application; fails the test if the console has an error at its end."""
     opened = Page(browser, address)
     opened.open()
     yield opened
-    assert opened.complaints() == []
+    assert opened.console_errors() == []

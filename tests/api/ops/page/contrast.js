@@ -1,4 +1,4 @@
-// Returns every text in the page whose contrast with its ground is below 4.5 (WCAG 2.2, 1.4.3), with its ratio.
+// Returns each text whose contrast with its background is below 4.5 (WCAG 2.2, 1.4.3), with its ratio.
 const channels = (colour) => colour.match(/[\d.]+/g).map(Number);
 
 function luminance(colour) {
@@ -23,11 +23,11 @@ function contrast(element) {
 }
 
 const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-const found = [];
+const failures = [];
 while (walker.nextNode()) {
   const element = walker.currentNode.parentElement;
   const text = walker.currentNode.data.trim();
   if (!text || !element.getClientRects().length) continue;
-  if (contrast(element) < 4.5) found.push(`${text}: ${contrast(element).toFixed(2)}`);
+  if (contrast(element) < 4.5) failures.push(`${text}: ${contrast(element).toFixed(2)}`);
 }
-return found;
+return failures;

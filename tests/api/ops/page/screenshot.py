@@ -1,6 +1,6 @@
-"""Takes the README's pictures of the operators' page: `python -m tests.api.ops.page.screenshot`, in about two minutes.
+"""Take the README's pictures of the operators' page: `python -m tests.api.ops.page.screenshot`, in about two minutes.
 
-A service with an embedded PostgreSQL of its own, under a little load that keeps one account locked now and then.
+The service has an embedded PostgreSQL and a light load; another session locks an account several times.
 """
 
 import tempfile
@@ -21,8 +21,8 @@ from tests.harness import REPOSITORY
 from tests.harness.processes import Service, command, printed, service
 
 DOCS = REPOSITORY / "docs"
-SECONDS = 75.0
-"""Of load: what the plot shows."""
+LOAD_SECONDS = 75.0
+"""Seconds of load before the pictures are taken: the time that the plots show."""
 CLIENTS = 6
 
 
@@ -41,10 +41,10 @@ def main() -> None:
             main_database = EmbeddedServer(Path(folder)).conninfo("folio_main")
             with paying(folio, key, {"from_account_id": payer, "to_account_id": payee, "amount": 5}):
                 for seconds in (0.5, 1.5, 0.2):
-                    time.sleep(SECONDS / 4)
+                    time.sleep(LOAD_SECONDS / 4)
                     with locked(main_database, payer):
                         time.sleep(seconds)
-                time.sleep(SECONDS / 4)
+                time.sleep(LOAD_SECONDS / 4)
                 with locked(main_database, payer):
                     page.see("#workers table", "overdue", "Lock")
                     for name, dark in (("ops", False), ("ops-dark", True)):
@@ -60,7 +60,7 @@ def open_account(folio: Service, key: str, name: str) -> int:
 
 @contextmanager
 def locked(main_database: str, account: int) -> Iterator[None]:
-    """Keep an account locked, as a forgotten psql does."""
+    """Keep an account locked, like a forgotten psql session."""
     with psycopg.connect(main_database) as locker:
         locker.execute("SELECT id FROM accounts WHERE id = %s FOR UPDATE", (account,))
         yield
@@ -68,30 +68,30 @@ def locked(main_database: str, account: int) -> Iterator[None]:
 
 @contextmanager
 def paying(folio: Service, key: str, order: dict[str, Any]) -> Iterator[None]:
-    """Let clients pay and read."""
-    over = threading.Event()
-    clients = [threading.Thread(target=pay, args=(folio, key, order, over, number)) for number in range(CLIENTS)]
+    """Run clients that pay and read until the context ends."""
+    end = threading.Event()
+    clients = [threading.Thread(target=pay, args=(folio, key, order, end, number)) for number in range(CLIENTS)]
     for client in clients:
         client.start()
     try:
         yield
     finally:
-        over.set()
+        end.set()
         for client in clients:
             client.join()
 
 
-def pay(folio: Service, key: str, order: dict[str, Any], over: threading.Event, number: int) -> None:
-    """Pay and read, until it is over."""
+def pay(folio: Service, key: str, order: dict[str, Any], end: threading.Event, number: int) -> None:
+    """Pay and read until the end."""
     with httpx.Client(base_url=folio.http.base_url, headers={"Authorization": f"Bearer {key}"}, timeout=15) as http:
-        while not over.wait(0.05 * (number + 1)):
+        while not end.wait(0.05 * (number + 1)):
             http.post("/transfers", json=order, headers={"Idempotency-Key": uuid.uuid4().hex})
             http.get("/transfers?limit=5")
             http.get("/products")
 
 
 def shoot(page: Page, path: Path, *, dark: bool) -> None:
-    """Write what the page shows."""
+    """Write a picture of the page."""
     scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
     page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
     page.browser.save_screenshot(str(path))
