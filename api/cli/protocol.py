@@ -1,6 +1,6 @@
 """One connection: uvicorn's HTTP/1.1 protocol, with the bounds of time, size and number that uvicorn does not set.
 
-SECURITY.md lists the figures. What a request asks for is not judged here but by RequestMiddleware.
+SECURITY.md lists the figures. RequestMiddleware judges the request itself.
 """
 
 import array
@@ -343,7 +343,7 @@ class _Transport:
 
 
 class _LastBody:
-    """What a parser tells of a body after which nothing is parsed."""
+    """Receives from a parser the body of the last request of a connection."""
 
     def __init__(self, connection: BoundedProtocol) -> None:
         self.on_body = connection.on_body

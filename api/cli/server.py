@@ -18,7 +18,7 @@ from api.process.drain import STOP_SIGNALS, grace
 from api.process.settings import Settings
 
 APPLICATION = "api.cli.server:application"
-"""What a worker process imports and calls."""
+"""The factory that a worker process imports and calls."""
 
 
 class Workers(Multiprocess):

@@ -19,9 +19,9 @@ from api.http.authentication import NEEDS_KEY, TAKES_KEY, check_first, check_for
 from api.http.problems import Problem, invalid
 
 MAX_MEMBERS = 100
-"""Members of an object: several times what any object of the API has."""
+"""Most members of an object: several times as many as any object of the API has."""
 MAX_VALUES = 50_000
-"""Objects and members of a body: several times what a batch of 1,000 transfers has."""
+"""Most objects and members of a body: several times as many as a batch of 1,000 transfers has."""
 
 
 class JsonRequest(Request):

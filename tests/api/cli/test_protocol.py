@@ -1,4 +1,4 @@
-"""A connection: what is bounded in time, size and number, and requests that offer another protocol."""
+"""Connections: their limits in time, size and number, and requests that offer another protocol."""
 
 import asyncio
 import contextlib
@@ -80,7 +80,7 @@ OFFERS = [
 async def test_an_upgrade_is_ignored_and_the_body_is_read(
     address: str, world: World, offer: list[bytes], chunked: bool, pause: bool
 ) -> None:
-    """201 over HTTP/1.1 with `Connection: close`; what follows the body is no request."""
+    """201 over HTTP/1.1 with `Connection: close`; bytes after the body are no request."""
     ada = await world.person("ada")
     body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(POST), POST) if chunked else POST
     head = post(ada, POST, *offer, *([b"Transfer-Encoding: chunked"] if chunked else []), length=not chunked)
@@ -219,7 +219,7 @@ def test_a_pipeline_deeper_than_16_requests_is_refused(address: str) -> None:
 def test_a_connection_is_closed_some_time_after_its_answer(
     address: str, monkeypatch: pytest.MonkeyPatch, rest: bytes
 ) -> None:
-    """After KEEP_ALIVE if nothing comes, and 10 s after the first byte whatever follows that byte."""
+    """After KEEP_ALIVE if no byte arrives, otherwise 10 s after the first byte."""
     monkeypatch.setattr(protocol, "HEADERS_TIMEOUT_SECONDS", 0.5)
     monkeypatch.setattr(
         protocol.BoundedProtocol, "timeout_keep_alive", property(lambda _: 1.5, lambda *_: None), raising=False

@@ -22,7 +22,7 @@ JSON = {"Content-Type": "application/json"}
 
 @pytest.fixture
 async def ada(world: World) -> Person:
-    """An operator, for whom every route works."""
+    """An operator, since an operator's key opens every route."""
     return await world.person("ada", role="operator")
 
 
@@ -103,7 +103,7 @@ async def test_get_and_delete_take_no_body(app: FastAPI, client: httpx.AsyncClie
 
 
 async def test_401_comes_before_any_other_refusal(app: FastAPI, client: httpx.AsyncClient, world: World) -> None:
-    """Without a key, with a malformed one and with an unknown one: whatever else is wrong with the request."""
+    """Without a key, with a malformed key and with an unknown key, if the body and the query are wrong too."""
     for operation in operations(app):
         if not operation.needs_key or operation.method not in {"POST", "PATCH"}:
             continue
