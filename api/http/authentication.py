@@ -1,14 +1,18 @@
 """API keys: the caller of a request, and what their key permits."""
 
+import re
 from typing import Annotated
 
+import psycopg
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api.http.dependencies import CurrentService, Main, OperatorMain
 from api.http.problems import Problem
 from api.http.rate_limits import limit
+from api.process.service import service_of
 from repositories.api_keys import ApiKeyRepository, Caller
+from repositories.postgres.errors import Fault
 from repositories.postgres.pools import Checkout
 
 _bearer = HTTPBearer(
@@ -73,6 +77,39 @@ Writer = Annotated[Caller, Depends(writer)]
 OperatorWriter = Annotated[Caller, Depends(operator_writer)]
 OnCall = Annotated[Caller, Depends(authenticate_operator)]
 OnCallWriter = Annotated[Caller, Depends(on_call_writer)]
+
+
+NEEDS_KEY = frozenset({authenticate, authenticate_operator})
+"""The dependencies of a route that answers no request without a key."""
+TAKES_KEY = NEEDS_KEY | {authenticate_if_given, authenticate_before_catalog}
+
+_BEARER = re.compile(rb"bearer *", re.IGNORECASE)
+_KEY = re.compile(rb"bearer +folio_[A-Za-z0-9_-]{43} *", re.IGNORECASE)
+
+
+def check_form(header: bytes | None, *, needed: bool) -> None:
+    """Raise 401 if an Authorization header does not have the form of a key, or is missing although a key is needed.
+
+    This takes no connection and no time, so it comes before the body of a request is awaited.
+    """
+    if header is None or not _BEARER.match(header):
+        if needed:
+            raise unauthorized("Send an API key: Authorization: Bearer folio_…")
+    elif not _KEY.fullmatch(header):
+        raise unauthorized("The API key is malformed: it is folio_ and 43 characters.")
+
+
+async def check_first(request: Request) -> None:
+    """Raise 401 or 429 if a request about to be refused has an invalid key; a database that is away changes nothing."""
+    credentials = await _bearer(request)
+    if credentials is None:
+        return
+    service = service_of(request.app)
+    try:
+        async with service.pools["main"].checkout() as main:
+            await _authenticate(request, credentials, main, service)
+    except (Fault, psycopg.Error):
+        return
 
 
 def unauthorized(detail: str) -> Problem:

@@ -9,7 +9,7 @@ from api.process.settings import Settings
 from tests.harness.expect import contents, found, problem
 from tests.harness.world import World
 
-WRONG = {"Authorization": "Bearer folio_wrong"}
+WRONG = {"Authorization": f"Bearer folio_{43 * 'x'}"}
 
 
 @pytest.fixture
