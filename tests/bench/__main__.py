@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from api.cli.server import stop_on_sigterm
+from api.cli.server import stop_on_signals
 from repositories.embedded import binaries
 from tests.bench import contestants, databases, loads, plots, report, rounds
 from tests.bench.results import Results
@@ -32,7 +32,7 @@ PLOTS = {"transfer": "transfers.svg", "account": "accounts.svg"}
 
 def main() -> None:
     """Run the benchmark."""
-    stop_on_sigterm()
+    stop_on_signals()
     options = _options()
     results = Results()
     if options.scale != "large" and "large" in options.only:

@@ -14,9 +14,9 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from api.process.settings import DATABASES
 from repositories.embedded import EmbeddedServer, home
 from repositories.schema import migrations
+from repositories.schema.databases import DATABASES
 from tests.plans import filling
 
 if TYPE_CHECKING:

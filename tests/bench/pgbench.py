@@ -9,8 +9,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from repositories.postgres.headers import MalformedStatement
-from repositories.postgres.statements import Statement
+from repositories.postgres.statements import MalformedStatement, Statement
 from tests.bench.loads import Load
 from tests.bench.results import percentile
 from tests.harness.programs import PROGRAMS, libpq_environment
@@ -71,7 +70,7 @@ def present_statements() -> str:
 
 
 def _fill(statement: Statement) -> str:
-    names = [name for name, _ in statement.header.parameters]
+    names = statement.parameters
 
     def argument(match: re.Match[str]) -> str:
         scalar, array = match[2], match[3]
