@@ -22,6 +22,8 @@ PRESENT = ("main/accounts/lock", "main/idempotency_keys/find", "main/transfers/i
 ARGUMENTS = {
     "ids": (":payer", ":payee"),
     "user_ids": (":user",),
+    "user_id": (":user",),
+    "key": (":key",),
     "keys": (":key",),
     "from_account_ids": (":payer",),
     "to_account_ids": (":payee",),
