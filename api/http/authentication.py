@@ -4,11 +4,15 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.datastructures import Headers
+from starlette.types import Scope
 
 from api.http.dependencies import CurrentService, Main, OperatorMain
 from api.http.problems import Problem
-from api.http.rate_limits import limit
-from repositories.api_keys import ApiKeyRepository, Caller
+from api.http.rate_limits import TooMany, address, limit
+from api.process.callers import CallerName, Callers, address_of
+from repositories.api_keys import FORM, ApiKeyRepository, Caller, digest
+from repositories.postgres import operation
 from repositories.postgres.pools import Checkout
 
 _bearer = HTTPBearer(
@@ -19,36 +23,59 @@ _bearer = HTTPBearer(
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-async def authenticate(request: Request, credentials: Credentials, main: Main, service: CurrentService) -> Caller:
-    """Return the owner of the request's key. Raises 401 without a valid key, 429 after too many invalid ones.
+async def key_if_given(request: Request, credentials: Credentials, service: CurrentService) -> str | None:
+    """Return the request's key, or None without one. Needs no database.
 
-    A valid key is never refused because of invalid ones from its address: many users may share an address.
+    Raises 401 if it has not a key's form, and 429 if its address sent too many invalid keys and this process does not
+    know it to be valid.
     """
-    return await _authenticate(request, credentials, main, service)
+    request.state.answer_depends_on_key = True
+    if credentials is None:
+        return None
+    secret = credentials.credentials
+    if not FORM.fullmatch(secret):
+        raise unauthorized("The API key is malformed: a key is folio_ and 43 characters.")
+    seconds = service.callers.blocked_seconds(address(request))
+    if seconds and not service.callers.knows(digest(secret)):
+        raise TooMany("Too many invalid API keys came from this address.", seconds)
+    return secret
+
+
+async def key_of_request(secret: Annotated[str | None, Depends(key_if_given)]) -> str:
+    """Return the request's key; raise 401 without one."""
+    if secret is None:
+        raise unauthorized("Send an API key: Authorization: Bearer folio_…")
+    return secret
+
+
+# Asked for before the connection: a request without a key of the right form takes none.
+KeyIfGiven = Annotated[str | None, Depends(key_if_given)]
+Key = Annotated[str, Depends(key_of_request)]
+
+
+async def authenticate(request: Request, key: Key, main: Main, service: CurrentService) -> Caller:
+    """Return the owner of the request's key. Raises 401 without a valid key, 429 after too many invalid ones."""
+    return await _authenticate(request, key, main, service)
 
 
 async def authenticate_if_given(
-    request: Request, credentials: Credentials, main: Main, service: CurrentService
+    request: Request, key: KeyIfGiven, main: Main, service: CurrentService
 ) -> Caller | None:
     """Return the owner of the request's key, or None if the request has no key."""
-    return None if credentials is None else await _authenticate(request, credentials, main, service)
+    return None if key is None else await _authenticate(request, key, main, service)
 
 
-async def authenticate_before_catalog(
-    request: Request, credentials: Credentials, service: CurrentService
-) -> Caller | None:
+async def authenticate_before_catalog(request: Request, key: KeyIfGiven, service: CurrentService) -> Caller | None:
     """As `authenticate_if_given`, on a connection that is back before the route checks one of the catalog out."""
-    if credentials is None:
+    if key is None:
         return None
     async with service.pools["main"].checkout() as main:
-        return await _authenticate(request, credentials, main, service)
+        return await _authenticate(request, key, main, service)
 
 
-async def authenticate_operator(
-    request: Request, credentials: Credentials, main: OperatorMain, service: CurrentService
-) -> Caller:
+async def authenticate_operator(request: Request, key: Key, main: OperatorMain, service: CurrentService) -> Caller:
     """Return an operator, on the connection reserved for operators."""
-    return _operator(await _authenticate(request, credentials, main, service))
+    return _operator(await _authenticate(request, key, main, service))
 
 
 async def writer(caller: Annotated[Caller, Depends(authenticate)]) -> Caller:
@@ -80,16 +107,29 @@ def unauthorized(detail: str) -> Problem:
     return Problem("unauthorized", detail, headers={"WWW-Authenticate": "Bearer"})
 
 
-async def _authenticate(
-    request: Request, credentials: HTTPAuthorizationCredentials | None, main: Checkout, service: CurrentService
-) -> Caller:
-    if credentials is None:
-        raise unauthorized("Send an API key: Authorization: Bearer folio_…")
-    caller = await ApiKeyRepository(main.connection).authenticate(secret=credentials.credentials)
+def identify(scope: Scope, callers: Callers) -> CallerName:
+    """Return the caller of a request as far as this process knows it: the owner of the key, otherwise the address."""
+    header = Headers(scope=scope).get("authorization", "")
+    secret = header.partition(" ")[2].strip()
+    client = scope.get("client")
+    return callers.name(digest(secret) if FORM.fullmatch(secret) else None, address_of(client[0] if client else ""))
+
+
+async def _authenticate(request: Request, key: str, main: Checkout, service: CurrentService) -> Caller:
+    callers, hashed = service.callers, digest(key)
+    caller = await ApiKeyRepository(main.connection).authenticate(digest=hashed)
     if caller is None:
-        await limit(request, main, kind="wrong_key", most=service.settings.wrong_keys_per_minute)
+        callers.forget(hashed)
+        try:
+            await limit(request, main, kind="wrong_key", most=service.settings.wrong_keys_per_minute)
+        except TooMany as refusal:
+            callers.block(address(request), refusal.seconds)
+            raise
         raise unauthorized("The API key is unknown, revoked or expired.")
+    callers.remember(hashed, caller.user_id)
     request.state.user_id = caller.user_id
+    if (serving := operation.current()) is not None:
+        serving.caller = caller.user_id
     return caller
 
 

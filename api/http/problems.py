@@ -88,9 +88,9 @@ FAULTS = tuple(
     code for code, (status, _) in CODES.items() if status == HTTPStatus.SERVICE_UNAVAILABLE and code != "not_ready"
 )
 """Codes of every request that needs a database."""
-READS = ("validation_error", "internal_error", *FAULTS)
+READS = ("validation_error", "too_many_requests", "internal_error", *FAULTS)
 """Codes of every request."""
-OWN = ("unauthorized", "too_many_requests", *READS)
+OWN = ("unauthorized", *READS)
 """Codes of every request that needs an API key."""
 PAYMENT = ("account_frozen", "account_closed", "insufficient_funds", "balance_out_of_range")
 """Codes of every request that moves or holds money."""
