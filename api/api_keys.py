@@ -114,7 +114,9 @@ async def create_api_key(
 async def revoke_api_keys(id: PathId, _: OperatorWriter, users: Users, main: Main) -> None:
     """Revoke every key of a user. For operators."""
     found(await users.get(id=id), "user", id)
-    await unit_of_work.run(main, lambda connection: ApiKeyRepository(connection).revoke_all(user_id=id))
+    await unit_of_work.run(
+        main, lambda connection: ApiKeyRepository(connection).revoke_all(user_id=id), repeatable=True
+    )
 
 
 async def _issue(

@@ -151,4 +151,4 @@ async def delete_me(caller: Writer, main: Main, service: CurrentService, match: 
     accepted(await unit_of_work.run(main, leave))
     await main.give_back()
     # The request waits as long as its deadline allows; a job repeats this later.
-    await service.background.run("take_off_sale", leaving.take_off_sale(service.pools, seller_ids=[caller.user_id]))
+    await service.background.run("clean_up", leaving.clean_up(service.pools, user_id=caller.user_id))

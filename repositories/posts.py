@@ -94,6 +94,6 @@ class PostRepository:
             return Refusal("not_owner", "Only its author may change a post.")
         return precondition.refusal(post.version) or post
 
-    async def delete_by_author(self, *, author_id: int) -> None:
-        """Delete all posts of a leaving user."""
-        await DELETE_BY_AUTHOR.run(self._connection, author_id=author_id)
+    async def delete_by_author(self, *, author_id: int, limit: int) -> int:
+        """Delete at most `limit` posts of a user who left; return their number."""
+        return (await DELETE_BY_AUTHOR.run(self._connection, author_id=author_id, limit=limit)).rowcount

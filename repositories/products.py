@@ -1,6 +1,5 @@
 """Products: offers of users, public to read until archived. Products are in the catalog, the money is in main."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -137,6 +136,6 @@ class ProductRepository:
             await ARCHIVE.run(self._connection, id=id)
         return refusal
 
-    async def archive_by_seller(self, *, seller_ids: Sequence[int]) -> None:
-        """Take all products of these sellers off sale."""
-        await ARCHIVE_BY_SELLER.run(self._connection, seller_ids=seller_ids)
+    async def archive_by_seller(self, *, seller_id: int, limit: int) -> int:
+        """Take at most `limit` products of a seller who left off sale; return their number."""
+        return (await ARCHIVE_BY_SELLER.run(self._connection, seller_id=seller_id, limit=limit)).rowcount

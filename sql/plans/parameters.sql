@@ -32,11 +32,8 @@ VALUES
 ('main/database/create', '', NULL, 'CREATE DATABASE has no plan'),
 
 ('catalog/products/archive', '', '(125001)', NULL),
-('catalog/products/archive_by_seller', 'sells many', $$('{1,2,196001}')$$, NULL),
-(
-    'catalog/products/archive_by_seller', '100 who left',
-    format('(%L)', (SELECT array_agg(id) FROM generate_series(196001, 196100) AS made (id))), NULL
-),
+('catalog/products/archive_by_seller', 'sells many', '(1, 1000)', NULL),
+('catalog/products/archive_by_seller', 'sold nothing', '(196001, 1000)', NULL),
 ('catalog/products/find', '', $$(11164, 'product-2')$$, NULL),
 ('catalog/products/get', '', '(125001)', NULL),
 ('catalog/products/insert', 'no key', $$(100000, 500001, 'Lamp', 'Green', 100, 'EUR', 5, NULL)$$, NULL),
@@ -141,7 +138,7 @@ VALUES
 ('main/idempotency_keys/insert', '', $$(100000, 'new', sha256('new'), 'refusal', NULL, '{}')$$, NULL),
 ('main/leases/take', '', $$('audit', 3600)$$, NULL),
 ('main/posts/delete', '', '(500000)', NULL),
-('main/posts/delete_by_author', 'wrote many', '(2)', NULL),
+('main/posts/delete_by_author', 'wrote many', '(2, 1000)', NULL),
 ('main/posts/get', '', '(500000)', NULL),
 ('main/posts/insert', '', $$(100000, 'Hello', 'World')$$, NULL),
 ('main/posts/list', 'first page', $$('9999-12-31', 9223372036854775807, 51)$$, NULL),

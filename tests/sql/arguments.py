@@ -56,7 +56,6 @@ PARTICULAR: dict[str, dict[str, Any]] = {
     "both/server/activity": {"pids": [1, 2]},
     "both/schema_migrations/insert": {"version": 9999, "checksum": "new"},
     "both/session/configure": {"names": ["lock_timeout", "statement_timeout"], "values": ["60s", "60s"]},
-    "catalog/products/archive_by_seller": {"seller_ids": [7]},
     "catalog/products/insert": {"idempotency_key": "new"},
     "catalog/products/lock": {"seller_id": None},
     "catalog/products/search": {"seller_id": None},

@@ -77,8 +77,8 @@ def test_a_malformed_slot_is_refused_by_tests(
 
 def test_a_call_with_other_names_is_refused() -> None:
     """The loader knows each file's parameter names and takes no others."""
-    lock = Statement("main/accounts/lock")
-    assert lock.arguments({"ids": [1]}) == [[1]]
+    lock = Statement("main/users/lock")
+    assert lock.arguments({"id": 1}) == [1]
     for given in ({}, {"id": [1]}, {"ids": [1], "more": 2}):
         with pytest.raises(TypeError):
             lock.arguments(given)

@@ -236,6 +236,27 @@ async def test_a_purchase_that_cannot_be_finished_delays_no_other(
     assert await shop.clean()
 
 
+async def test_the_job_leases_one_purchase_at_a_time(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it finishes one, the others stay free for other processes, and no lease runs out in a queue."""
+    await shop.world.connection.execute(
+        "INSERT INTO purchases (buyer_id, product_id, quantity, unit_price, amount, account_id, payee_account_id,"
+        " leased_until) SELECT %s, %s, 1, 1, 1, %s, %s, '-infinity' FROM generate_series(1, 3)",
+        (shop.bob.id, shop.product, shop.purse, shop.till),
+    )
+    await shop.world.connection.execute("UPDATE accounts SET held = 3 WHERE id = %s", (shop.purse,))
+    finish, leased = purchases.Saga.finish, []
+
+    async def look(self: purchases.Saga) -> None:
+        leased.append(
+            await shop.world.value("SELECT count(*) FROM purchases WHERE leased_until > now() AND NOT finished")
+        )
+        await finish(self)
+
+    monkeypatch.setattr(purchases.Saga, "finish", look)
+    assert await shop.finish_abandoned() == 3
+    assert leased == [1, 1, 1]
+
+
 async def test_a_product_with_a_claimed_key_is_inserted_once_the_catalog_is_back(
     shop: Shop, networks: dict[str, Network], databases_of: Any
 ) -> None:
