@@ -244,15 +244,15 @@ async def test_the_job_leases_one_purchase_at_a_time(shop: Shop, monkeypatch: py
         (shop.bob.id, shop.product, shop.purse, shop.till),
     )
     await shop.world.connection.execute("UPDATE accounts SET held = 3 WHERE id = %s", (shop.purse,))
-    finish, leased = purchases.Saga.finish, []
+    finish, leased = sagas.Saga.finish, []
 
-    async def look(self: purchases.Saga) -> None:
+    async def look(self: sagas.Saga) -> None:
         leased.append(
             await shop.world.value("SELECT count(*) FROM purchases WHERE leased_until > now() AND NOT finished")
         )
         await finish(self)
 
-    monkeypatch.setattr(purchases.Saga, "finish", look)
+    monkeypatch.setattr(sagas.Saga, "finish", look)
     assert await shop.finish_abandoned() == 3
     assert leased == [1, 1, 1]
 
