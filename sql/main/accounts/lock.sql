@@ -12,7 +12,7 @@
 SELECT /* main/accounts/lock */ id, owner_id, name, currency, balance, held, minimum, status, version, created_at
 FROM accounts
 WHERE id = ANY(
-        ARRAY(
+        array(
             SELECT unnest(ARRAY[payer.id, asked.to_id])
             FROM unnest($1::bigint[], $2::bigint[]) AS asked (from_id, to_id)
             JOIN accounts AS payer ON payer.id = asked.from_id

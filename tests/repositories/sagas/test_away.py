@@ -173,7 +173,7 @@ async def test_a_catalog_that_swallows_everything_does_not_keep_the_answer(
 
     after_the_hold(cut)
     # Two seconds are left for the saga: the deadline of these tests is 60.
-    monkeypatch.setattr(background, "ANSWER_SECONDS", 58)
+    monkeypatch.setattr(background, "ANSWER_MARGIN_SECONDS", 58)
     monkeypatch.setattr(unit_of_work, "COMMIT_TIMEOUT", 3.0)
     pending = found(await shop.buy(), 202)
     assert pending["status"] == "pending"
