@@ -9,7 +9,7 @@ from functools import partial
 from typing import Annotated, Any
 
 import psycopg
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api.http import problems
@@ -79,6 +79,7 @@ async def list_entries(
     entries: Entries,
     page: PageOf,
     service: CurrentService,
+    request: Request,
     since: Annotated[Time | None, Query(alias="from", description="the first instant")] = None,
     until: Annotated[Time | None, Query(alias="to", description="the first instant after the span")] = None,
     accept: Annotated[str, Header(description="`text/csv` for the whole statement in one file")] = "*/*",
@@ -88,7 +89,7 @@ async def list_entries(
     statement = partial(entries.list, account_id=id, since=since, until=until)
     vary = {"Vary": "Accept"}
     if _prefers_csv(accept):
-        first = await statement(before=NEWEST, limit=CSV_ROWS)
+        first = [] if request.state.head else await statement(before=NEWEST, limit=CSV_ROWS)
         timeout = service.settings.request_timeout
         pages = _pages(service.pools["main"], timeout, first, account_id=id, since=since, until=until)
         disposition = {"Content-Disposition": f'attachment; filename="account-{id}.csv"'}

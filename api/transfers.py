@@ -75,7 +75,8 @@ class NewBatch(Body):
     """Transfers to make in this order."""
 
     atomic: bool = Field(default=True, description="true: all or nothing; false: each on its own")
-    transfers: list[NewTransfer] = Field(min_length=1, max_length=1000)
+    # Only the errors of the first wrong item: the errors of all items would be megabytes.
+    transfers: list[NewTransfer] = Field(min_length=1, max_length=1000, fail_fast=True)
 
     model_config = {
         "json_schema_extra": {
@@ -176,6 +177,7 @@ async def create_batch(new: NewBatch, request: Request, caller: Writer, main: Ma
         "idempotency_key_missing",
         "idempotency_key_reused",
         *problems.PAYMENT,
+        *problems.BODY,
         *problems.WRITES,
     ),
     response_model=Transfer,

@@ -14,7 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.cli.server import BoundedProtocol
+from api.cli.protocol import BoundedProtocol
 from api.process import logs
 from api.process.service import service_of
 from api.process.settings import Settings

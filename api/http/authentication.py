@@ -1,18 +1,21 @@
 """API keys: the caller of a request, and what their key permits."""
 
+import re
 from typing import Annotated
 
+import psycopg
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from api.http.dependencies import CurrentService, Main, OperatorMain
 from api.http.problems import Problem
 from api.http.rate_limits import TooMany, address, limit
 from api.process.callers import CallerName, Callers, address_of
+from api.process.service import service_of
 from repositories.api_keys import FORM, ApiKeyRepository, Caller, digest
 from repositories.postgres import operation
+from repositories.postgres.errors import Fault
 from repositories.postgres.pools import Checkout
 
 _bearer = HTTPBearer(
@@ -23,29 +26,44 @@ _bearer = HTTPBearer(
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-async def key_if_given(request: Request, credentials: Credentials, service: CurrentService) -> str | None:
-    """Return the request's key, or None without one. Needs no database.
+_BEARER = re.compile(rb"bearer *", re.IGNORECASE)
+_KEY = re.compile(rb"bearer +(%s) *" % FORM.pattern.encode(), re.IGNORECASE)
 
-    Raises 401 if it has not a key's form, and 429 if its address sent too many invalid keys and this process does not
-    know it to be valid.
+
+def judge_form(request: Request, *, needed: bool) -> str | None:
+    """Return the request's key, or None without one. The key is not looked up yet.
+
+    This takes no connection and no time, so it comes before the body of a request is awaited. Raises 401 if the key is
+    malformed, or missing although it is needed; 429 if its address sent too many invalid keys, unless this process
+    knows the key to be valid.
     """
     request.state.answer_depends_on_key = True
-    if credentials is None:
+    header = request.scope["state"]["headers"].get(b"authorization", b"")
+    if not _BEARER.match(header):
+        if needed:
+            raise unauthorized("Send an API key: Authorization: Bearer folio_…")
         return None
-    secret = credentials.credentials
-    if not FORM.fullmatch(secret):
-        raise unauthorized("The API key is malformed: a key is folio_ and 43 characters.")
-    seconds = service.callers.blocked_seconds(address(request))
-    if seconds and not service.callers.knows(digest(secret)):
+    match = _KEY.fullmatch(header)
+    if match is None:
+        raise unauthorized("The API key is malformed: it is folio_ and 43 characters.")
+    key = match[1].decode()
+    callers = service_of(request.app).callers
+    seconds = callers.blocked_seconds(address(request))
+    if seconds and not callers.knows(digest(key)):
         raise TooMany("Too many invalid API keys came from this address.", seconds)
-    return secret
+    return key
 
 
-async def key_of_request(secret: Annotated[str | None, Depends(key_if_given)]) -> str:
+async def key_if_given(request: Request, _: Credentials) -> str | None:
+    """Return the request's key, or None without one."""
+    return judge_form(request, needed=False)
+
+
+async def key_of_request(request: Request, _: Credentials) -> str:
     """Return the request's key; raise 401 without one."""
-    if secret is None:
-        raise unauthorized("Send an API key: Authorization: Bearer folio_…")
-    return secret
+    key = judge_form(request, needed=True)
+    assert key is not None  # noqa: S101 - judge_form raises without a key
+    return key
 
 
 # Asked for before the connection: a request without a key of the right form takes none.
@@ -102,6 +120,24 @@ OnCall = Annotated[Caller, Depends(authenticate_operator)]
 OnCallWriter = Annotated[Caller, Depends(on_call_writer)]
 
 
+NEEDS_KEY = frozenset({authenticate, authenticate_operator})
+"""The dependencies of a route that answers no request without a key."""
+TAKES_KEY = NEEDS_KEY | {authenticate_if_given, authenticate_before_catalog}
+
+
+async def check_first(request: Request) -> None:
+    """Raise 401 or 429 if a request about to be refused has an invalid key; a database that is away changes nothing."""
+    key = judge_form(request, needed=False)
+    if key is None:
+        return
+    service = service_of(request.app)
+    try:
+        async with service.pools["main"].checkout() as main:
+            await _authenticate(request, key, main, service)
+    except (Fault, psycopg.Error):
+        return
+
+
 def unauthorized(detail: str) -> Problem:
     """Return the 401 that names the scheme."""
     return Problem("unauthorized", detail, headers={"WWW-Authenticate": "Bearer"})
@@ -109,10 +145,10 @@ def unauthorized(detail: str) -> Problem:
 
 def identify(scope: Scope, callers: Callers) -> CallerName:
     """Return the caller of a request as far as this process knows it: the owner of the key, otherwise the address."""
-    header = Headers(scope=scope).get("authorization", "")
-    secret = header.partition(" ")[2].strip()
+    match = _KEY.fullmatch(scope["state"]["headers"].get(b"authorization", b""))
     client = scope.get("client")
-    return callers.name(digest(secret) if FORM.fullmatch(secret) else None, address_of(client[0] if client else ""))
+    hashed = None if match is None else digest(match[1].decode())
+    return callers.name(hashed, address_of(client[0] if client else ""))
 
 
 async def _authenticate(request: Request, key: str, main: Checkout, service: CurrentService) -> Caller:

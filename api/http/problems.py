@@ -52,6 +52,7 @@ CODES: dict[str, tuple[int, str]] = {
     "audit_running": (409, "An audit is already running"),
     "precondition_failed": (412, "The resource has changed"),
     "body_too_large": (413, "The body is too large"),
+    "uri_too_long": (414, "The URL is too long"),
     "unsupported_media_type": (415, "The body must be application/json"),
     "validation_error": (422, "The request is not valid"),
     "same_account": (422, "Payer and payee are the same account"),
@@ -62,6 +63,7 @@ CODES: dict[str, tuple[int, str]] = {
     "idempotency_key_reused": (422, "The Idempotency-Key belongs to another request"),
     "precondition_required": (428, "If-Match required"),
     "too_many_requests": (429, "Too many requests"),
+    "headers_too_large": (431, "The headers are too large"),
     "internal_error": (500, "Internal error"),
     "contention": (503, "Too many conflicting transactions"),
     "database_error": (503, "Database error"),
@@ -89,7 +91,7 @@ FAULTS = tuple(
     code for code, (status, _) in CODES.items() if status == HTTPStatus.SERVICE_UNAVAILABLE and code != "not_ready"
 )
 """Codes of every request that needs a database."""
-READS = ("validation_error", "too_many_requests", "internal_error", *FAULTS)
+READS = ("bad_request", "validation_error", "too_many_requests", "internal_error", *FAULTS)
 """Codes of every request."""
 OWN = ("unauthorized", *READS)
 """Codes of every request that needs an API key."""
@@ -99,7 +101,7 @@ ORDER = ("account_not_found", "same_account", "currency_mismatch", *PAYMENT)
 """Codes of every request that moves or holds money and names the accounts."""
 WRITES = ("read_only_key", *OWN)
 """Codes of every request that needs an API key that may write."""
-BODY = ("bad_request", "malformed_json", "unsupported_media_type", "body_too_large", "request_timeout")
+BODY = ("malformed_json", "unsupported_media_type", "body_too_large", "request_timeout")
 """Codes of every request with a body."""
 
 

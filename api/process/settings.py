@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     migrate_on_start: bool = Field(default=False, description="apply pending migrations to databases of your own")
     start_timeout: PositiveFloat = Field(default=30.0, description="seconds that a command waits for the databases")
     request_timeout: PositiveFloat = Field(default=9.0, description="seconds within which a request is answered")
+    keep_alive: PositiveInt = Field(default=75, description="seconds that an idle connection stays open")
     max_body_size: PositiveInt = Field(default=1024 * 1024, description="most bytes of a request's body")
     drain_time: float = Field(
         default=2.0, ge=0, le=5, description="seconds after SIGTERM in which new requests are still accepted"
