@@ -125,7 +125,7 @@ async def list_products(service: CurrentService, page: PageOf, seller_id: OfUser
     "/products/{id}",
     summary="Read a product",
     openapi_extra={"security": [{}]},  # the key is optional here
-    responses=UNCHANGED | answers("product_not_found", "unauthorized", "too_many_requests", *problems.READS),
+    responses=UNCHANGED | answers("product_not_found", "unauthorized", *problems.READS),
     response_model=Product,
 )
 async def get_product(id: PathId, caller: AnyoneBeforeCatalog, service: CurrentService, known: NoneMatch) -> Response:

@@ -86,14 +86,14 @@ class PostRepository:
         return None
 
     async def _lock_own(self, id: int, author_id: int, precondition: Precondition) -> Post | Refusal:
-        """Lock a post; ownership is judged before the precondition."""
-        post = await LOCK.maybe(self._connection, Post, id=id)
+        """Lock a post of the author's; another author's is not locked. Ownership is judged before the precondition."""
+        post = await LOCK.maybe(self._connection, Post, id=id, author_id=author_id)
         if post is None:
-            return Refusal("post_not_found", f"There is no post {id}.")
-        if post.author_id != author_id:
+            if await self.get(id=id) is None:
+                return Refusal("post_not_found", f"There is no post {id}.")
             return Refusal("not_owner", "Only its author may change a post.")
         return precondition.refusal(post.version) or post
 
-    async def delete_by_author(self, *, author_id: int) -> None:
-        """Delete all posts of a leaving user."""
-        await DELETE_BY_AUTHOR.run(self._connection, author_id=author_id)
+    async def delete_by_author(self, *, author_id: int, limit: int) -> int:
+        """Delete at most `limit` posts of a user who left; return their number."""
+        return (await DELETE_BY_AUTHOR.run(self._connection, author_id=author_id, limit=limit)).rowcount

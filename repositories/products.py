@@ -1,6 +1,5 @@
 """Products: offers of users, public to read until archived. Products are in the catalog, the money is in main."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -82,9 +81,16 @@ class ProductRepository:
         """Return the product, archived or not, or None."""
         return await GET.maybe(self._connection, Product, id=id)
 
-    async def lock(self, *, id: int) -> Product | None:
-        """Lock the product until the unit of work ends. Call it before any reservation of the product is locked."""
-        return await LOCK.maybe(self._connection, Product, id=id)
+    async def lock(self, *, id: int, seller_id: int | None = None) -> Product | None:
+        """Lock the product until the unit of work ends. Call it before any reservation of the product is locked.
+
+        With a `seller_id`, return None and lock nothing if the product is another seller's.
+        """
+        return await LOCK.maybe(self._connection, Product, id=id, seller_id=seller_id)
+
+    async def _lock_own(self, id: int, seller_id: int) -> Product | Refusal:
+        product = await self.lock(id=id, seller_id=seller_id)
+        return product or require_seller(await self.get(id=id), id, seller_id)
 
     async def list(self, *, seller_id: int | None, query: str | None, page: Keyset) -> list[Product]:
         """Return products for sale, newest first: of one seller, with the words of a query, or all."""
@@ -98,7 +104,7 @@ class ProductRepository:
         self, *, id: int, seller_id: int, changes: dict[str, Any], precondition: Precondition
     ) -> Product | Refusal:
         """Change a product of the seller's. Locks the product."""
-        product = require_seller(await self.lock(id=id), id, seller_id)
+        product = await self._lock_own(id, seller_id)
         if isinstance(product, Refusal):
             return product
         refusal = precondition.refusal(product.version)
@@ -122,7 +128,7 @@ class ProductRepository:
 
     async def archive(self, *, id: int, seller_id: int, precondition: Precondition) -> Refusal | None:
         """Take a product of the seller's off sale; a repeat changes nothing. Locks the product."""
-        product = require_seller(await self.lock(id=id), id, seller_id)
+        product = await self._lock_own(id, seller_id)
         if isinstance(product, Refusal):
             return product
         refusal = precondition.refusal(product.version)
@@ -130,6 +136,6 @@ class ProductRepository:
             await ARCHIVE.run(self._connection, id=id)
         return refusal
 
-    async def archive_by_seller(self, *, seller_ids: Sequence[int]) -> None:
-        """Take all products of these sellers off sale."""
-        await ARCHIVE_BY_SELLER.run(self._connection, seller_ids=seller_ids)
+    async def archive_by_seller(self, *, seller_id: int, limit: int) -> int:
+        """Take at most `limit` products of a seller who left off sale; return their number."""
+        return (await ARCHIVE_BY_SELLER.run(self._connection, seller_id=seller_id, limit=limit)).rowcount

@@ -16,6 +16,10 @@ Result = TypeVar("Result")
 Row = TypeVar("Row", bound=Owned)
 
 
+NO_STORE = {"Cache-Control": "no-store"}
+"""Header of an answer that shows an API key."""
+
+
 def etag(version: int) -> str:
     """Return the strong ETag of a version."""
     return f'"{version}"'

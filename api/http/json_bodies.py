@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.http.authentication import NEEDS_KEY, TAKES_KEY, check_first, check_form
+from api.http.authentication import NEEDS_KEY, TAKES_KEY, check_first, judge_form
 from api.http.problems import Problem, invalid
 
 MAX_MEMBERS = 100
@@ -57,7 +57,7 @@ class JsonRoute(APIRoute):
         async def strict(request: Request) -> Response:
             headers = request.scope["state"]["headers"]
             if takes_key:
-                check_form(headers.get(b"authorization"), needed=needs_key)
+                judge_form(request, needed=needs_key)
             if self.body_field is not None:
                 request = JsonRequest(request.scope, request.receive)
             try:

@@ -8,6 +8,7 @@ import re
 import time
 import uuid
 from collections.abc import Coroutine, Mapping
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.arrivals import Arrivals
+from api.http.authentication import identify
 from api.http.problems import Problem, respond
 from api.http.types import milliseconds
 from api.process.drain import Drain
@@ -68,22 +70,28 @@ class RequestMiddleware:
         settings = service.settings
         exchange = _Exchange(scope, receive, send, settings.max_body_size, service.drain, self._arrivals)
         serving = RequestOperation(scope, service.drain.within(settings.request_timeout))
-        with operation.running(serving):
+        serving.caller = caller = identify(scope, service.callers)
+        counting = nullcontext(0) if scope["path"] in HEALTH else service.callers.in_flight(caller)
+        with operation.running(serving), counting as in_flight:
             try:
-                await self._serve(exchange, serving, settings)
+                await self._serve(exchange, serving, settings, in_flight)
             finally:
                 self._serving -= 1
                 self._arrivals.forget(exchange)
                 _record(serving, scope, exchange.status, time.perf_counter() - started)
 
-    async def _serve(self, exchange: "_Exchange", serving: Operation, settings: Settings) -> None:
+    async def _serve(self, exchange: "_Exchange", serving: Operation, settings: Settings, in_flight: int) -> None:
         if (refusal := _refusal(exchange.scope)) is not None:
             await exchange.answer(*refusal, _CLOSE)
             return
-        too_many = self._serving - len(self._arrivals) > settings.max_requests
-        if too_many and exchange.scope["path"] not in HEALTH:
-            await exchange.answer("overloaded", "This process is serving as many requests as it may.", _BUSY)
-            return
+        if exchange.scope["path"] not in HEALTH:
+            if self._serving - len(self._arrivals) > settings.max_requests:
+                await exchange.answer("overloaded", "This process is serving as many requests as it may.", _BUSY)
+                return
+            if 0 < settings.requests_per_caller < in_flight:
+                detail = f"One caller may have at most {settings.requests_per_caller} requests in flight."
+                await exchange.answer("too_many_requests", detail, {"Retry-After": "1"})
+                return
         expire = partial(exchange.expire, serving)
         timer = asyncio.get_running_loop().call_later(serving.remaining(), expire)
         try:
@@ -200,9 +208,18 @@ class _Exchange:
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
             headers["X-Request-Id"] = self.scope["state"]["request_id"]
+            self._restrict(headers)
             if self._unread or self.drain.begun:
                 headers.update(_CLOSE)
         await self._send(message)
+
+    def _restrict(self, headers: MutableHeaders) -> None:
+        """Say which caches may keep an answer. A route whose answer shows a key says `no-store` itself."""
+        headers["X-Content-Type-Options"] = "nosniff"
+        if self.scope["state"].get("answer_depends_on_key"):
+            headers.add_vary_header("Authorization")
+        if b"authorization" in self.scope["state"]["headers"]:
+            headers.setdefault("Cache-Control", "private, no-cache" if "etag" in headers else "no-store")
 
     def _too_large(self) -> Problem:
         return Problem("body_too_large", f"A body may have at most {self._max_body_size} bytes.", headers=_CLOSE)

@@ -37,6 +37,7 @@ CODES: dict[str, tuple[int, str]] = {
     "purchases_pending": (409, "A purchase is still in progress"),
     "account_frozen": (409, "The account is frozen"),
     "account_closed": (409, "The account is closed"),
+    "account_unavailable": (409, "The other account can neither pay nor be paid"),
     "version_mismatch": (409, "The account has changed"),
     "hold_not_active": (409, "The hold is no longer active"),
     "hold_expired": (409, "The hold has expired"),
@@ -90,11 +91,11 @@ FAULTS = tuple(
     code for code, (status, _) in CODES.items() if status == HTTPStatus.SERVICE_UNAVAILABLE and code != "not_ready"
 )
 """Codes of every request that needs a database."""
-READS = ("bad_request", "validation_error", "internal_error", *FAULTS)
+READS = ("bad_request", "validation_error", "too_many_requests", "internal_error", *FAULTS)
 """Codes of every request."""
-OWN = ("unauthorized", "too_many_requests", *READS)
+OWN = ("unauthorized", *READS)
 """Codes of every request that needs an API key."""
-PAYMENT = ("account_frozen", "account_closed", "insufficient_funds", "balance_out_of_range")
+PAYMENT = ("account_frozen", "account_closed", "account_unavailable", "insufficient_funds", "balance_out_of_range")
 """Codes of every request that moves or holds money."""
 ORDER = ("account_not_found", "same_account", "currency_mismatch", *PAYMENT)
 """Codes of every request that moves or holds money and names the accounts."""

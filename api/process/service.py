@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 
 from api.process import startup
 from api.process.background import Background
+from api.process.callers import Callers
 from api.process.drain import Drain
 from api.process.readiness import Readiness
 from api.process.settings import Settings
@@ -28,6 +29,7 @@ class Service:
     readiness: Readiness
     drain: Drain
     background: Background
+    callers: Callers
     auditing: asyncio.Lock
     """Held while this process runs an audit."""
 
@@ -52,6 +54,7 @@ class Service:
         self.readiness = Readiness(self.conninfos)
         self.drain = Drain()
         self.background = Background()
+        self.callers = Callers()
         self.auditing = asyncio.Lock()
         for pool in self.all_pools:
             await pool.open()

@@ -39,6 +39,9 @@ class PoolSettings(BaseSettings):
     max_idle: PositiveFloat = Field(default=600.0, description="seconds after which an unused connection is closed")
     # Longer than the lock timeout: a request that waits for a lock until it fails is not overdue.
     soft_limit: PositiveFloat = Field(default=3.0, description="seconds after which a checked-out connection is logged")
+    share_per_caller: float = Field(
+        default=0.5, gt=0, le=1, description="part of the connections that one caller may have at once; 1: all"
+    )
 
 
 class Settings(BaseSettings):
@@ -65,6 +68,9 @@ class Settings(BaseSettings):
         default=1.0, description="seconds between two runs of the jobs that expire holds and finish purchases"
     )
     max_requests: PositiveInt = Field(default=2000, description="most requests in flight, per worker")
+    requests_per_caller: int = Field(
+        default=100, ge=0, description="most requests of one caller in flight, per worker; 0: no limit"
+    )
     registrations_per_minute: int = Field(default=30, ge=0, description="registrations per address; 0: no limit")
     wrong_keys_per_minute: int = Field(default=60, ge=0, description="invalid API keys per address; 0: no limit")
     trusted_proxies: str = Field(default="", description="addresses or networks whose X-Forwarded-For is trusted")

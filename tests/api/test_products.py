@@ -161,7 +161,7 @@ async def test_the_products_of_a_user_who_leaves_go_off_sale(shop: Shop) -> None
     assert await pages(shop.client, "/products") == []
     problem(await shop.buy(), 404, "product_not_found")
     shop.product = await a_product(shop.catalog, shop.ada, shop.till)
-    problem(await shop.buy(), 409, "account_closed")
+    problem(await shop.buy(), 409, "account_unavailable")
     databases = service_of(shop.app).pools
     assert await leaving.finish_leaving(databases) == 0
     await shop.world.connection.execute("UPDATE users SET deleted_at = deleted_at - interval '1 minute'")

@@ -18,5 +18,6 @@ JOIN users ON users.id = posts.author_id
 WHERE posts.search @@ websearch_to_tsquery('simple', $1::text)
     AND ($2::bigint IS NULL OR posts.author_id = $2::bigint)
     AND (posts.created_at, posts.id) < ($3::timestamptz, $4::bigint)
+    AND users.deleted_at IS NULL
 ORDER BY posts.created_at DESC, posts.id DESC
 LIMIT $5::bigint;
