@@ -9,7 +9,7 @@ from pydantic import Field
 from api.http import problems
 from api.http.answers import accepted, answer, keyed_answer, visible
 from api.http.authentication import Member, Writer
-from api.http.dependencies import Accounts, Main
+from api.http.dependencies import Accounts, CurrentService, Main
 from api.http.idempotency import OptionalKey
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time
@@ -65,16 +65,19 @@ class Account(Representation):
     "/accounts",
     status_code=201,
     summary="Open an account",
-    responses=answers("idempotency_key_reused", *problems.BODY, *problems.WRITES),
+    responses=answers("quota_reached", "idempotency_key_reused", *problems.BODY, *problems.WRITES),
     response_model=Account,
 )
-async def create_account(new: NewAccount, caller: Writer, main: Main, key: OptionalKey) -> Response:
+async def create_account(
+    new: NewAccount, caller: Writer, main: Main, key: OptionalKey, service: CurrentService
+) -> Response:
     """Open an account of your own, at balance zero."""
     open_account = partial(
         ledger.open_account,
         owner_id=caller.user_id,
         name=new.name,
         currency=new.currency,
+        quota=service.settings.accounts_per_user,
         key=key,
         to_answer=_to_answer,
     )

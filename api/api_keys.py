@@ -7,16 +7,20 @@ from fastapi import APIRouter, Response
 from pydantic import AfterValidator
 
 from api.http import problems
-from api.http.answers import answer, found
+from api.http.answers import accepted, answer, found
 from api.http.authentication import Member, OperatorWriter, Writer
-from api.http.dependencies import ApiKeys, Main, Users
+from api.http.dependencies import ApiKeys, CurrentService, Main, Users
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time
 from api.http.problems import answers
 from api.http.types import Body, Id, Name, PathId, Representation, Time
+from repositories.api_keys import ApiKey as ApiKeyRow
 from repositories.api_keys import ApiKeyRepository
 from repositories.postgres import unit_of_work
 from repositories.postgres.pools import Checkout
+from repositories.postgres.statements import Connection
+from repositories.refusals import Refusal, quota_reached
+from repositories.users import UserRepository
 
 router = APIRouter(tags=["API keys"], route_class=JsonRoute)
 
@@ -57,12 +61,13 @@ class IssuedApiKey(ApiKey):
     "/users/me/api-keys",
     status_code=201,
     summary="Issue yourself a key",
-    responses=answers(*problems.BODY, *problems.WRITES),
+    responses=answers("quota_reached", *problems.BODY, *problems.WRITES),
     response_model=IssuedApiKey,
 )
-async def create_my_api_key(new: NewApiKey, caller: Writer, main: Main) -> Response:
+async def create_my_api_key(new: NewApiKey, caller: Writer, main: Main, service: CurrentService) -> Response:
     """Issue a further key for yourself."""
-    return await _issue(main, user_id=caller.user_id, new=new, path="/users/me/api-keys")
+    quota = service.settings.keys_per_user
+    return await _issue(main, user_id=caller.user_id, new=new, quota=quota, path="/users/me/api-keys")
 
 
 @router.get(
@@ -89,12 +94,15 @@ async def revoke_my_api_key(id: PathId, caller: Writer, keys: ApiKeys) -> None:
     "/users/{id}/api-keys",
     status_code=201,
     summary="Issue a user a key",
-    responses=answers("operator_required", "user_not_found", *problems.BODY, *problems.WRITES),
+    responses=answers("operator_required", "user_not_found", "quota_reached", *problems.BODY, *problems.WRITES),
     response_model=IssuedApiKey,
 )
-async def create_api_key(id: PathId, new: NewApiKey, _: OperatorWriter, main: Main) -> Response:
+async def create_api_key(
+    id: PathId, new: NewApiKey, _: OperatorWriter, main: Main, service: CurrentService
+) -> Response:
     """Issue a key for a user who lost theirs. For operators."""
-    return await _issue(main, user_id=id, new=new, path=f"/users/{id}/api-keys")
+    quota = service.settings.keys_per_user
+    return await _issue(main, user_id=id, new=new, quota=quota, path=f"/users/{id}/api-keys")
 
 
 @router.delete(
@@ -109,9 +117,12 @@ async def revoke_api_keys(id: PathId, _: OperatorWriter, users: Users, keys: Api
     await keys.revoke_all(user_id=id)
 
 
-async def _issue(main: Checkout, *, user_id: int, new: NewApiKey, path: str) -> Response:
-    issued = await unit_of_work.run(
-        main, lambda connection: ApiKeyRepository(connection).issue(user_id=user_id, **new.model_dump())
-    )
-    key, secret = found(issued, "user", user_id)
+async def _issue(main: Checkout, *, user_id: int, new: NewApiKey, quota: int, path: str) -> Response:
+    async def issue(connection: Connection) -> tuple[ApiKeyRow, str] | Refusal | None:
+        issued = await ApiKeyRepository(connection).issue(user_id=user_id, quota=quota, **new.model_dump())
+        if issued is None and await UserRepository(connection).keep(id=user_id):
+            return quota_reached("API keys", quota)
+        return issued
+
+    key, secret = found(accepted(await unit_of_work.run(main, issue)), "user", user_id)
     return answer(IssuedApiKey(**vars(key), api_key=secret), status=201, location=f"{path}/{key.id}")

@@ -19,7 +19,7 @@ from api.http.dependencies import Accounts, CurrentService, Entries, Main
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf
 from api.http.problems import answers, invalid
-from api.http.types import Balance, Description, Id, PathId, Representation, Time
+from api.http.types import Balance, Description, Id, PastTime, PathId, Representation, Time
 from repositories.accounts import AccountRepository
 from repositories.entries import NEWEST, EntryRepository
 from repositories.entries import BalanceAt as BalanceAtRow
@@ -108,7 +108,7 @@ async def get_balance(
     caller: Member,
     accounts: Accounts,
     main: Main,
-    at: Annotated[Time, Query(description="not to come")],
+    at: Annotated[PastTime, Query(description="not to come")],
 ) -> Response:
     """Read what the balance was at an instant, every entry of that instant included: the answer is final."""
     visible(await accounts.get(id=id), "account", id, caller)

@@ -73,7 +73,7 @@ async def register_user(new: NewUser, request: Request, main: Main, service: Cur
     register = partial(api_keys.register, username=new.username, email=new.email)
     user, secret = await unit_of_work.run(main, register)
     registered = Registered(**vars(user), api_key=secret)
-    return answer(registered, status=201, location=f"/users/{user.id}", version=user.version)
+    return answer(registered, status=201, location=f"/users/{user.id}", tag=user.tag)
 
 
 @router.get("/users", summary="List users", responses=answers(*problems.READS), response_model=Page[Profile])
@@ -86,7 +86,7 @@ async def list_users(users: Users, page: PageOf) -> Response:
 async def get_me(caller: Member, users: Users, known: NoneMatch) -> Response:
     """Read your profile."""
     user = found(await users.get(id=caller.user_id), "user", caller.user_id)
-    return known.answer(User.model_validate(user), user.version)
+    return known.answer(User.model_validate(user), user.tag)
 
 
 @router.get(
@@ -100,8 +100,10 @@ async def get_user(id: PathId, caller: Anyone, users: Users, known: NoneMatch) -
     """Read a user's public profile; operators, and users themselves, see all of it."""
     user = found(await users.get(id=id), "user", id)
     whole = caller is not None and (caller.operator or caller.user_id == id)
-    shown = (User if whole else Profile).model_validate(user)
-    return known.answer(shown, user.version, headers={"Vary": "Authorization"})
+    vary = {"Vary": "Authorization"}
+    if whole:
+        return known.answer(User.model_validate(user), user.tag, headers=vary)
+    return known.answer(Profile.model_validate(user), user.public_tag, headers=vary)
 
 
 @router.patch(
@@ -127,7 +129,7 @@ async def update_me(change: UserChange, caller: Writer, main: Main, match: Match
             ),
         )
     )
-    return answer(User.model_validate(user), version=user.version)
+    return answer(User.model_validate(user), tag=user.tag)
 
 
 @router.delete(

@@ -75,9 +75,18 @@ class ApiKeyRepository:
         self._connection = connection
 
     async def issue(
-        self, *, user_id: int, name: str, read_only: bool = False, expires_at: datetime | None = None
+        self,
+        *,
+        user_id: int,
+        name: str,
+        read_only: bool = False,
+        expires_at: datetime | None = None,
+        quota: int | None = None,
     ) -> tuple[ApiKey, str] | None:
-        """Make a key and return it with its secret, which can be had only now; None for a user who has left."""
+        """Make a key and return it with its secret, which can be had only now.
+
+        Return None if the user has left, or has `quota` keys already that are not revoked.
+        """
         secret = PREFIX + secrets.token_urlsafe(32)
         key = await INSERT.maybe(
             self._connection,
@@ -87,6 +96,7 @@ class ApiKeyRepository:
             digest=_digest(secret),
             read_only=read_only,
             expires_at=expires_at,
+            quota=quota,
         )
         return None if key is None else (key, secret)
 

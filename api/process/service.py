@@ -29,6 +29,8 @@ class Service:
     background: Background
     auditing: asyncio.Lock
     """Held while this process runs an audit."""
+    searches: asyncio.Semaphore
+    """Held by each search that runs."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -52,6 +54,7 @@ class Service:
         self.drain = Drain()
         self.background = Background()
         self.auditing = asyncio.Lock()
+        self.searches = asyncio.Semaphore(self.settings.max_searches)
         for pool in self.all_pools:
             await pool.open()
 

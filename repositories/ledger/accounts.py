@@ -8,9 +8,9 @@ from repositories.accounts import Account, AccountRepository
 from repositories.api_keys import Caller
 from repositories.holds import HoldRepository
 from repositories.idempotency_keys import Key
-from repositories.ledger.keys import Outcome, ToAnswer, replay, store
+from repositories.ledger.keys import Outcome, ToAnswer, insert_keyed
 from repositories.postgres.statements import Connection
-from repositories.refusals import USER_LEFT, Refusal
+from repositories.refusals import Refusal, quota_reached
 from repositories.users import UserRepository
 
 EXPIRED_AT_ONCE = 10_000
@@ -32,15 +32,26 @@ async def lock_owned(connection: Connection, *, owner_id: int) -> Accounts:
 
 
 async def open_account(
-    connection: Connection, *, owner_id: int, name: str, currency: str, key: Key | None, to_answer: ToAnswer[Account]
+    connection: Connection,
+    *,
+    owner_id: int,
+    name: str,
+    currency: str,
+    quota: int,
+    key: Key | None,
+    to_answer: ToAnswer[Account],
 ) -> Outcome[Account]:
     """Open an account at balance zero."""
-    if (earlier := await replay(connection, key)) is not None:
-        return earlier
-    account = await AccountRepository(connection).insert(owner_id=owner_id, name=name, currency=currency)
-    if account is None:
-        return Outcome(USER_LEFT)
-    return await store(connection, key, kind="account", id=account.id, result=account, to_answer=to_answer)
+    accounts = AccountRepository(connection)
+    return await insert_keyed(
+        connection,
+        user_id=owner_id,
+        key=key,
+        kind="account",
+        insert=lambda _: accounts.insert(owner_id=owner_id, name=name, currency=currency, quota=quota),
+        no_room=quota_reached("accounts", quota),
+        to_answer=to_answer,
+    )
 
 
 async def change(connection: Connection, *, id: int, changes: dict[str, Any], caller: Caller) -> Account | Refusal:

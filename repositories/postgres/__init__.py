@@ -7,6 +7,7 @@
 - `deadlines`     the deadline of the request
 - `errors`        one class or code for each condition that a caller tells apart
 - `keyset`        positions in lists
+- `searching`     searches by words: their queries, and the time that one may take
 - `metrics`       counters and histograms
 - `failpoints`    places in which a test kills the process
 """

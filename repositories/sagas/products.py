@@ -38,7 +38,7 @@ async def read_as(pools: Mapping[str, Pool], id: int, caller: Caller | None) -> 
 
 
 async def put_up_for_sale(
-    pools: Mapping[str, Pool], main: Checkout, *, product: NewProduct, key: Key | None
+    pools: Mapping[str, Pool], main: Checkout, *, product: NewProduct, key: Key | None, quota: int
 ) -> Outcome[Product]:
     """Claim the key in the main database and judge the payee account there; then insert the product, once for a key."""
     claim = partial(_claim, product=product, key=key)
@@ -47,8 +47,10 @@ async def put_up_for_sale(
         return Outcome(claimed.result, claimed.replayed)
     await main.give_back()
 
-    async def insert(connection: Connection) -> tuple[Product, bool]:
-        return await ProductRepository(connection).insert(product=product, key=None if key is None else key.key)
+    async def insert(connection: Connection) -> tuple[Product | Refusal, bool]:
+        return await ProductRepository(connection).insert(
+            product=product, key=None if key is None else key.key, quota=quota
+        )
 
     async with pools["catalog"].checkout() as catalog:
         row, inserted = await unit_of_work.run(catalog, insert, repeatable=key is not None)

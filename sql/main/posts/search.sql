@@ -1,4 +1,5 @@
--- List posts that match a search query, newest first. The query may contain quotes, OR and -.
+-- List posts that match a search query, newest first. The query may contain quotes, OR and -; without a word that must
+-- occur it matches nothing.
 --
 -- $1 query        text         as typed into a search box
 -- $2 author_id    bigint       users.id; null: any author
@@ -13,10 +14,10 @@
 SELECT /* main/posts/search */
     posts.id, posts.author_id, users.username AS author_username, posts.title, posts.content, posts.version,
     posts.created_at, posts.updated_at
-FROM posts
+FROM search_query($1::text) AS query (terms)
+JOIN posts ON posts.search @@ query.terms
 JOIN users ON users.id = posts.author_id
-WHERE posts.search @@ websearch_to_tsquery('simple', $1::text)
-    AND ($2::bigint IS NULL OR posts.author_id = $2::bigint)
+WHERE ($2::bigint IS NULL OR posts.author_id = $2::bigint)
     AND (posts.created_at, posts.id) < ($3::timestamptz, $4::bigint)
 ORDER BY posts.created_at DESC, posts.id DESC
 LIMIT $5::bigint;
