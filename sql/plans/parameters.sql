@@ -43,7 +43,10 @@ VALUES
 ('catalog/products/insert', 'no key', $$(100000, 500001, 'Lamp', 'Green', 100, 'EUR', 5, NULL, 100000)$$, NULL),
 ('catalog/products/insert', 'sells many', $$(15904, 500001, 'Lamp', 'Green', 100, 'EUR', 5, NULL, 100000)$$, NULL),
 ('catalog/products/insert', 'new key', $$(100000, 500001, 'Lamp', 'Green', 100, 'EUR', 5, 'new', 100000)$$, NULL),
-('catalog/products/insert', 'key taken', $$(11164, 500001, 'Lamp', 'Green', 100, 'EUR', 5, 'product-2', 100000)$$, NULL),
+(
+    'catalog/products/insert', 'key taken',
+    $$(11164, 500001, 'Lamp', 'Green', 100, 'EUR', 5, 'product-2', 100000)$$, NULL
+),
 ('catalog/products/list', 'first page', $$('9999-12-31', 9223372036854775807, 51)$$, NULL),
 ('catalog/products/list', 'later page', $$('2020-04-01', 100, 101)$$, NULL),
 ('catalog/products/list_by_seller', 'sells many', $$(15904, '9999-12-31', 9223372036854775807, 51)$$, NULL),

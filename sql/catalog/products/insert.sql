@@ -14,7 +14,7 @@
 -- Returns  id bigint, seller_id bigint, account_id bigint, name text, description text, price bigint, currency text, stock bigint, version bigint, created_at timestamptz, updated_at timestamptz, archived_at timestamptz;
 --          one row; none if the key is taken or the seller has no room
 -- Index    products_idempotency_key_key, products_seller_id_idx
--- Locks    products RowExclusiveLock
+-- Locks    products AccessShareLock, RowExclusiveLock
 INSERT /* catalog/products/insert */ INTO products (
     seller_id, account_id, name, description, price, currency, stock, idempotency_key, created_at, updated_at
 )
@@ -24,7 +24,14 @@ SELECT
 FROM (SELECT clock_timestamp() AS now) AS clock
 WHERE (
     SELECT count(*)
-    FROM (SELECT FROM products WHERE seller_id = $1::bigint AND archived_at IS NULL LIMIT $9::bigint) AS selling
+    FROM (
+        SELECT id
+        FROM products
+        WHERE seller_id = $1::bigint
+            AND archived_at IS NULL
+        ORDER BY created_at
+        LIMIT $9::bigint
+    ) AS selling
 ) < $9::bigint
 ON CONFLICT ON CONSTRAINT products_idempotency_key_key DO NOTHING
 RETURNING

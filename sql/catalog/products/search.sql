@@ -13,9 +13,9 @@
 -- Locks    products AccessShareLock
 SELECT /* catalog/products/search */
     id, seller_id, account_id, name, description, price, currency, stock, version, created_at, updated_at, archived_at
-FROM search_query($1::text) AS query (terms)
-JOIN products ON products.search @@ query.terms
-WHERE archived_at IS NULL
+FROM products
+WHERE search @@ search_query($1::text)
+    AND archived_at IS NULL
     AND ($2::bigint IS NULL OR seller_id = $2::bigint)
     AND (created_at, id) < ($3::timestamptz, $4::bigint)
 ORDER BY created_at DESC, id DESC

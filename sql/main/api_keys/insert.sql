@@ -10,7 +10,7 @@
 -- Returns  id bigint, name text, read_only boolean, created_at timestamptz, expires_at timestamptz;
 --          one row; none if the user has left or has no room
 -- Index    users_pkey, api_keys_user_id_idx
--- Locks    users RowShareLock; its row FOR SHARE; api_keys RowExclusiveLock
+-- Locks    users RowShareLock; its row FOR SHARE; api_keys AccessShareLock, RowExclusiveLock
 INSERT /* main/api_keys/insert */ INTO api_keys (user_id, name, digest, read_only, expires_at)
 SELECT users.id, $2::text, $3::bytea, $4::boolean, $5::timestamptz
 FROM users
@@ -20,7 +20,14 @@ WHERE users.id = $1::bigint
         $6::bigint IS NULL
         OR (
             SELECT count(*)
-            FROM (SELECT FROM api_keys WHERE user_id = $1::bigint AND revoked_at IS NULL LIMIT $6::bigint) AS issued
+            FROM (
+                SELECT id
+                FROM api_keys
+                WHERE user_id = $1::bigint
+                    AND revoked_at IS NULL
+                ORDER BY created_at
+                LIMIT $6::bigint
+            ) AS issued
         ) < $6::bigint
     )
 FOR SHARE

@@ -8,7 +8,7 @@
 -- Returns  id bigint, author_id bigint, author_username text, title text, content text, version bigint, created_at timestamptz, updated_at timestamptz;
 --          one row; none if the author has left or has no room
 -- Index    users_pkey, posts_author_id_idx
--- Locks    users RowShareLock; its row FOR SHARE; posts RowExclusiveLock
+-- Locks    users RowShareLock; its row FOR SHARE; posts AccessShareLock, RowExclusiveLock
 WITH /* main/posts/insert */ author AS MATERIALIZED (
     SELECT id, username
     FROM users
@@ -16,7 +16,13 @@ WITH /* main/posts/insert */ author AS MATERIALIZED (
         AND deleted_at IS NULL
         AND (
             SELECT count(*)
-            FROM (SELECT FROM posts WHERE author_id = $1::bigint LIMIT $4::bigint) AS written
+            FROM (
+                SELECT id
+                FROM posts
+                WHERE author_id = $1::bigint
+                ORDER BY created_at
+                LIMIT $4::bigint
+            ) AS written
         ) < $4::bigint
     FOR SHARE
 ),

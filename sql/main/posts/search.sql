@@ -14,10 +14,10 @@
 SELECT /* main/posts/search */
     posts.id, posts.author_id, users.username AS author_username, posts.title, posts.content, posts.version,
     posts.created_at, posts.updated_at
-FROM search_query($1::text) AS query (terms)
-JOIN posts ON posts.search @@ query.terms
+FROM posts
 JOIN users ON users.id = posts.author_id
-WHERE ($2::bigint IS NULL OR posts.author_id = $2::bigint)
+WHERE posts.search @@ search_query($1::text)
+    AND ($2::bigint IS NULL OR posts.author_id = $2::bigint)
     AND (posts.created_at, posts.id) < ($3::timestamptz, $4::bigint)
 ORDER BY posts.created_at DESC, posts.id DESC
 LIMIT $5::bigint;
