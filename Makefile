@@ -8,7 +8,7 @@ help: ## this list
 
 setup: .venv/ready ## virtual environment with hash-locked dependencies
 
-# uv installs in seconds what takes pip minutes; pip does it where uv cannot (uv reads no pip.conf).
+# uv installs in seconds, pip in minutes; pip is the fallback if uv fails (uv reads no pip.conf).
 # Without ensurepip (a bare Debian python3), the machine's own pip fills the environment.
 .venv/ready: locks/dev.lock locks/uv.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Folio needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.x" >&2; exit 1; }
@@ -25,7 +25,7 @@ setup: .venv/ready ## virtual environment with hash-locked dependencies
 run: setup ## Folio on 127.0.0.1:8000, with a PostgreSQL of its own unless FOLIO_*_DATABASE_URL name yours
 	@$(BIN)/folio serve
 
-test: setup ## all tests: PostgreSQL in a container where a Docker Engine answers, else embedded
+test: setup ## all tests: PostgreSQL in a container if a Docker Engine answers, else embedded
 	@$(BIN)/python -m pytest
 
 faults: setup ## PostgreSQL stopped, cut off, filled and starved under load; UPDATE=1 keeps the figures in docs/faults.md
@@ -42,19 +42,19 @@ check: setup ## format, lint, types, layers, SQL lint, safe migrations: the whol
 	@$(BIN)/sqlfluff lint sql
 	@$(BIN)/squawk sql/*/migrations/*.sql
 
-format: setup ## format and mend what can be mended
+format: setup ## format, and apply the fixes that ruff knows
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-schema: setup ## write sql/*/schema.sql anew, from all migrations
+schema: setup ## write sql/*/schema.sql from all migrations
 	@$(BIN)/python -m tests.sql.schema snapshots
 
-diagram: setup ## draw sql/schema.svg anew; needs Graphviz (dot)
+diagram: setup ## draw sql/schema.svg; needs Graphviz (dot)
 	@$(BIN)/python -m tests.sql.schema picture
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade
 
-lock: setup ## pin all dependencies anew, with hashes
+lock: setup ## pin all dependencies again, with hashes
 	@$(COMPILE) pyproject.toml --group build --output-file locks/run.lock
 	@$(COMPILE) pyproject.toml --group dev --constraint locks/run.lock --output-file locks/dev.lock
 	@awk '/^uv==/ {found = 1; print; next} found && /--hash/ {print; next} found {exit}' locks/dev.lock > locks/uv.lock

@@ -1,4 +1,4 @@
-"""Accounts over HTTP: a member's own, and the members that operators set."""
+"""Accounts over HTTP: opened, renamed and closed by their owners; frozen, limited and handed over by operators."""
 
 from functools import partial
 from typing import Any, Literal
@@ -16,9 +16,11 @@ from api.http.pages import Page, PageOf, by_time
 from api.http.problems import answers
 from api.http.types import Balance, Body, Change, Currency, Id, Name, PathId, Representation, Time
 from repositories.accounts import Account as AccountRow
+from repositories.accounts import AccountRepository
 from repositories.ledger import accounts as ledger
-from repositories.ledger.keys import run_keyed
+from repositories.ledger.keys import insert_keyed, run_keyed
 from repositories.postgres import unit_of_work
+from repositories.refusals import quota_reached
 
 router = APIRouter(tags=["accounts"], route_class=JsonRoute)
 
@@ -26,7 +28,7 @@ Status = Literal["open", "frozen", "closed"]
 
 
 class NewAccount(Body):
-    """An account to be opened."""
+    """An account to open."""
 
     name: Name
     currency: Currency
@@ -72,13 +74,16 @@ async def create_account(
     new: NewAccount, caller: Writer, main: Main, key: OptionalKey, service: CurrentService
 ) -> Response:
     """Open an account of your own, at balance zero."""
+    quota = service.settings.accounts_per_user
     open_account = partial(
-        ledger.open_account,
-        owner_id=caller.user_id,
-        name=new.name,
-        currency=new.currency,
-        quota=service.settings.accounts_per_user,
+        insert_keyed,
+        user_id=caller.user_id,
         key=key,
+        kind="account",
+        insert=lambda connection: AccountRepository(connection).insert(
+            owner_id=caller.user_id, quota=quota, **new.model_dump()
+        ),
+        no_room=quota_reached("accounts", quota),
         to_answer=_to_answer,
     )
     outcome = await run_keyed(main, open_account, key=key)
@@ -87,7 +92,7 @@ async def create_account(
 
 @router.get("/accounts", summary="List accounts", responses=answers(*problems.OWN), response_model=Page[Account])
 async def list_accounts(caller: Member, accounts: Accounts, page: PageOf) -> Response:
-    """List your accounts, newest first; operators see everybody's."""
+    """List your accounts, newest first; operators see all."""
     rows = await accounts.list(owner_id=caller.reads, page=page.keyset())
     return page.answer(rows, Account.model_validate, by_time)
 
@@ -99,7 +104,7 @@ async def list_accounts(caller: Member, accounts: Accounts, page: PageOf) -> Res
     response_model=Account,
 )
 async def get_account(id: PathId, caller: Member, accounts: Accounts) -> Response:
-    """Read an account of yours; operators read everybody's."""
+    """Read an account of yours; operators read any."""
     return answer(Account.model_validate(visible(await accounts.get(id=id), "account", id, caller)))
 
 

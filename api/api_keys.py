@@ -32,7 +32,7 @@ def _in_the_future(time: datetime) -> datetime:
 
 
 class NewApiKey(Body):
-    """A key to be issued."""
+    """A key to issue."""
 
     name: Name
     read_only: bool = False
@@ -67,7 +67,7 @@ class IssuedApiKey(ApiKey):
 async def create_my_api_key(new: NewApiKey, caller: Writer, main: Main, service: CurrentService) -> Response:
     """Issue a further key for yourself."""
     quota = service.settings.keys_per_user
-    return await _issue(main, user_id=caller.user_id, new=new, quota=quota, path="/users/me/api-keys")
+    return await _issue(main, user_id=caller.user_id, new=new, quota=quota, location="/users/me/api-keys/{}")
 
 
 @router.get(
@@ -86,7 +86,7 @@ async def list_my_api_keys(caller: Member, keys: ApiKeys, page: PageOf) -> Respo
     responses=answers("api_key_not_found", *problems.WRITES),
 )
 async def revoke_my_api_key(id: PathId, caller: Writer, keys: ApiKeys) -> None:
-    """Revoke one of your keys, the present one included; in force at once."""
+    """Revoke one of your keys, also the one of this request. It is refused from now on."""
     found(await keys.revoke(user_id=caller.user_id, id=id), "api_key", id)
 
 
@@ -100,9 +100,10 @@ async def revoke_my_api_key(id: PathId, caller: Writer, keys: ApiKeys) -> None:
 async def create_api_key(
     id: PathId, new: NewApiKey, _: OperatorWriter, main: Main, service: CurrentService
 ) -> Response:
-    """Issue a key for a user who lost theirs. For operators."""
+    """Issue a key for another user, for example after a loss. For operators."""
+    # An operator revokes all keys of a user at once: a single one has no path.
     quota = service.settings.keys_per_user
-    return await _issue(main, user_id=id, new=new, quota=quota, path=f"/users/{id}/api-keys")
+    return await _issue(main, user_id=id, new=new, quota=quota, location=f"/users/{id}/api-keys")
 
 
 @router.delete(
@@ -117,7 +118,7 @@ async def revoke_api_keys(id: PathId, _: OperatorWriter, users: Users, keys: Api
     await keys.revoke_all(user_id=id)
 
 
-async def _issue(main: Checkout, *, user_id: int, new: NewApiKey, quota: int, path: str) -> Response:
+async def _issue(main: Checkout, *, user_id: int, new: NewApiKey, quota: int, location: str) -> Response:
     async def issue(connection: Connection) -> tuple[ApiKeyRow, str] | Refusal | None:
         issued = await ApiKeyRepository(connection).issue(user_id=user_id, quota=quota, **new.model_dump())
         if issued is None and await UserRepository(connection).keep(id=user_id):
@@ -125,4 +126,4 @@ async def _issue(main: Checkout, *, user_id: int, new: NewApiKey, quota: int, pa
         return issued
 
     key, secret = found(accepted(await unit_of_work.run(main, issue)), "user", user_id)
-    return answer(IssuedApiKey(**vars(key), api_key=secret), status=201, location=f"{path}/{key.id}")
+    return answer(IssuedApiKey(**vars(key), api_key=secret), status=201, location=location.format(key.id))

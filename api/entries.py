@@ -1,4 +1,4 @@
-"""Entries over HTTP: an account's statement, page by page or as one CSV file, and its balance at a time."""
+"""Entries over HTTP: the statement of an account in pages or as one CSV file, and its balance at an instant."""
 
 import asyncio
 import csv
@@ -24,7 +24,7 @@ from repositories.accounts import AccountRepository
 from repositories.entries import NEWEST, EntryRepository
 from repositories.entries import BalanceAt as BalanceAtRow
 from repositories.entries import Entry as EntryRow
-from repositories.postgres import unit_of_work as units
+from repositories.postgres import unit_of_work
 from repositories.postgres.errors import Fault
 from repositories.postgres.operation import Operation, current
 from repositories.postgres.pools import Pool
@@ -57,9 +57,9 @@ class BalanceAt(Representation):
 
 CSV = "text/csv"
 CSV_ROWS = 500
-"""Rows that a CSV file reads at a time: all of it that is ever in memory."""
+"""Rows of a CSV file that are read at a time; no more of the file is in memory."""
 CSV_TRIES = 5
-"""Times that a page of it is tried, a second apart: what has begun as 200 can only be cut off."""
+"""Times that a page of a CSV file is tried, a second apart: an answer that began as 200 can only be cut off."""
 AS_CSV: dict[int | str, dict[str, Any]] = {
     200: {"content": {CSV: {"schema": {"type": "string"}}}, "description": "A page, or the whole statement as CSV"}
 }
@@ -80,10 +80,10 @@ async def list_entries(
     page: PageOf,
     service: CurrentService,
     since: Annotated[Time | None, Query(alias="from", description="the first instant")] = None,
-    until: Annotated[Time | None, Query(alias="to", description="the first instant no more")] = None,
-    accept: Annotated[str, Header(description="`text/csv` for all of it in one file")] = "*/*",
+    until: Annotated[Time | None, Query(alias="to", description="the first instant after the span")] = None,
+    accept: Annotated[str, Header(description="`text/csv` for the whole statement in one file")] = "*/*",
 ) -> Response:
-    """Read what happened on an account, newest first, from ≤ time < to: a page, or all of it as `text/csv`."""
+    """Read the entries of an account, newest first, with from ≤ time < to: a page, or all as `text/csv`."""
     visible(await accounts.get(id=id), "account", id, caller)
     statement = partial(entries.list, account_id=id, since=since, until=until)
     vary = {"Vary": "Accept"}
@@ -108,23 +108,23 @@ async def get_balance(
     caller: Member,
     accounts: Accounts,
     main: Main,
-    at: Annotated[PastTime, Query(description="not to come")],
+    at: Annotated[PastTime, Query(description="an instant that is not in the future")],
 ) -> Response:
-    """Read what the balance was at an instant, every entry of that instant included: the answer is final."""
+    """Read the balance at an instant, every entry of that instant included. The answer never changes."""
     visible(await accounts.get(id=id), "account", id, caller)
 
     async def work(connection: Connection) -> BalanceAtRow:
         await AccountRepository(connection).share(id=id)
         return await EntryRepository(connection).balance_at(account_id=id, at=at)
 
-    then = await units.run(main, work)
+    then = await unit_of_work.run(main, work)
     if not then.past:
-        raise invalid(("query", "at"), f"{at.isoformat()} is to come", "time_to_come")
+        raise invalid(("query", "at"), f"{at.isoformat()} is in the future", "time_to_come")
     return answer(BalanceAt(account_id=id, at=at, balance=then.balance, version=then.version))
 
 
 def _prefers_csv(accept: str) -> bool:
-    """Tell whether CSV is named with a higher quality than JSON, or with the same and before it."""
+    """Return True if CSV has a higher quality than JSON, or the same and stands before it."""
     best: dict[str, tuple[float, int]] = {}
     for position, part in enumerate(accept.lower().split(",")):
         media_type, *parameters = (piece.strip() for piece in part.split(";"))
@@ -147,7 +147,7 @@ async def _pages(
     since: datetime | None,
     until: datetime | None,
 ) -> AsyncIterator[list[EntryRow]]:
-    """Yield a statement from its first page on. Each page is read within `seconds`; no connection is kept between."""
+    """Yield a statement from its first page on. Each page is read within `seconds`, on a connection of its own."""
     operation = current() or Operation("statement")
     while rows:
         yield rows

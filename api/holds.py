@@ -1,4 +1,4 @@
-"""Holds over HTTP: made by the payer, captured or released by the payee."""
+"""Holds over HTTP: placed by the payer, captured or released by the payee."""
 
 from functools import partial
 from typing import Annotated, Literal
@@ -23,13 +23,13 @@ from repositories.transfers import TransferOrder
 router = APIRouter(prefix="/holds", tags=["holds"], route_class=JsonRoute)
 
 MAX_SECONDS = 30 * 24 * 60 * 60
-"""The longest time that a hold may last."""
+"""The longest life of a hold."""
 
 Seconds = Annotated[int, Field(ge=1, le=MAX_SECONDS, description="seconds", examples=[3600])]
 
 
 class NewHold(Body):
-    """A hold to be made."""
+    """A hold to place."""
 
     from_account_id: Id
     to_account_id: Id
@@ -45,9 +45,9 @@ class NewHold(Body):
 
 
 class Capture(Body):
-    """The part of a hold to capture; all of it without an amount."""
+    """The amount of a hold to capture; the whole hold if none is given."""
 
-    amount: Amount | None = Field(default=None, description="up to the hold's; null: all of it")
+    amount: Amount | None = Field(default=None, description="at most the hold's; null: the whole hold")
 
     model_config = {"json_schema_extra": {"examples": [{"amount": 1000}]}}
 
@@ -75,29 +75,29 @@ class Hold(Representation):
 @router.post(
     "",
     status_code=201,
-    summary="Make a hold",
+    summary="Place a hold",
     responses=answers(
         "idempotency_key_missing", "idempotency_key_reused", *problems.ORDER, *problems.BODY, *problems.WRITES
     ),
     response_model=Hold,
 )
 async def create_hold(new: NewHold, caller: Writer, main: Main, key: RequiredKey) -> Response:
-    """Hold money of an account of yours for another account: it cannot be spent until the hold ends."""
+    """Hold money of an account of yours for another account. It cannot be spent until the hold ends."""
     order = TransferOrder(ordered_by=caller.user_id, **new.model_dump(exclude={"expires_in"}))
-    hold = partial(ledger.hold, order=order, expires_in=new.expires_in, key=key, to_answer=_to_answer)
-    return keyed_answer(await run_keyed(main, hold, key=key), Hold.model_validate, location="/holds/{id}")
+    place = partial(ledger.place, order=order, expires_in=new.expires_in, key=key, to_answer=_to_answer)
+    return keyed_answer(await run_keyed(main, place, key=key), Hold.model_validate, location="/holds/{id}")
 
 
 @router.get("", summary="List holds", responses=answers(*problems.OWN), response_model=Page[Hold])
 async def list_holds(caller: Member, holds: Holds, page: PageOf) -> Response:
-    """List holds from or to your accounts, newest first; operators see everybody's."""
+    """List holds from or to your accounts, newest first; operators see all."""
     rows = await holds.list(owner_id=caller.reads, page=page.keyset())
     return page.answer(rows, Hold.model_validate, by_time)
 
 
 @router.get("/{id}", summary="Read a hold", responses=answers("hold_not_found", *problems.OWN), response_model=Hold)
 async def get_hold(id: PathId, caller: Member, holds: Holds) -> Response:
-    """Read a hold from or to an account of yours; operators read everybody's."""
+    """Read a hold from or to an account of yours; operators read any."""
     return answer(Hold.model_validate(visible(await holds.get(id=id), "hold", id, caller)))
 
 
@@ -118,7 +118,7 @@ async def get_hold(id: PathId, caller: Member, holds: Holds) -> Response:
     response_model=Hold,
 )
 async def capture_hold(id: PathId, caller: Writer, main: Main, key: RequiredKey, part: Capture = WHOLE) -> Response:
-    """Capture a hold for your account, or a part of it, once; the rest is released with it."""
+    """Capture a hold, or a part of it, to your account, once. The rest is released."""
     capture = partial(ledger.capture, hold_id=id, amount=part.amount, caller=caller, key=key, to_answer=_to_answer)
     return keyed_answer(await run_keyed(main, capture, key=key), Hold.model_validate, status=200)
 
@@ -132,7 +132,7 @@ async def capture_hold(id: PathId, caller: Writer, main: Main, key: RequiredKey,
     response_model=Hold,
 )
 async def release_hold(id: PathId, caller: Writer, main: Main, key: OptionalKey) -> Response:
-    """Release a hold for your account; operators release any hold."""
+    """Release a hold to an account of yours: its money is the payer's to spend again. Operators release any hold."""
     release = partial(ledger.release, hold_id=id, caller=caller, key=key, to_answer=_to_answer)
     return keyed_answer(await run_keyed(main, release, key=key), Hold.model_validate, status=200)
 

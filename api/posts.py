@@ -28,7 +28,7 @@ router = APIRouter(tags=["posts"], route_class=JsonRoute)
 
 
 class NewPost(Body):
-    """A post to be written."""
+    """A post to write."""
 
     title: Line
     content: Text

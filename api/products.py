@@ -1,4 +1,4 @@
-"""Products over HTTP: public to read, changed by their sellers only. They are in the catalog, the money is not."""
+"""Products over HTTP: public to read, changed by their sellers only. Products are in the catalog, money is in main."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -57,12 +57,12 @@ StockChange = Annotated[
     ),
     AfterValidator(_nonzero),
 ]
-ACCOUNT = ("account_not_found", "currency_mismatch", "account_frozen", "account_closed")
-"""Reasons for refusing the account that receives the proceeds."""
+PAYEE_REFUSALS = ("account_not_found", "currency_mismatch", "account_frozen", "account_closed")
+"""Codes of refusals of the account that receives the proceeds."""
 
 
 class NewProduct(Body):
-    """A product to be sold."""
+    """A product to put up for sale."""
 
     name: Name
     description: LongText = ""
@@ -107,7 +107,7 @@ class ProductChange(Change):
 
 
 class Product(Representation):
-    """A product; the price of one in minor units."""
+    """A product; `price` is that of one unit, in minor units."""
 
     id: Id
     seller_id: Id
@@ -120,20 +120,20 @@ class Product(Representation):
     version: int = Field(description="counts changes other than sales; `ETag` changes with sales too")
     created_at: Time
     updated_at: Time
-    archived_at: Time | None = Field(description="since when it is off sale; null: it is not")
+    archived_at: Time | None = Field(description="when it went off sale; null: it is for sale")
 
 
 @router.post(
     "/products",
     status_code=201,
     summary="Put a product up for sale",
-    responses=answers("quota_reached", "idempotency_key_reused", *ACCOUNT, *problems.BODY, *problems.WRITES),
+    responses=answers("quota_reached", "idempotency_key_reused", *PAYEE_REFUSALS, *problems.BODY, *problems.WRITES),
     response_model=Product,
 )
 async def create_product(
     new: NewProduct, caller: Writer, main: Main, service: CurrentService, key: OptionalKey
 ) -> Response:
-    """Put a product up for sale, its proceeds for an account of yours."""
+    """Put a product up for sale. An account of yours receives the proceeds."""
     product = products.NewProduct(seller_id=caller.user_id, **new.model_dump())
     outcome = await sagas.put_up_for_sale(
         service.pools, main, product=product, key=key, quota=service.settings.products_per_user
@@ -157,7 +157,7 @@ async def list_products(q: Search, service: CurrentService, page: PageOf, seller
     response_model=Product,
 )
 async def get_product(id: PathId, caller: AnyoneBeforeCatalog, service: CurrentService, known: NoneMatch) -> Response:
-    """Read a product; one that is off sale is shown to its seller, to its buyers and to operators."""
+    """Read a product. A product off sale is shown to its seller, its buyers and operators only."""
     row = found(await sagas.read_as(service.pools, id, caller), "product", id)
     return known.answer(Product.model_validate(row), row.tag, headers={"Vary": "Authorization"})
 
@@ -172,7 +172,7 @@ async def get_product(id: PathId, caller: AnyoneBeforeCatalog, service: CurrentS
         "out_of_stock",
         "precondition_required",
         "precondition_failed",
-        *ACCOUNT,
+        *PAYEE_REFUSALS,
         *problems.BODY,
         *problems.WRITES,
     ),

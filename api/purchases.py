@@ -19,6 +19,7 @@ from api.process.service import Service
 from repositories.accounts import MAXIMUM
 from repositories.ledger import purchases as ledger
 from repositories.ledger.keys import Outcome, StoredAnswer, run_keyed
+from repositories.postgres.pools import Checkout
 from repositories.purchases import Purchase as PurchaseRow
 from repositories.refusals import Refusal
 from repositories.sagas import purchases as sagas
@@ -29,12 +30,14 @@ Quantity = Annotated[int, Field(ge=1, le=MAXIMUM, examples=[2])]
 
 
 class NewPurchase(Body):
-    """A product to be bought."""
+    """A product to buy, and its quantity."""
 
     product_id: Id
     quantity: Quantity
-    account_id: Id = Field(description="pays: an account of yours")
-    price: Amount | None = Field(default=None, description="of one; refused if the product has another by now")
+    account_id: Id = Field(description="the account of yours that pays")
+    price: Amount | None = Field(
+        default=None, description="the unit price that you expect: the purchase is refused if the product has another"
+    )
 
     model_config = {
         "json_schema_extra": {"examples": [{"product_id": 1, "quantity": 2, "account_id": 2, "price": 1250}]}
@@ -42,7 +45,7 @@ class NewPurchase(Body):
 
 
 class Purchase(Representation):
-    """A purchase; amounts in minor units, as they were at the moment of purchase."""
+    """A purchase; amounts in minor units, at the price of the moment of purchase."""
 
     id: Id
     buyer_id: Id
@@ -53,13 +56,13 @@ class Purchase(Representation):
     currency: str
     account_id: Id
     status: Literal["pending", "completed", "rejected", "refunded"]
-    reason: str | None = Field(description="the reason for rejecting it: the code of the problem")
+    reason: str | None = Field(description="of a rejection: the code of its problem")
     transfer_id: Id | None = Field(description="the payment")
     created_at: Time
 
 
 ACCEPTED: dict[int | str, dict[str, Any]] = {
-    202: {"model": Purchase, "description": "Begun; a job finishes it: read `Location` again"}
+    202: {"model": Purchase, "description": "Still in progress; a job finishes it: read `Location` again"}
 }
 """For OpenAPI."""
 
@@ -85,18 +88,17 @@ ACCEPTED: dict[int | str, dict[str, Any]] = {
 async def create_purchase(
     new: NewPurchase, caller: Writer, main: Main, service: CurrentService, key: RequiredKey
 ) -> Response:
-    """Buy a product: its money is held, its stock reserved, and then it is paid, or rejected with a reason.
+    """Buy a product: your money is held, the stock reserved, then the purchase is paid, or rejected with a reason.
 
-    202 if it cannot be finished at once: a job finishes it, and a repeat under the key shows its state.
+    202 if the purchase cannot be finished at once: a job finishes it, and a repeat under the key shows its state.
     """
     outcome = await sagas.buy(service.pools, main, caller=caller, key=key, **new.model_dump())
-    await main.give_back()
-    return await _finish(outcome, service)
+    return await _finish(outcome, main, service)
 
 
 @router.get("", summary="List purchases", responses=answers(*problems.OWN), response_model=Page[Purchase])
 async def list_purchases(caller: Member, purchases: Purchases, page: PageOf) -> Response:
-    """List your purchases and sales, newest first; operators see everybody's."""
+    """List your purchases and sales, newest first; operators see all."""
     rows = await purchases.list(party_id=caller.reads, page=page.keyset())
     return page.answer(rows, Purchase.model_validate, by_time)
 
@@ -108,7 +110,7 @@ async def list_purchases(caller: Member, purchases: Purchases, page: PageOf) -> 
     response_model=Purchase,
 )
 async def get_purchase(id: PathId, caller: Member, purchases: Purchases) -> Response:
-    """Read a purchase or sale of yours; operators read everybody's."""
+    """Read a purchase or sale of yours; operators read any."""
     return answer(Purchase.model_validate(visible(await purchases.get(id=id), "purchase", id, caller)))
 
 
@@ -132,21 +134,21 @@ async def get_purchase(id: PathId, caller: Member, purchases: Purchases) -> Resp
 async def refund_purchase(
     id: PathId, caller: Writer, main: Main, service: CurrentService, key: RequiredKey
 ) -> Response:
-    """Pay a sale of yours back, once, all of it; its quantity goes back to stock."""
+    """Pay a sale of yours back in full, once. Its quantity goes back to stock. Operators refund any purchase."""
     outcome = await run_keyed(main, partial(ledger.refund, purchase_id=id, caller=caller, key=key), key=key)
-    await main.give_back()
-    return await _finish(outcome, service)
+    return await _finish(outcome, main, service)
 
 
-async def _finish(outcome: Outcome[PurchaseRow], service: Service) -> Response:
-    """Finish a purchase as far as time allows, and answer with its state; raise the problem of a rejection.
+async def _finish(outcome: Outcome[PurchaseRow], main: Checkout, service: Service) -> Response:
+    """Finish a purchase as far as time allows, then answer with its state; raise the problem of a rejection.
 
-    A replay only shows the state: the first request is finishing the purchase, or a job will.
+    A replay only shows the state: the first request, or a job, finishes the purchase.
     """
     if isinstance(outcome.result, Refusal):
         raise refused(outcome.result, replayed=outcome.replayed)
     assert not isinstance(outcome.result, StoredAnswer)  # noqa: S101 - a repeat reads the purchase again
     purchase = outcome.result
+    await main.give_back()
     if not outcome.replayed:
         saga = sagas.Saga(service.pools, purchase)
         await service.background.run("purchase", saga.finish())

@@ -1,4 +1,4 @@
-"""Transfers over HTTP: one, many at once, and reversed."""
+"""Transfers over HTTP: one, a batch, a reversal."""
 
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -28,15 +28,17 @@ REFUSALS = ("idempotency_key_missing", "idempotency_key_reused", "version_mismat
 
 
 class NewTransfer(Body):
-    """A transfer to be made."""
+    """A transfer to make."""
 
     from_account_id: Id
     to_account_id: Id
     amount: Amount
-    currency: Currency | None = Field(default=None, description="refused if the accounts are in another")
+    currency: Currency | None = Field(
+        default=None, description="the transfer is refused if the accounts are in another"
+    )
     description: Description | None = None
     from_account_version: int | None = Field(
-        default=None, ge=0, le=MAXIMUM, description="refused if the paying account is at another"
+        default=None, ge=0, le=MAXIMUM, description="the transfer is refused if the payer is at another version"
     )
 
     model_config = {
@@ -47,7 +49,7 @@ class NewTransfer(Body):
 
 
 class AccountBalance(Representation):
-    """What a transfer left on an account."""
+    """The balance and version of an account after a transfer."""
 
     account_id: Id
     balance: Balance
@@ -55,7 +57,7 @@ class AccountBalance(Representation):
 
 
 class Transfer(Representation):
-    """A transfer; `balances` shows the caller's own accounts, after it."""
+    """A transfer; `balances` shows the caller's own accounts after it."""
 
     id: Id
     from_account_id: Id
@@ -70,9 +72,9 @@ class Transfer(Representation):
 
 
 class NewBatch(Body):
-    """Transfers to be made in this order."""
+    """Transfers to make in this order."""
 
-    atomic: bool = Field(default=True, description="all or nothing; else each on its own")
+    atomic: bool = Field(default=True, description="true: all or nothing; false: each on its own")
     transfers: list[NewTransfer] = Field(min_length=1, max_length=1000)
 
     model_config = {
@@ -88,28 +90,28 @@ class Batch(Representation):
     items: list[Transfer]
 
 
-class Made(Representation):
-    """A transfer of a batch that was made."""
+class BatchTransfer(Representation):
+    """A transfer of a batch."""
 
     status: Literal[201] = 201
     transfer: Transfer
 
 
-class Refused(Representation):
-    """A transfer of a batch that was refused."""
+class BatchRefusal(Representation):
+    """The problem of a refused transfer of a batch."""
 
     status: int
     problem: ProblemDetails
 
 
-class Outcomes(Representation):
-    """What became of each transfer of a batch, in its order."""
+class BatchOutcomes(Representation):
+    """The outcome of each transfer of a batch, in its order."""
 
-    items: list[Made | Refused]
+    items: list[BatchTransfer | BatchRefusal]
 
 
 NOT_ATOMIC: dict[int | str, dict[str, Any]] = {
-    200: {"model": Outcomes, "description": "Not atomic: what became of each"}
+    200: {"model": BatchOutcomes, "description": "Not atomic: the outcome of each transfer"}
 }
 """For OpenAPI."""
 
@@ -136,21 +138,21 @@ async def create_transfer(new: NewTransfer, caller: Writer, main: Main, key: Req
     status_code=201,
     summary="Pay many",
     responses=NOT_ATOMIC | answers(*REFUSALS, *problems.BODY, *problems.WRITES),
-    response_model=Batch | Outcomes,
+    response_model=Batch | BatchOutcomes,
 )
 async def create_batch(new: NewBatch, request: Request, caller: Writer, main: Main, key: RequiredKey) -> Response:
-    """Make transfers in the order given, each on the balances that those before it left, under one Idempotency-Key.
+    """Make transfers in the order given, under one Idempotency-Key, each on the balances that the earlier ones left.
 
-    Atomic: all or none; a problem names the `index` of the transfer that was refused first. Not atomic: each on its
-    own, with an outcome for each.
+    Atomic: all or nothing; the problem names the `index` of the first refused transfer. Not atomic: each on its own,
+    with its outcome.
     """
     orders = [TransferOrder(ordered_by=caller.user_id, **item.model_dump()) for item in new.transfers]
 
-    def show(results: list[TransferRow | Refusal]) -> Batch | Outcomes:
+    def show(results: list[TransferRow | Refusal]) -> Batch | BatchOutcomes:
         items = [_show_result(request, result, caller.user_id) for result in results]
         if new.atomic:
-            return Batch(items=[item.transfer for item in items if isinstance(item, Made)])
-        return Outcomes(items=items)
+            return Batch(items=[item.transfer for item in items if isinstance(item, BatchTransfer)])
+        return BatchOutcomes(items=items)
 
     batch = partial(
         ledger.transfer_batch,
@@ -179,7 +181,7 @@ async def create_batch(new: NewBatch, request: Request, caller: Writer, main: Ma
     response_model=Transfer,
 )
 async def create_reversal(id: PathId, caller: Writer, main: Main, key: RequiredKey) -> Response:
-    """Pay a transfer back to its payer, once, as its recipient or an operator."""
+    """Pay a transfer to your account back to its payer, once. Operators reverse any transfer."""
     reverse = partial(ledger.reverse, transfer_id=id, caller=caller, key=key)
     return keyed_answer(await run_keyed(main, reverse, key=key), _show, location="/transfers/{id}")
 
@@ -197,7 +199,7 @@ async def list_transfers(
     page: PageOf,
     account_id: Annotated[int | None, Digits, Query(ge=1, le=MAXIMUM, description="from or to this account")] = None,
 ) -> Response:
-    """List transfers from or to your accounts, newest first; operators see everybody's."""
+    """List transfers from or to your accounts, newest first; operators see all."""
     if account_id is not None:
         visible(await accounts.get(id=account_id), "account", account_id, caller)
     rows = await transfers.list(account_id=account_id, owner_id=caller.reads, page=page.keyset())
@@ -211,8 +213,8 @@ async def list_transfers(
     response_model=Transfer,
 )
 async def get_transfer(id: PathId, caller: Member, transfers: Transfers) -> Response:
-    """Read a transfer from or to an account of yours; operators read everybody's."""
-    transfer = visible(next(iter(await transfers.read(ids=[id])), None), "transfer", id, caller)
+    """Read a transfer from or to an account of yours; operators read any."""
+    transfer = visible(await transfers.get(id=id), "transfer", id, caller)
     return answer(_show(ShownTransfer(transfer, transfer.accounts_of(caller.user_id))))
 
 
@@ -236,9 +238,9 @@ def _show(shown: ShownTransfer) -> Transfer:
     )
 
 
-def _show_result(request: Request, result: TransferRow | Refusal, user_id: int) -> Made | Refused:
+def _show_result(request: Request, result: TransferRow | Refusal, user_id: int) -> BatchTransfer | BatchRefusal:
     if not isinstance(result, Refusal):
-        return Made(transfer=_show(ShownTransfer(result, result.accounts_of(user_id))))
+        return BatchTransfer(transfer=_show(ShownTransfer(result, result.accounts_of(user_id))))
     members = result.members()
     problem = details(request.scope, members.pop("code"), members.pop("detail"), members)
-    return Refused(status=problem["status"], problem=ProblemDetails(**problem))
+    return BatchRefusal(status=problem["status"], problem=ProblemDetails(**problem))

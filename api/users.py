@@ -68,7 +68,7 @@ class Registered(User):
     response_model=Registered,
 )
 async def register_user(new: NewUser, request: Request, main: Main, service: CurrentService) -> Response:
-    """Register a user and issue their first API key. It cannot be had again; an operator can issue another."""
+    """Register a user and issue their first API key. It is shown only now; an operator can issue another."""
     await limit(request, main, kind="registration", most=service.settings.registrations_per_minute)
     register = partial(api_keys.register, username=new.username, email=new.email)
     user, secret = await unit_of_work.run(main, register)
@@ -145,5 +145,5 @@ async def delete_me(caller: Writer, main: Main, service: CurrentService, match: 
     leave = partial(leaving.leave, user_id=caller.user_id, precondition=match)
     accepted(await unit_of_work.run(main, leave))
     await main.give_back()
-    # The request waits for this as long as it has time; a job repeats it later.
+    # The request waits as long as its deadline allows; a job repeats this later.
     await service.background.run("take_off_sale", leaving.take_off_sale(service.pools, seller_ids=[caller.user_id]))

@@ -1,4 +1,4 @@
-"""Accounts: where money is. Amounts are integers in the currency's minor unit."""
+"""Accounts: each has a balance in one currency. Amounts are integers in the currency's minor unit."""
 
 import builtins
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ MAXIMUM = 2**53 - 1
 
 @dataclass(frozen=True)
 class Account:
-    """An account; `minimum` is None where it may go below any number."""
+    """An account; `minimum` is None if its balance has no lower limit."""
 
     id: int
     owner_id: int
@@ -40,12 +40,12 @@ class Account:
 
     @property
     def owner_ids(self) -> frozenset[int]:
-        """Return the users who may see it."""
+        """Return the owners: the users that may see the row."""
         return frozenset({self.owner_id})
 
     @property
     def available(self) -> int:
-        """What can be spent or held, down to `minimum`."""
+        """Return the balance that no hold has set aside: it can be spent or held down to `minimum`."""
         return self.balance - self.held
 
 
@@ -56,7 +56,7 @@ class AccountRepository:
         self._connection = connection
 
     async def insert(self, *, owner_id: int, name: str, currency: str, quota: int) -> Account | None:
-        """Open an account. Return None if the owner has left, or has `quota` accounts already, closed ones included."""
+        """Open an account at balance zero. Return None if the owner has left, or has `quota` accounts already."""
         return await INSERT.maybe(
             self._connection, Account, owner_id=owner_id, name=name, currency=currency, quota=quota
         )
@@ -71,7 +71,7 @@ class AccountRepository:
         return {account.id: account for account in rows}
 
     async def share(self, *, id: int) -> None:
-        """Wait for whoever is entering something on an account, and keep others from it until the unit of work ends."""
+        """Lock an account against new entries until the unit of work ends; wait for entries in flight."""
         await SHARE.run(self._connection, id=id)
 
     async def lock_owned(self, *, owner_id: int) -> list[Account]:
@@ -79,11 +79,11 @@ class AccountRepository:
         return await LOCK_OWNED.all(self._connection, Account, owner_id=owner_id)
 
     async def lock_overdue(self, *, limit: int) -> builtins.list[int]:
-        """Lock, in id order, accounts that hold overdue money and that nobody else has locked; return their ids."""
+        """Lock unlocked accounts that have overdue holds, in id order; return their ids."""
         return await LOCK_OVERDUE.values(self._connection, limit=limit)
 
     async def list(self, *, owner_id: int | None, page: Keyset) -> list[Account]:
-        """Return one owner's accounts, or everybody's, newest first."""
+        """Return the accounts of one owner, or of all, newest first."""
         if owner_id is not None:
             return await LIST_BY_OWNER.all(self._connection, Account, owner_id=owner_id, **page.arguments())
         return await LIST.all(self._connection, Account, **page.arguments())
@@ -95,5 +95,5 @@ class AccountRepository:
         )
 
     async def close_owned(self, *, owner_id: int) -> None:
-        """Close all accounts of a user who leaves; they are locked and empty."""
+        """Close the locked, empty accounts of a leaving user."""
         await CLOSE_OWNED.run(self._connection, owner_id=owner_id)

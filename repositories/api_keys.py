@@ -1,4 +1,4 @@
-"""API keys: 256 random bits behind a readable prefix, shown once, kept as their SHA-256."""
+"""API keys: 256 random bits behind a readable prefix, shown once, stored as their SHA-256."""
 
 import hashlib
 import secrets
@@ -21,7 +21,7 @@ PREFIX = "folio_"
 
 @dataclass(frozen=True)
 class ApiKey:
-    """A key that is not revoked, without its secret. `expires_at` is None for never."""
+    """A key that is not revoked, without its secret. `expires_at` is None if it never expires."""
 
     id: int
     name: str
@@ -35,12 +35,12 @@ class Owned(Protocol):
 
     @property
     def owner_ids(self) -> frozenset[int]:
-        """Return the users who may see it."""
+        """Return the owners: the users that may see the row."""
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Whose key a request came with."""
+    """The user whose API key came with a request."""
 
     user_id: int
     role: str
@@ -48,24 +48,17 @@ class Caller:
 
     @property
     def operator(self) -> bool:
-        """Whether they read everything and help others."""
+        """Return True if the caller is an operator. Operators read all rows."""
         return self.role == "operator"
 
-    def may_see(self, row: "Owned") -> bool:
+    def may_see(self, row: Owned) -> bool:
         """Return True if the row is the caller's, or the caller is an operator."""
         return self.operator or self.user_id in row.owner_ids
 
     @property
     def reads(self) -> int | None:
-        """Whose rows their lists show: None for everybody's."""
+        """Return the user whose rows the caller's lists show; None means all users."""
         return None if self.operator else self.user_id
-
-
-@dataclass(frozen=True)
-class RevokedKey:
-    """A key that was just revoked."""
-
-    id: int
 
 
 class ApiKeyRepository:
@@ -83,7 +76,7 @@ class ApiKeyRepository:
         expires_at: datetime | None = None,
         quota: int | None = None,
     ) -> tuple[ApiKey, str] | None:
-        """Make a key and return it with its secret, which can be had only now.
+        """Issue a key; return it with its secret, which is not stored.
 
         Return None if the user has left, or has `quota` keys already that are not revoked.
         """
@@ -101,16 +94,17 @@ class ApiKeyRepository:
         return None if key is None else (key, secret)
 
     async def authenticate(self, *, secret: str) -> Caller | None:
-        """Return whose key this is, or None where it is unknown, revoked or expired."""
+        """Return the owner of a key, or None if the key is unknown, revoked or expired."""
         return await AUTHENTICATE.maybe(self._connection, Caller, digest=_digest(secret))
 
     async def list(self, *, user_id: int, page: Keyset) -> list[ApiKey]:
         """Return the user's keys that are not revoked, newest first."""
         return await LIST.all(self._connection, ApiKey, user_id=user_id, **page.arguments())
 
-    async def revoke(self, *, user_id: int, id: int) -> RevokedKey | None:
-        """Revoke a key of the user, in force with the commit; return None if there is none to revoke."""
-        return await REVOKE.maybe(self._connection, RevokedKey, user_id=user_id, id=id)
+    async def revoke(self, *, user_id: int, id: int) -> int | None:
+        """Revoke a key of the user; return its id, or None if the user has no such key."""
+        ids = await REVOKE.values(self._connection, user_id=user_id, id=id)
+        return ids[0] if ids else None
 
     async def revoke_all(self, *, user_id: int) -> None:
         """Revoke every key of the user."""
@@ -118,7 +112,7 @@ class ApiKeyRepository:
 
 
 async def register(connection: Connection, *, username: str, email: str) -> tuple[User, str]:
-    """Register a user with their first key, and return both. The constraints refuse a taken name or address."""
+    """Register a user with a first key; return both. Constraints refuse a taken name or address."""
     user = await UserRepository(connection).insert(username=username, email=email)
     issued = await ApiKeyRepository(connection).issue(user_id=user.id, name="first")
     assert issued is not None  # noqa: S101 - this unit of work inserted the user

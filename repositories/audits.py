@@ -1,4 +1,4 @@
-"""Audits: the findings of each run, the last hundred of which are stored."""
+"""Audits: the results of the last hundred runs."""
 
 import json
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ TRIM = statement("main/audits/trim")
 
 @dataclass(frozen=True)
 class Check:
-    """One invariant and the rows that break it: none when all is well; and, across the two, what is in flight."""
+    """The rows that break one invariant; `in_flight` has the purchases in flight if both databases are compared."""
 
     name: str
     rows: list[dict[str, Any]]
@@ -24,7 +24,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Audit:
-    """What one run found."""
+    """The result of one run; `ok` if no check found a row."""
 
     ok: bool
     finished_at: datetime
@@ -32,7 +32,7 @@ class Audit:
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _Insertion:
     id: int
     finished_at: datetime
 
@@ -44,15 +44,15 @@ class AuditRepository:
         self._connection = connection
 
     async def insert(self, *, checks: list[Check]) -> Audit:
-        """Keep what an audit found, and forget all but the last hundred."""
+        """Store the result of a run, and delete all but the last hundred."""
         ok = not any(check.rows for check in checks)
-        found = json.dumps([_members(check) for check in checks], default=_plain)
-        kept = await INSERT.one(self._connection, _Kept, ok=ok, checks=found)
+        text = json.dumps([_members(check) for check in checks], default=_plain)
+        insertion = await INSERT.one(self._connection, _Insertion, ok=ok, checks=text)
         await TRIM.run(self._connection)
-        return Audit(ok, kept.finished_at, json.loads(found))
+        return Audit(ok, insertion.finished_at, json.loads(text))
 
     async def get_last(self) -> Audit | None:
-        """Return what the last audit found, or None before the first."""
+        """Return the result of the last run, or None before the first."""
         return await GET_LAST.maybe(self._connection, Audit)
 
 

@@ -1,4 +1,4 @@
-"""Entries: what transfers did to an account, in the order of its versions."""
+"""Entries: the effects of transfers on an account, in the order of its versions."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ LIST_BETWEEN = statement("main/entries/list_between")
 BALANCE_AT = statement("main/entries/balance_at")
 
 NEWEST = 2**63 - 1
-"""Before every version."""
+"""Larger than every version: a page below it begins with the newest entry."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class BalanceAt:
-    """The balance at an instant; `past` is False where that is still to come, and then the balance means nothing."""
+    """The balance at an instant. If `past` is False, the instant is in the future and the balance means nothing."""
 
     balance: int
     version: int
@@ -54,5 +54,5 @@ class EntryRepository:
         return await LIST_BETWEEN.all(self._connection, Entry, from_time=first, to_time=last, **page)
 
     async def balance_at(self, *, account_id: int, at: datetime) -> BalanceAt:
-        """Return the balance after every entry of `at` and before; the unit of work shares the account."""
+        """Return the balance after every entry up to and including `at`; the unit of work shares the account."""
         return await BALANCE_AT.one(self._connection, BalanceAt, account_id=account_id, at=at)

@@ -1,4 +1,4 @@
-"""Holds: money of one account that is promised to another, until it is captured, released or overdue."""
+"""Holds: money of one account set aside for another, until it is captured, released or expired."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ LIST_BY_OWNER = statement("main/holds/list_by_owner")
 
 @dataclass(frozen=True)
 class Hold:
-    """A hold as it was at the instant of reading, and whose accounts those are; `amount` in minor units."""
+    """A hold as it was when it was read, with the owners of its accounts; `amount` in minor units."""
 
     id: int
     from_account_id: int
@@ -37,13 +37,13 @@ class Hold:
 
     @property
     def owner_ids(self) -> frozenset[int]:
-        """Return the users who may see it."""
+        """Return the owners: the users that may see the row."""
         return frozenset({self.from_owner_id, self.to_owner_id})
 
 
 @dataclass(frozen=True)
-class Held:
-    """What an account holds after some of it expired."""
+class HeldAmount:
+    """The held amount of the account `id` after some of its holds expired."""
 
     id: int
     held: int
@@ -65,8 +65,8 @@ class HoldRepository:
         expires_in: int,
         created_by: int,
     ) -> Hold:
-        """Write a decided hold of `expires_in` seconds; both accounts are locked by the unit of work."""
-        [made] = await INSERT.values(
+        """Write an accepted hold of `expires_in` seconds; the unit of work has locked both accounts."""
+        [hold_id] = await INSERT.values(
             self._connection,
             from_account_id=from_account_id,
             to_account_id=to_account_id,
@@ -75,27 +75,27 @@ class HoldRepository:
             expires_in=expires_in,
             created_by=created_by,
         )
-        return await GET.one(self._connection, Hold, id=made)
+        return await GET.one(self._connection, Hold, id=hold_id)
 
     async def get(self, *, id: int) -> Hold | None:
         """Return the hold as it is at this instant, or None."""
         return await GET.maybe(self._connection, Hold, id=id)
 
     async def lock(self, *, id: int) -> Hold:
-        """Lock a hold that exists, after its accounts, and return it as it is then."""
+        """Lock a hold that exists, after its accounts; return it as it is under the lock."""
         await LOCK.run(self._connection, id=id)
         return await GET.one(self._connection, Hold, id=id)
 
     async def settle(self, *, id: int, status: str) -> bool:
-        """End an active hold as captured or released and free what it held; it and its payer are locked.
+        """End an active hold as captured or released, and free its amount. The hold and its payer are locked.
 
-        False where its time came meanwhile, and nothing was done.
+        Return False, and change nothing, if the hold has expired since it was read.
         """
         return (await SETTLE.run(self._connection, id=id, status=status)).rowcount == 1
 
-    async def expire(self, *, account_ids: Iterable[int], limit: int) -> list[Held]:
-        """Expire what is overdue on locked accounts, and return what each of those that held it holds now."""
-        return await EXPIRE.all(self._connection, Held, account_ids=list(account_ids), limit=limit)
+    async def expire(self, *, account_ids: Iterable[int], limit: int) -> list[HeldAmount]:
+        """Expire overdue holds of locked accounts; return the held amount of each account that changed."""
+        return await EXPIRE.all(self._connection, HeldAmount, account_ids=list(account_ids), limit=limit)
 
     async def list(self, *, owner_id: int | None, page: Keyset) -> list[Hold]:
         """Return holds from or to any account of an owner, else all; newest first."""

@@ -33,7 +33,7 @@ class StoredKey:
 
 
 class KeyReused(Exception):
-    """The key was used for another request."""
+    """The Idempotency-Key was used for another request."""
 
 
 class IdempotencyKeyRepository:

@@ -1,4 +1,4 @@
-"""Leases: turns at what any process may do and only one should."""
+"""Leases: named and time-limited; they let one process at a time run a job, such as the audit."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ TAKE = statement("main/leases/take")
 
 
 @dataclass(frozen=True)
-class _Taken:
+class _Lease:
     name: str
 
 
@@ -19,5 +19,5 @@ class LeaseRepository:
         self._connection = connection
 
     async def take(self, *, name: str, seconds: int) -> bool:
-        """Take the next turn for so long; False where somebody's turn lasts."""
-        return await TAKE.maybe(self._connection, _Taken, name=name, seconds=seconds) is not None
+        """Take the lease for `seconds`; False if another process holds it."""
+        return await TAKE.maybe(self._connection, _Lease, name=name, seconds=seconds) is not None

@@ -1,4 +1,4 @@
-"""Posts: what users write, public to read."""
+"""Posts: texts by users, public to read."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -113,5 +113,5 @@ class PostRepository:
         return precondition.refusal(post.tag) or post
 
     async def delete_by_author(self, *, author_id: int) -> None:
-        """Delete all posts of a user who leaves."""
+        """Delete all posts of a leaving user."""
         await DELETE_BY_AUTHOR.run(self._connection, author_id=author_id)

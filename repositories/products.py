@@ -1,4 +1,4 @@
-"""Products: what users sell, public to read until it is archived. They are in the catalog, the money is not."""
+"""Products: offers of users, public to read until archived. Products are in the catalog, the money is in main."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ ARCHIVE_BY_SELLER = statement("catalog/products/archive_by_seller")
 
 @dataclass(frozen=True)
 class Product:
-    """A product; `price` in minor units, `stock` what can still be bought."""
+    """A product; `price` in minor units, `stock` in units that can still be bought."""
 
     id: int
     seller_id: int
@@ -65,8 +65,8 @@ class NewProduct:
     stock: int
 
 
-def own(product: Product | None, id: int, seller_id: int) -> Product | Refusal:
-    """Return a product if the seller owns it; a stranger's archived product is refused like a missing one."""
+def require_seller(product: Product | None, id: int, seller_id: int) -> Product | Refusal:
+    """Return a product of this seller; refuse another seller's, and if that is archived, as if it did not exist."""
     if product is None or (product.archived_at is not None and product.seller_id != seller_id):
         return Refusal("product_not_found", f"There is no product {id}.")
     if product.seller_id != seller_id:
@@ -97,11 +97,11 @@ class ProductRepository:
         return await GET.maybe(self._connection, Product, id=id)
 
     async def lock(self, *, id: int) -> Product | None:
-        """Lock the product until the unit of work ends, before any reservation of it."""
+        """Lock the product until the unit of work ends. Call it before any reservation of the product is locked."""
         return await LOCK.maybe(self._connection, Product, id=id)
 
     async def list(self, *, seller_id: int | None, query: str | None, page: Keyset) -> list[Product]:
-        """Return what is for sale, newest first: by one seller, with the words of a query, or all."""
+        """Return products for sale, newest first: of one seller, with the words of a query, or all."""
         if query is not None:
             if not can_match(query):
                 return []
@@ -118,7 +118,7 @@ class ProductRepository:
 
         Only a new `stock` compares the stock that the seller read. A `stock_change` is added to the present stock.
         """
-        product = own(await self.lock(id=id), id, seller_id)
+        product = require_seller(await self.lock(id=id), id, seller_id)
         if isinstance(product, Refusal):
             return product
         significant = "" if "stock" in changes else str(product.version)
@@ -149,7 +149,7 @@ class ProductRepository:
 
     async def archive(self, *, id: int, seller_id: int, precondition: Precondition) -> Refusal | None:
         """Take a product of the seller's off sale; a repeat changes nothing. Locks the product."""
-        product = own(await self.lock(id=id), id, seller_id)
+        product = require_seller(await self.lock(id=id), id, seller_id)
         if isinstance(product, Refusal):
             return product
         refusal = precondition.refusal(product.tag, significant=str(product.version))

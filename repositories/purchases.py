@@ -1,4 +1,4 @@
-"""Purchases: money for a product of the catalog, decided in the main database."""
+"""Purchases: orders of products, decided and paid in the main database."""
 
 import builtins
 from collections.abc import Iterable
@@ -27,12 +27,12 @@ LIST_AFTER = statement("main/purchases/list_after")
 KNOWN = statement("main/purchases/known")
 
 LEASE_SECONDS = 15
-"""Seconds for which one process has an unfinished purchase to itself: longer than a request or a step takes."""
+"""Seconds for which an unfinished purchase is leased to one process: longer than a request or a step takes."""
 
 
 @dataclass(frozen=True)
 class Purchase:
-    """A purchase and whose account is paid now; amounts in minor units."""
+    """A purchase, with the present owner of the payee account as its seller; amounts in minor units."""
 
     id: int
     buyer_id: int
@@ -48,18 +48,18 @@ class Purchase:
     reason: str | None
     transfer_id: int | None
     finished: bool
-    """Whether the catalog knows how it was decided."""
+    """True if the catalog has recorded the decision."""
     created_at: datetime
 
     @property
     def owner_ids(self) -> frozenset[int]:
-        """Return the users who may see it."""
+        """Return the owners: the users that may see the row."""
         return frozenset({self.buyer_id, self.seller_id})
 
 
 @dataclass(frozen=True)
-class Unfinished:
-    """How many purchases are not at their end, and for how many seconds the oldest has been waiting."""
+class UnfinishedCount:
+    """The number of unfinished purchases by state, and the seconds for which the oldest has been waiting."""
 
     pending: int
     unconfirmed: int
@@ -67,8 +67,8 @@ class Unfinished:
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """A purchase that is not at its end, and since when its next step is due."""
+class UnfinishedPurchase:
+    """An unfinished purchase, and the time since when its next step is due."""
 
     id: int
     status: str
@@ -76,8 +76,8 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Compared:
-    """What of a purchase the catalog's reservation must agree with."""
+class PurchaseState:
+    """The columns of a purchase that the catalog's reservation must agree with."""
 
     id: int
     product_id: int
@@ -102,8 +102,11 @@ class PurchaseRepository:
         account_id: int,
         payee_account_id: int,
     ) -> Purchase:
-        """Write a decided purchase as pending, leased to the caller, and hold its amount; both accounts are locked."""
-        [made] = await INSERT.values(
+        """Write an accepted purchase as pending, leased to this process, and hold its amount. Both accounts are locked.
+
+        The lease lasts LEASE_SECONDS.
+        """
+        [purchase_id] = await INSERT.values(
             self._connection,
             buyer_id=buyer_id,
             product_id=product_id,
@@ -114,19 +117,19 @@ class PurchaseRepository:
             payee_account_id=payee_account_id,
             lease=LEASE_SECONDS,
         )
-        return await GET.one(self._connection, Purchase, id=made)
+        return await GET.one(self._connection, Purchase, id=purchase_id)
 
     async def get(self, *, id: int) -> Purchase | None:
         """Return the purchase as it was last committed, or None."""
         return await GET.maybe(self._connection, Purchase, id=id)
 
     async def lock(self, *, id: int) -> Purchase:
-        """Lock a purchase that exists, after its accounts, and return it as it is then."""
+        """Lock a purchase that exists, after its accounts; return it as it is under the lock."""
         await LOCK.run(self._connection, id=id)
         return await GET.one(self._connection, Purchase, id=id)
 
     async def free(self, *, id: int) -> None:
-        """Free what a locked, pending purchase holds; its unit of work goes on to decide it."""
+        """Free the held amount of a locked, pending purchase; the same unit of work decides it afterwards."""
         await FREE.run(self._connection, id=id)
 
     async def complete(self, *, id: int, transfer_id: int) -> None:
@@ -138,50 +141,50 @@ class PurchaseRepository:
         await DECIDE.run(self._connection, id=id, status="rejected", reason=reason, transfer_id=None)
 
     async def refund(self, *, id: int) -> None:
-        """Mark a locked, completed purchase as refunded, leased to the caller, who gives the stock back."""
+        """Mark a locked, completed purchase as refunded, leased to this process, which gives the stock back."""
         await REFUND.run(self._connection, id=id, lease=LEASE_SECONDS)
 
     async def finish(self, *, id: int, status: str) -> None:
-        """Note that the catalog knows this status; nothing where the purchase has another by now."""
+        """Record that the catalog knows this status; a no-op if the purchase has another status by now."""
         await FINISH.run(self._connection, id=id, status=status)
 
     async def lease(self, *, limit: int) -> builtins.list[Purchase]:
-        """Lease unfinished purchases that nobody is at work on, and return them."""
+        """Lease unfinished purchases that are neither leased nor locked, and return them."""
         return await LEASE.all(self._connection, Purchase, seconds=LEASE_SECONDS, limit=limit)
 
-    async def count_unfinished(self) -> Unfinished:
-        """Count what is not at its end."""
-        return await COUNT_UNFINISHED.one(self._connection, Unfinished)
+    async def count_unfinished(self) -> UnfinishedCount:
+        """Count the unfinished purchases."""
+        return await COUNT_UNFINISHED.one(self._connection, UnfinishedCount)
 
-    async def list_unfinished(self, *, limit: int) -> builtins.list[Waiting]:
-        """Return what is not at its end, the longest waiting first."""
-        return await LIST_UNFINISHED.all(self._connection, Waiting, limit=limit)
+    async def list_unfinished(self, *, limit: int) -> builtins.list[UnfinishedPurchase]:
+        """Return unfinished purchases, the longest waiting first."""
+        return await LIST_UNFINISHED.all(self._connection, UnfinishedPurchase, limit=limit)
 
-    async def unfinished_of(self, *, user_id: int) -> bool:
-        """Tell whether a user, locked with all accounts, buys or sells something that is not at its end."""
-        [found] = await UNFINISHED_OF.values(self._connection, user_id=user_id)
-        return bool(found)
+    async def has_unfinished(self, *, user_id: int) -> bool:
+        """Return True if a user buys or sells in an unfinished purchase; the user and all accounts are locked."""
+        [exists] = await UNFINISHED_OF.values(self._connection, user_id=user_id)
+        return bool(exists)
 
-    async def bought(self, *, buyer_id: int, product_id: int) -> bool:
-        """Tell whether a user bought a product, or is buying it."""
-        [found] = await BOUGHT.values(self._connection, buyer_id=buyer_id, product_id=product_id)
-        return bool(found)
+    async def has_bought(self, *, buyer_id: int, product_id: int) -> bool:
+        """Return True if a user bought a product, or is buying it."""
+        [exists] = await BOUGHT.values(self._connection, buyer_id=buyer_id, product_id=product_id)
+        return bool(exists)
 
     async def find_paid(self, *, transfer_id: int) -> int | None:
         """Return the id of the purchase that a transfer paid, or None."""
-        found = await FIND_PAID.values(self._connection, transfer_id=transfer_id)
-        return found[0] if found else None
+        ids = await FIND_PAID.values(self._connection, transfer_id=transfer_id)
+        return ids[0] if ids else None
 
     async def list(self, *, party_id: int | None, page: Keyset) -> list[Purchase]:
-        """Return what a user bought and sold, or all purchases, newest first."""
+        """Return the purchases and sales of a user, or all purchases, newest first."""
         if party_id is not None:
             return await LIST_BY_PARTY.all(self._connection, Purchase, user_id=party_id, **page.arguments())
         return await LIST.all(self._connection, Purchase, **page.arguments())
 
-    async def list_after(self, *, after_id: int, age: int, limit: int) -> builtins.list[Compared]:
-        """Return a page of purchases, by id, that are unfinished or were decided `age` seconds ago or earlier."""
-        return await LIST_AFTER.all(self._connection, Compared, after_id=after_id, age=age, limit=limit)
+    async def list_after(self, *, after_id: int, age: int, limit: int) -> builtins.list[PurchaseState]:
+        """Return a page of purchases, by id, that are unfinished or were decided at least `age` seconds ago."""
+        return await LIST_AFTER.all(self._connection, PurchaseState, after_id=after_id, age=age, limit=limit)
 
     async def known(self, *, ids: Iterable[int]) -> set[int]:
-        """Return which of these purchases exist."""
+        """Return the ids that are ids of purchases."""
         return set(await KNOWN.values(self._connection, ids=list(ids)))

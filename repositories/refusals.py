@@ -1,4 +1,4 @@
-"""Refusals: the reasons for which a request is declined under the locks of its unit of work."""
+"""Refusals: the reasons for declining a request under the locks of its unit of work."""
 
 from dataclasses import dataclass
 from typing import Any

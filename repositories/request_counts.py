@@ -1,4 +1,4 @@
-"""Request counts: how often an address did something this minute, counted for all processes together."""
+"""Request counts: requests of one kind from one address in one minute, counted for all processes together."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ ADD = statement("main/request_counts/add")
 
 @dataclass(frozen=True)
 class Count:
-    """How many requests the present minute of an address has seen, and the seconds until it ends."""
+    """The requests of an address in its present minute, and the seconds until that minute ends."""
 
     count: int
     seconds_left: int
@@ -22,5 +22,5 @@ class RequestCountRepository:
         self._connection = connection
 
     async def add(self, *, kind: str, address: str) -> Count:
-        """Count one more request and return how many that makes."""
+        """Count one more request; return the new count. `kind` is "registration" or "wrong_key"."""
         return await ADD.one(self._connection, Count, kind=kind, address=address)

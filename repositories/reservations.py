@@ -1,6 +1,6 @@
-"""Reservations: what purchases took of the stock. Each step may be run again, late or twice, and changes nothing then.
+"""Reservations: the stock that purchases took. Each step may run again, late or twice; the repeat is a no-op.
 
-Reserving and releasing lock the product first, so that the two never meet half-done; confirming changes no stock.
+Reserving and releasing lock the product first, so that one waits for the other; confirming changes no stock.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ LIST_AFTER = statement("catalog/reservations/list_after")
 
 @dataclass(frozen=True)
 class Reservation:
-    """What a purchase took of the stock, and what became of that."""
+    """The stock that a purchase took, with its status: reserved, refused, confirmed or released."""
 
     purchase_id: int
     product_id: int
@@ -33,26 +33,26 @@ class ReservationRepository:
         self._connection = connection
 
     async def reserve(self, *, purchase_id: int, product_id: int, quantity: int) -> bool:
-        """Take of the stock, or note that there was too little; whether it was taken, now or by an earlier try.
+        """Lower the stock, or record that too little is left. Return True if the stock is taken, now or earlier.
 
-        Where the reservation was released already, its tombstone says so, and nothing is taken.
+        Take nothing if the reservation was released already: the release left a tombstone.
         """
         product = await ProductRepository(self._connection).lock(id=product_id)
         if product is None:
-            return False  # a catalog that lost it: the audit will say so
-        found = await self._get(purchase_id)
-        if found is not None:
-            return found.status in {"reserved", "confirmed"}
-        there = product.archived_at is None and product.stock >= quantity
-        await self._insert(purchase_id, product_id, quantity, "reserved" if there else "refused")
-        return there
+            return False  # the catalog lost the product; the audit reports it
+        earlier = await self._get(purchase_id)
+        if earlier is not None:
+            return earlier.status in {"reserved", "confirmed"}
+        available = product.archived_at is None and product.stock >= quantity
+        await self._insert(purchase_id, product_id, quantity, "reserved" if available else "refused")
+        return available
 
     async def confirm(self, *, purchase_id: int) -> None:
-        """Note that what was taken is sold; nothing where it was released."""
+        """Record that reserved stock is sold; a no-op if it was released."""
         await SETTLE.run(self._connection, purchase_id=purchase_id, status="confirmed")
 
     async def release(self, *, purchase_id: int, product_id: int, quantity: int) -> None:
-        """Give back what was taken, once; where nothing was yet, leave a tombstone, so that nothing ever is."""
+        """Give reserved stock back, once. If none is reserved yet, leave a tombstone, so that none ever is."""
         if await ProductRepository(self._connection).lock(id=product_id) is None:
             return
         if await self._get(purchase_id) is None:
@@ -61,7 +61,7 @@ class ReservationRepository:
             await SETTLE.run(self._connection, purchase_id=purchase_id, status="released")
 
     async def list_of(self, *, purchase_ids: Iterable[int]) -> list[Reservation]:
-        """Return the reservations of purchases."""
+        """Return the reservations of these purchases."""
         return await LIST_OF.all(self._connection, Reservation, purchase_ids=list(purchase_ids))
 
     async def list_after(self, *, after_id: int, limit: int) -> list[Reservation]:

@@ -1,4 +1,4 @@
-"""Diagnosis: what a server says of itself that Folio's promises rest on. It is read here, and judged in findings."""
+"""The server as it reports itself: version, durability, clock, limits, connections, privileges, activity, databases."""
 
 import re
 import time
@@ -9,15 +9,18 @@ from repositories.postgres.statements import Connection, statement
 
 STATE = statement("both/server/state")
 CLOCK = statement("both/server/clock")
+LIMITS = statement("both/server/limits")
 CONNECTIONS = statement("both/server/connections")
+PRIVILEGES = statement("both/server/privileges")
 ACTIVITY = statement("both/server/activity")
+LIST_DATABASES = statement("both/server/list_databases")
 
 _NAME = re.compile(r"/\* (\S+) \*/")
 
 
 @dataclass(frozen=True)
 class State:
-    """A server's version, whether it takes writes, and its settings of durability as this session has them."""
+    """The server's version, whether it takes writes, and its durability settings as this session has them."""
 
     version: str
     version_number: int
@@ -30,48 +33,42 @@ class State:
 
 
 @dataclass(frozen=True)
-class Use:
-    """Connections that a server has now."""
-
-    folio: int
-    others: int
-
-
-@dataclass(frozen=True)
 class Clock:
-    """By how many seconds the server's clock is ahead of this machine's, give or take `uncertainty`."""
+    """Seconds by which the server's clock is ahead of this machine's, give or take `uncertainty` seconds."""
 
     ahead: float
     uncertainty: float
 
 
 @dataclass(frozen=True)
-class _Time:
-    seconds: float
+class Limits:
+    """The server's address, the connections that it allows, and those of them that only privileged roles may use."""
+
+    address: str
+    max_connections: int
+    reserved_connections: int
 
 
-async def read_state(connection: Connection) -> State:
-    """Return what the server is, and what becomes of a commit."""
-    return await STATE.one(connection, State)
+@dataclass(frozen=True)
+class ConnectionCounts:
+    """The server's open connections: Folio's, and all others."""
+
+    folio: int
+    others: int
 
 
-async def read_use(connection: Connection) -> Use:
-    """Return how many connections there are beside this one."""
-    return await CONNECTIONS.one(connection, Use)
+@dataclass(frozen=True)
+class Privileges:
+    """The login of a session, and whether it is a superuser or owns the database or one of its tables."""
 
-
-async def read_clock(connection: Connection) -> Clock:
-    """Compare the clocks: the server looked at its own somewhere within the round trip."""
-    await CLOCK.one(connection, _Time)  # prepared, so that the next is one short round trip
-    before = time.time()
-    server = (await CLOCK.one(connection, _Time)).seconds
-    after = time.time()
-    return Clock(ahead=server - (before + after) / 2, uncertainty=(after - before) / 2)
+    login: str
+    superuser: bool
+    owner: bool
 
 
 @dataclass(frozen=True)
 class Activity:
-    """One backend: `query` is its present statement, or its last one where the state is idle."""
+    """One backend: `query` is its current statement, or its last one if the backend is idle."""
 
     pid: int
     state: str | None
@@ -83,11 +80,53 @@ class Activity:
 
     @property
     def statement(self) -> str | None:
-        """The file of the statement below sql/; what was sent, for one that has none, such as COMMIT."""
-        named = _NAME.search(self.query or "")
-        return named[1] if named else self.query
+        """The statement's file below sql/; the query itself if it comes from no file, such as COMMIT."""
+        comment = _NAME.search(self.query or "")
+        return comment[1] if comment else self.query
+
+
+@dataclass(frozen=True)
+class _Time:
+    seconds: float
+
+
+async def read_state(connection: Connection) -> State:
+    """Read the version of the server and the settings that decide if a commit survives a crash."""
+    return await STATE.one(connection, State)
+
+
+async def read_clock(connection: Connection) -> Clock:
+    """Compare the server's clock with this machine's; the uncertainty is half a round trip."""
+    await CLOCK.one(connection, _Time)  # prepares the statement, so that the next round trip is short
+    before = time.time()
+    server = (await CLOCK.one(connection, _Time)).seconds
+    after = time.time()
+    return Clock(ahead=server - (before + after) / 2, uncertainty=(after - before) / 2)
+
+
+async def read_limits(connection: Connection) -> Limits:
+    """Read the address of the server and how many connections it allows."""
+    return await LIMITS.one(connection, Limits)
+
+
+async def read_connections(connection: Connection) -> ConnectionCounts:
+    """Count the server's open connections, without those of this process."""
+    return await CONNECTIONS.one(connection, ConnectionCounts)
+
+
+async def read_privileges(connection: Connection) -> Privileges:
+    """Read which privileges the connection's login has that serving does not need."""
+    return await PRIVILEGES.one(connection, Privileges)
 
 
 async def read_activity(connection: Connection, *, pids: Iterable[int]) -> Mapping[int, Activity]:
-    """Return what backends are doing by PID; what has ended, or what this role may not see, is left out or empty."""
+    """Read the activity of backends, by PID.
+
+    A backend that has ended is missing; the fields that this role may not see are None.
+    """
     return {row.pid: row for row in await ACTIVITY.all(connection, Activity, pids=list(pids))}
+
+
+async def read_databases(connection: Connection) -> list[str]:
+    """List the names of the server's databases."""
+    return await LIST_DATABASES.values(connection)

@@ -1,6 +1,6 @@
 """Transfers: money moved from one account to another, decided under the locks and written set-wise."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,7 +18,7 @@ LIST_BY_OWNER = statement("main/transfers/list_by_owner")
 
 @dataclass(frozen=True)
 class TransferOrder:
-    """A transfer that somebody asks for; `amount` in minor units."""
+    """A transfer to be judged and written; `amount` in minor units."""
 
     ordered_by: int
     from_account_id: int
@@ -30,17 +30,18 @@ class TransferOrder:
     reverses_id: int | None = None
     hold_id: int | None = None
     consented: bool = False
-    """Whether the payer need not be who orders: they promised the money, or it came by what is taken back."""
+    """True if another user than the payer may order it: the payer agreed earlier (hold, purchase), or it is a reversal
+    or refund of money that they received."""
 
     @property
     def account_ids(self) -> tuple[int, int]:
-        """The two accounts, the payer's first."""
+        """Return the two accounts, the payer's first."""
         return self.from_account_id, self.to_account_id
 
 
 @dataclass(frozen=True)
 class InsertedTransfer:
-    """What the database made of an order."""
+    """The columns that the database gives a transfer, and the balance and version of both accounts after it."""
 
     id: int
     created_at: datetime
@@ -52,7 +53,7 @@ class InsertedTransfer:
 
 @dataclass(frozen=True)
 class Transfer:
-    """A transfer, what it left on both accounts, and whose accounts those are now."""
+    """A transfer, the balance and version of both accounts after it, and their present owners."""
 
     id: int
     from_account_id: int
@@ -72,7 +73,7 @@ class Transfer:
 
     @property
     def owner_ids(self) -> frozenset[int]:
-        """Return the users who may see it."""
+        """Return the owners: the users that may see the row."""
         return frozenset({self.from_owner_id, self.to_owner_id})
 
     def accounts_of(self, user_id: int) -> list[int]:
@@ -96,9 +97,9 @@ class TransferRepository:
         self._connection = connection
 
     async def insert(self, *, orders: Sequence[TransferOrder], key: Key | None = None) -> list[InsertedTransfer]:
-        """Write decided orders, their entries and new balances, and the key of the only one if one is given.
+        """Write accepted orders, their entries and the new balances; a `key` is stored with the only order.
 
-        Every account is locked by the unit of work.
+        The unit of work has locked every account.
         """
         return await INSERT.all(
             self._connection,
@@ -116,12 +117,12 @@ class TransferRepository:
 
     async def find_reversal(self, *, id: int) -> int | None:
         """Return the id of the transfer that reverses another, or None."""
-        found = await FIND_REVERSAL.values(self._connection, reverses_id=id)
-        return found[0] if found else None
+        ids = await FIND_REVERSAL.values(self._connection, reverses_id=id)
+        return ids[0] if ids else None
 
-    async def read(self, *, ids: Iterable[int]) -> list[Transfer]:
-        """Return the transfers that exist, by id."""
-        return await RECEIPTS.all(self._connection, Transfer, ids=list(ids))
+    async def get(self, *, id: int) -> Transfer | None:
+        """Return the transfer, or None."""
+        return await RECEIPTS.maybe(self._connection, Transfer, ids=[id])
 
     async def list(self, *, account_id: int | None, owner_id: int | None, page: Keyset) -> list[Transfer]:
         """Return transfers of one account, else from or to any account of an owner, else all; newest first."""

@@ -1,4 +1,4 @@
-"""Users: the people who publish, sell and pay."""
+"""Users: authors, sellers, buyers and payers."""
 
 import builtins
 import unicodedata
@@ -27,7 +27,7 @@ SET_OFF_SALE = statement("main/users/set_off_sale")
 
 @dataclass(frozen=True)
 class User:
-    """A user who has not left. `email` is None for an operator who was added without one."""
+    """A present user. `email` is None for an operator added on the command line."""
 
     id: int
     username: str
@@ -47,13 +47,8 @@ class User:
         return f"{self.version}-public"
 
 
-@dataclass(frozen=True)
-class _Kept:
-    id: int
-
-
 def fold(text: str) -> str:
-    """Return the form in which names and addresses are compared: NFKC, without regard to case."""
+    """Return the form in which names and addresses are compared: NFKC, case folded."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
@@ -79,11 +74,11 @@ class UserRepository:
         return await GET.maybe(self._connection, User, id=id)
 
     async def get_by_username(self, *, username: str) -> User | None:
-        """Return the user of that name, or None."""
+        """Return the user with this username, or None."""
         return await GET_BY_USERNAME.maybe(self._connection, User, username_key=fold(username))
 
     async def list(self, *, page: Keyset) -> list[User]:
-        """Return users who have not left, newest first."""
+        """Return the present users, newest first."""
         return await LIST.all(self._connection, User, **page.arguments())
 
     async def change(self, *, id: int, changes: dict[str, Any], precondition: Precondition) -> User | Refusal:
@@ -108,25 +103,28 @@ class UserRepository:
         )
 
     async def lock(self, *, id: int) -> User | None:
-        """Lock the user until the unit of work ends; before any of their accounts."""
+        """Lock the user until the unit of work ends. Call it before any account is locked."""
         return await LOCK.maybe(self._connection, User, id=id)
 
     async def keep(self, *, id: int) -> bool:
-        """Keep the user from leaving until the unit of work ends; False if they left. Locks before any account."""
-        return await KEEP.maybe(self._connection, _Kept, id=id) is not None
+        """Keep the user from leaving until the unit of work ends; return False if the user has left.
+
+        Call it before any account is locked.
+        """
+        return bool(await KEEP.values(self._connection, id=id))
 
     async def promote(self, *, id: int) -> User | None:
         """Make the user an operator."""
         return await PROMOTE.maybe(self._connection, User, id=id)
 
     async def delete(self, *, id: int) -> None:
-        """Let a locked user leave; their keys, accounts and posts are their repositories' to end."""
+        """Mark a locked user as left and erase the e-mail address. Keys, accounts and posts are ended separately."""
         await DELETE.run(self._connection, id=id)
 
     async def list_left(self, *, age: int, limit: int) -> builtins.list[int]:
-        """Return the ids of users who left `age` seconds ago or earlier and may still have something on sale."""
+        """Return the ids of users who left at least `age` seconds ago and may still have products for sale."""
         return await LIST_LEFT.values(self._connection, age=age, limit=limit)
 
     async def set_off_sale(self, *, ids: Iterable[int]) -> None:
-        """Note that everything of users who left is off sale for good."""
+        """Record that the products of users who left are off sale, so that the job skips these users."""
         await SET_OFF_SALE.run(self._connection, ids=list(ids))

@@ -1,11 +1,11 @@
-"""The README tells the truth."""
+"""The README's walkthrough."""
 
 from tests.harness import readme
 from tests.harness.processes import environment, service
 
 
 def test_the_walkthrough_gives_the_answers_that_the_readme_prints(served: dict[str, str]) -> None:
-    """Pasted line by line on fresh databases, every answer is the README's, but for keys, times and request ids."""
+    """On fresh databases, only keys, times and request ids differ from the README."""
     settings = {"FOLIO_MAIN_DATABASE_URL": served["main"], "FOLIO_CATALOG_DATABASE_URL": served["catalog"]}
     text = readme.README.read_text()
     with service(settings) as folio:

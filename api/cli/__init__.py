@@ -3,5 +3,5 @@
 - `commands`  `folio serve`, `migrate`, `audit`, `operator`, `key`
 - `doctor`    `folio doctor`
 - `server`    uvicorn: its protocol with limits, its workers, its signals
-- `terminal`  standard output and error, progress bars
+- `terminal`  messages, errors, results, progress bars
 """

@@ -1,10 +1,11 @@
-"""The command line: serve, migrate, audit, doctor, operator add, key issue. It works beside a running `folio serve`."""
+"""Serve Folio, migrate and check its databases, and issue keys. Every command works while `folio serve` runs."""
 
 import asyncio
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, TypeVar
@@ -12,6 +13,7 @@ from typing import Annotated, Any, TypeVar
 import structlog
 import typer
 from pydantic import TypeAdapter, ValidationError
+from rich.markup import escape
 from rich.table import Table
 
 from api.cli import doctor, server
@@ -19,10 +21,11 @@ from api.cli.terminal import AsJson, complain, fail, output, progress, put, say,
 from api.http.types import Email, Username
 from api.ops.audits import Audit
 from api.process import logs, startup
-from api.process.settings import DATABASES, Settings, complaints
+from api.process.settings import Settings, complaints
 from api.process.startup import StartupError
 from repositories.api_keys import ApiKeyRepository
-from repositories.audit import invariants as audits
+from repositories.audit import run as auditing
+from repositories.audits import Audit as AuditRow
 from repositories.audits import Check
 from repositories.embedded import EmbeddedServerError
 from repositories.postgres import unit_of_work as units
@@ -30,6 +33,7 @@ from repositories.postgres.errors import Fault, Taken
 from repositories.postgres.pools import Pool
 from repositories.postgres.statements import Connection
 from repositories.schema import migrations
+from repositories.schema.databases import DATABASES
 from repositories.schema.migrations import Migration, MigrationError
 from repositories.users import User, UserRepository
 
@@ -38,8 +42,8 @@ Result = TypeVar("Result")
 log = structlog.get_logger()
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-operators = typer.Typer(no_args_is_help=True, help="Operators: who read everything and help others.")
-keys = typer.Typer(no_args_is_help=True, help="API keys.")
+operators = typer.Typer(no_args_is_help=True, help="Manage operators, who read everything and help other users.")
+keys = typer.Typer(no_args_is_help=True, help="Manage API keys.")
 app.add_typer(operators, name="operator")
 app.add_typer(keys, name="key")
 
@@ -47,13 +51,13 @@ Name = Annotated[str, typer.Argument(help="The username.")]
 
 
 class UsageError(Exception):
-    """What was asked for cannot be; the message says why."""
+    """The command cannot do what its arguments ask for; the message says why."""
 
 
 def main() -> None:
-    """Run the command line; 1 when it could not be done, 2 when it was asked for wrongly."""
+    """Run the command line. The exit status is 1 if the command failed, 2 if its arguments or settings are wrong."""
     server.stop_on_sigterm()
-    # To standard error, as all that is not a result; `serve` says in which form.
+    # Logs go to standard error, like everything but results; `serve` configures their format again.
     logs.configure("console")
     try:
         app()
@@ -73,7 +77,7 @@ def main() -> None:
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on (FOLIO_HOST).")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on (FOLIO_PORT).")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes that serve (FOLIO_WORKERS).")] = None,
+    workers: Annotated[int | None, typer.Option(help="Worker processes (FOLIO_WORKERS).")] = None,
 ) -> None:
     """Serve Folio over HTTP until SIGTERM or Ctrl-C."""
     for name, value in {"HOST": host, "PORT": port, "WORKERS": workers}.items():
@@ -83,22 +87,22 @@ def serve(
     for database in DATABASES:
         _pool(settings, database)
     logs.configure(settings.log_format)
-    # A collector wants every line in its form, and above all that PostgreSQL ended.
+    # A log collector needs every line in one format, above all the news that PostgreSQL ended.
     announce = say if settings.log_format == "console" else log.info
     with startup.servers(settings, announce):
         _prepare(settings, announce)
         _run(settings, partial(startup.check_connections, settings))
         _run(settings, partial(startup.check_privileges, settings))
         url = f"http://{settings.host}:{settings.port}"
-        announce(f"Folio serves {url}; its documentation is {url}/docs")
-        announce(f"An operator's key: {sys.argv[0]} operator add NAME")
+        announce(f"Folio serves {url}; documentation: {url}/docs")
+        announce(f"To get an operator's key: {sys.argv[0]} operator add NAME")
         server.serve(settings)
 
 
 @app.command()
 def migrate(
     *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List pending migrations and apply none.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Apply pending migrations to both databases."""
@@ -106,42 +110,44 @@ def migrate(
     with startup.servers(settings, say):
         if settings.embedded:
             _run(settings, partial(startup.create_databases, settings))
-        found = {
-            name: _run(settings, partial(migrations.pending, url, name))
-            for name, url in startup.conninfos(settings).items()
+        todo = {
+            database: _run(settings, partial(migrations.pending, conninfo, database))
+            for database, conninfo in startup.conninfos(settings).items()
         }
         if not dry_run:
-            found = _migrate(settings, found)
+            todo = _migrate(settings, todo)
             if settings.embedded:
                 _run(settings, partial(startup.admit, settings))
-    names = {database: [migration.name for migration in todo] for database, todo in found.items()}
+    names = {database: [migration.name for migration in files] for database, files in todo.items()}
     if as_json:
         put(json.dumps({"dry_run": dry_run, "migrations": names}))
         return
     for database, listed in names.items():
-        word = "would apply" if dry_run else "applied"
-        output.print(f"{database}: {word} {', '.join(listed)}" if listed else f"{database}: up to date")
+        verb = "would apply" if dry_run else "applied"
+        output.print(f"{database}: {verb} {', '.join(listed)}" if listed else f"{database}: up to date")
 
 
 @app.command()
 def audit(*, as_json: AsJson = False) -> None:
-    """Check every invariant of both databases; exits with 1 where one is broken."""
+    """Check every invariant of both databases, and store the result; exits with 1 if one is broken."""
     settings = Settings()
     with startup.servers(settings, say), progress() as bar:
         _prepare(settings)
-        task = bar.add_task("audit", total=audits.COUNT)
+        task = bar.add_task("audit", total=auditing.CHECK_COUNT)
 
         def on_check(check: Check) -> None:
             bar.update(task, advance=1, description=check.name)
 
-        checks = _run(settings, partial(audits.audit, startup.serving(settings), on_check))
-        found = asyncio.run(_in_main(settings, partial(audits.keep, checks=checks)))
-    shown = Audit.model_validate(found)
+        async def work() -> AuditRow:
+            async with _main_pool(settings) as pool:
+                return await auditing.run_audit(startup.serving(settings), pool, on_check)
+
+        result = Audit.model_validate(_run(settings, work))
     if as_json:
-        put(shown.model_dump_json())
+        put(result.model_dump_json())
     else:
-        _show_audit(shown)
-    if not shown.ok:
+        _show_audit(result)
+    if not result.ok:
         sys.exit(1)
 
 
@@ -150,9 +156,12 @@ app.command()(doctor.doctor)
 
 @operators.command("add")
 def add_operator(
-    name: Name, email: Annotated[str | None, typer.Option(help="For a new user.")] = None, *, as_json: AsJson = False
+    name: Name,
+    email: Annotated[str | None, typer.Option(help="E-mail address of a new user.")] = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
-    """Make a user an operator, and the user if there is none, and issue a fresh key."""
+    """Make a user an operator, create the user if there is none, and issue a new key."""
     username = _checked(Username, name)
     address = None if email is None else _checked(Email, email)
 
@@ -171,7 +180,7 @@ def add_operator(
 
 @keys.command("issue")
 def issue_key(username: Name, *, as_json: AsJson = False) -> None:
-    """Issue a fresh key for a user who lost theirs."""
+    """Issue a new key for a user, for instance in place of a lost one."""
 
     async def work(connection: Connection) -> tuple[User, str]:
         user = await UserRepository(connection).get_by_username(username=username)
@@ -183,10 +192,10 @@ def issue_key(username: Name, *, as_json: AsJson = False) -> None:
 
 
 async def _issue(connection: Connection, user: User, name: str) -> str:
-    issued = await ApiKeyRepository(connection).issue(user_id=user.id, name=name)
-    if issued is None:
+    key = await ApiKeyRepository(connection).issue(user_id=user.id, name=name)
+    if key is None:
         raise UsageError(f"{user.username} has left.")
-    return issued[1]
+    return key[1]
 
 
 def _with_main(work: Callable[[Connection], Awaitable[Result]]) -> Result:
@@ -200,17 +209,20 @@ def _with_main(work: Callable[[Connection], Awaitable[Result]]) -> Result:
 
 
 async def _in_main(settings: Settings, work: Callable[[Connection], Awaitable[Result]]) -> Result:
-    timeout = settings.start_timeout
-    options = replace(settings.pool("main"), min_size=1, max_size=1, timeout=timeout)
-    database = Pool("main", startup.serving(settings)["main"], options, purpose="command")
-    await database.open()
+    async with _main_pool(settings) as pool, pool.checkout() as checkout:
+        # Repeatable: if an unconfirmed COMMIT did succeed, the user is found again, and the lost key was never shown.
+        return await units.run(checkout, work, repeatable=True)
+
+
+@asynccontextmanager
+async def _main_pool(settings: Settings) -> AsyncIterator[Pool]:
+    options = replace(settings.pool("main"), min_size=0, max_size=1, timeout=settings.start_timeout)
+    pool = Pool("main", startup.serving(settings)["main"], options, purpose="command")
+    await pool.open()
     try:
-        async with database.checkout() as checkout:
-            # Run again after a COMMIT that was not confirmed, each of these ends as one that was run once: what was
-            # kept or issued the first time is not seen by anybody.
-            return await units.run(checkout, work, repeatable=True)
+        yield pool
     finally:
-        await database.close()
+        await pool.close()
 
 
 def _prepare(settings: Settings, announce: Callable[[str], None] = say) -> None:
@@ -220,16 +232,16 @@ def _prepare(settings: Settings, announce: Callable[[str], None] = say) -> None:
     _run(settings, partial(startup.prepare, settings, on_applied))
 
 
-def _migrate(settings: Settings, found: dict[str, list[Migration]]) -> dict[str, list[Migration]]:
+def _migrate(settings: Settings, todo: dict[str, list[Migration]]) -> dict[str, list[Migration]]:
     with progress() as bar:
-        task = bar.add_task("migrate", total=sum(len(todo) for todo in found.values()))
+        task = bar.add_task("migrate", total=sum(len(files) for files in todo.values()))
 
         def on_applied(migration: Migration) -> None:
             bar.update(task, advance=1, description=migration.name)
 
         return {
-            name: _run(settings, partial(migrations.migrate, url, name, on_applied))
-            for name, url in startup.conninfos(settings).items()
+            database: _run(settings, partial(migrations.migrate, conninfo, database, on_applied))
+            for database, conninfo in startup.conninfos(settings).items()
         }
 
 
@@ -237,15 +249,19 @@ def _show_key(user: User, secret: str, *, as_json: bool) -> None:
     if as_json:
         put(json.dumps({"id": user.id, "username": user.username, "api_key": secret}))
         return
-    screen.print(f"{user.username} ({user.role}, user {user.id}); the key is shown only here:")
+    screen.print(f"{user.username} ({user.role}, user {user.id}); the key is shown only once:")
     output.print(secret)
 
 
-def _show_audit(found: Audit) -> None:
-    table = Table("check", "finding")
-    for check in found.checks:
-        finding = f"[red]{len(check.rows)} broken, such as {check.rows[0]}[/]" if check.rows else "[green]ok[/]"
-        table.add_row(check.name, finding + (f", {len(check.in_flight)} in flight" if check.in_flight else ""))
+def _show_audit(audit: Audit) -> None:
+    table = Table("check", "result")
+    for check in audit.checks:
+        style, result = "green", "ok"
+        if check.rows:
+            style, result = "red", f"{len(check.rows)} broken rows, such as {check.rows[0]}"
+        if check.in_flight:
+            result += f", {len(check.in_flight)} in flight"
+        table.add_row(check.name, f"[{style}]{escape(result)}[/]")
     output.print(table)
 
 

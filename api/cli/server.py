@@ -1,4 +1,4 @@
-"""Serving: uvicorn in this process or in workers, within deadlines that uvicorn does not set itself."""
+"""Serve with uvicorn, in this process or in workers, within deadlines that uvicorn lacks."""
 
 import asyncio
 import signal
@@ -17,16 +17,16 @@ from api.process import logs
 from api.process.drain import grace
 from api.process.settings import Settings
 
-HEADERS_TIMEOUT = 10.0
-"""Seconds for a request's headers to arrive: uvicorn would wait for ever."""
-HEADERS_SIZE = 64 * 1024
-"""Bytes of a request's headers at the most."""
-LINGER = 0.3
-"""Seconds for a request that is on its way on an idle connection, once no others are taken."""
+HEADERS_TIMEOUT_SECONDS = 10.0
+"""Longest time for a request's headers to arrive: uvicorn sets no limit."""
+MAX_HEADERS_BYTES = 64 * 1024
+"""Largest size of a request's headers."""
+LINGER_SECONDS = 0.3
+"""Time that an idle connection stays open at shutdown, for a request that its client has just sent."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, with a deadline and a limit for the headers of a request."""
+    """uvicorn's protocol, with a deadline and a size limit for the headers of a request."""
 
     _timer: asyncio.TimerHandle | None = None
     _size = 0
@@ -42,27 +42,27 @@ class BoundedProtocol(HttpToolsProtocol):
         self._await_headers()
 
     def data_received(self, data: bytes) -> None:
-        """Count what arrives before the headers are complete."""
+        """Count the bytes that arrive before the headers are complete."""
         if self._timer is not None:
             self._size += len(data)
-            if self._size > HEADERS_SIZE and not self._complete(data):
+            if self._size > MAX_HEADERS_BYTES and not self._complete(data):
                 self.send_400_response("Request headers too large.")
                 return
         super().data_received(data)
 
     def on_headers_complete(self) -> None:
-        """Stop waiting: RequestMiddleware bounds the rest."""
+        """Stop waiting: RequestMiddleware bounds the rest of the request."""
         self._stop_waiting()
         super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting for one who left."""
+        """Stop waiting for a client that left."""
         self._stop_waiting()
         super().connection_lost(exc)
 
     def _await_headers(self) -> None:
         self._stop_waiting()
-        self._timer = self.loop.call_later(HEADERS_TIMEOUT, self.transport.close)
+        self._timer = self.loop.call_later(HEADERS_TIMEOUT_SECONDS, self.transport.close)
 
     def _stop_waiting(self) -> None:
         self._size = 0
@@ -71,8 +71,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._timer = None
 
     def shutdown(self) -> None:
-        """Close the connection once it is idle; its client may just have sent a request."""
-        self.loop.call_later(LINGER, super().shutdown)
+        """Close the connection after LINGER_SECONDS: its client may just have sent a request."""
+        self.loop.call_later(LINGER_SECONDS, super().shutdown)
 
     @staticmethod
     def _complete(data: bytes) -> bool:
@@ -80,24 +80,24 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 class Workers(Multiprocess):
-    """uvicorn's worker processes, which alone have the socket once they are to leave: the last one closes it."""
+    """uvicorn's worker processes; the last one to end closes the socket, since the parent closes its own copy first."""
 
     def terminate_all(self) -> None:
-        """Tell every worker to leave."""
+        """Tell every worker to end, and close this process's copy of the socket."""
         super().terminate_all()
         for listener in self.sockets:
             listener.close()
 
 
 def application() -> FastAPI:
-    """Return what a worker process serves, with the process's log lines in their form."""
+    """Return the application of a worker process, and configure the process's logs."""
     settings = Settings()
     logs.configure(settings.log_format)
     return create_app(settings)
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT, then let accepted requests finish; SystemExit when it could not start."""
+    """Serve until SIGTERM or SIGINT, then finish accepted requests; SystemExit if the server cannot start."""
     config = uvicorn.Config(
         "api.cli.server:application",
         factory=True,
@@ -126,10 +126,10 @@ def serve(settings: Settings) -> None:
 
 
 def stop_on_sigterm() -> None:
-    """Turn SIGTERM into SystemExit, so that every context is left: uvicorn raises the signal again when it is done."""
+    """Turn SIGTERM into SystemExit, so that every context exits: uvicorn raises the signal again after its shutdown."""
 
     def stop(_: int, __: FrameType | None) -> None:
-        # Once is enough: a second signal must not interrupt the leaving.
+        # A second signal must not interrupt the exit.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         sys.exit(0)
 

@@ -16,14 +16,14 @@ from api.http.problems import answers
 from api.http.types import Representation, Time, milliseconds
 from repositories import server
 from repositories.doctor import capacity
-from repositories.doctor.advice import Cores, Observed, advise
-from repositories.doctor.capacity import Demand, Limits
+from repositories.doctor.advice import Cores, Observations, advise
+from repositories.doctor.capacity import Demand
 from repositories.postgres import pools
+from repositories.postgres.checkouts import CheckedOutConnection
 from repositories.postgres.errors import Fault
-from repositories.postgres.holders import Holder
-from repositories.postgres.pool_stats import PoolStats, quantile
+from repositories.postgres.pool_stats import PoolStats, sample_quantile
 from repositories.postgres.pools import Checkout
-from repositories.server import Activity
+from repositories.server import Activity, Limits
 
 router = APIRouter(prefix="/ops", tags=["operations"])
 
@@ -41,7 +41,7 @@ class Quantiles(Representation):
         ordered = sorted(seconds)
         if not ordered:
             return None
-        p50, p95, longest = (quantile(ordered, share) for share in (0.5, 0.95, 1))
+        p50, p95, longest = (sample_quantile(ordered, share) for share in (0.5, 0.95, 1))
         return cls(p50=milliseconds(p50), p95=milliseconds(p95), max=milliseconds(longest))
 
 
@@ -107,7 +107,7 @@ class Pools(Representation):
 class _Snapshot:
     """A pool's holders, the oldest checkout first, their backends' activity, and the server's limits if it answers."""
 
-    holders: list[Holder]
+    holders: list[CheckedOutConnection]
     activity: Mapping[int, Activity]
     limits: Limits | None
 
@@ -134,12 +134,12 @@ async def get_pools(_: OnCall, service: CurrentService, main: OperatorMain) -> P
 
 
 async def _read(pool: pools.Pool, checkout: Checkout | None) -> _Snapshot:
-    holders = sorted(pool.holders, key=lambda holder: holder.since)
+    holders = sorted(pool.checked_out, key=lambda holder: holder.since)
     if checkout is None:
         return _Snapshot(holders, {}, None)
     pids = [holder.backend_pid for holder in holders]
     activity = await server.read_activity(checkout.connection, pids=pids) if pids else {}
-    return _Snapshot(holders, activity, await capacity.read(checkout.connection))
+    return _Snapshot(holders, activity, await server.read_limits(checkout.connection))
 
 
 def _show(pool: pools.Pool, snapshot: _Snapshot, demand: Demand | None) -> Pool:
@@ -150,8 +150,8 @@ def _show(pool: pools.Pool, snapshot: _Snapshot, demand: Demand | None) -> Pool:
         max_waiting=options.max_waiting,
         timeout_ms=milliseconds(options.timeout),
         soft_limit_ms=milliseconds(options.soft_limit),
-        wait_ms=Quantiles.of(pool.waits),
-        hold_ms=Quantiles.of(pool.holds),
+        wait_ms=Quantiles.of(pool.counts.wait_seconds),
+        hold_ms=Quantiles.of(pool.counts.checkout_seconds),
         holders=[_checked_out(holder, snapshot.activity.get(holder.backend_pid)) for holder in snapshot.holders],
         advice=demand and _advise(pool, stats, demand),
         **vars(stats),
@@ -159,12 +159,12 @@ def _show(pool: pools.Pool, snapshot: _Snapshot, demand: Demand | None) -> Pool:
 
 
 def _advise(pool: pools.Pool, stats: PoolStats, demand: Demand) -> PoolAdvice:
-    observed = Observed.of(stats, pool.waits, pool.holds)
-    cores = Cores.beside(pool.conninfo)
-    return PoolAdvice.model_validate(advise(pool.name, cores, demand, observed))
+    observations = Observations.summarize(stats, pool.counts.wait_seconds, pool.counts.checkout_seconds)
+    cores = Cores.count_for(pool.conninfo)
+    return PoolAdvice.model_validate(advise(pool.name, cores, demand, observations))
 
 
-def _checked_out(holder: Holder, activity: Activity | None) -> CheckedOut:
+def _checked_out(holder: CheckedOutConnection, activity: Activity | None) -> CheckedOut:
     seconds = activity.query_seconds if activity else None
     return CheckedOut(
         **holder.members(),

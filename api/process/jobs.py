@@ -8,7 +8,7 @@ from functools import partial
 
 from api.process.background import TIMEOUT_SECONDS, logged
 from api.process.service import Service
-from repositories.audit import invariants
+from repositories.audit.run import run_audit
 from repositories.leases import LeaseRepository
 from repositories.ledger import holds
 from repositories.postgres import unit_of_work
@@ -73,7 +73,7 @@ async def audit(main: Pool, conninfos: Mapping[str, str], interval: float, audit
             async with main.checkout() as checkout:
                 leased = await LeaseRepository(checkout.connection).take(name="audit", seconds=math.ceil(interval))
             if leased:
-                await invariants.run(conninfos, main)
+                await run_audit(conninfos, main)
         return 0
 
     await _repeat("audit", audit_in_turn, min(interval, AUDIT_LEASE_INTERVAL_SECONDS), AUDIT_TIMEOUT)

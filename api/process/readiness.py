@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import psycopg
 
-from api.process.settings import DATABASES
 from repositories.postgres.errors import Fault, fault
 from repositories.schema import migrations
+from repositories.schema.databases import DATABASES
 from repositories.schema.migrations import History, MigrationError
 
 CHECK_SECONDS = 2.5

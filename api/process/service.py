@@ -11,8 +11,9 @@ from api.process import startup
 from api.process.background import Background
 from api.process.drain import Drain
 from api.process.readiness import Readiness
-from api.process.settings import DATABASES, Settings
+from api.process.settings import Settings
 from repositories.postgres.pools import Pool
+from repositories.schema.databases import DATABASES
 
 
 class Service:

@@ -18,8 +18,8 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from repositories.postgres.pools import PoolOptions
+from repositories.schema.databases import DATABASES
 
-DATABASES = ("main", "catalog")
 MALFORMED = (
     "is not well formed: postgresql://user:password@host:port/name; write @ as %40, : as %3A and / as %2F in a password"
 )
@@ -136,7 +136,8 @@ def complaints(error: ValidationError) -> list[str]:
 
 def strangers(names: Iterable[str]) -> list[str]:
     """Return the environment variables with the prefix FOLIO_ that are not settings: most likely typos."""
-    pools = [f"{own}POOL_{name}" for own in ("", "MAIN_", "CATALOG_") for name in PoolSettings.model_fields]
+    prefixes = ("", *(f"{database}_" for database in DATABASES))
+    pools = [f"{prefix}POOL_{name}" for prefix in prefixes for name in PoolSettings.model_fields]
     known = {f"FOLIO_{name}".upper() for name in [*Settings.model_fields, *pools]}
     # FOLIO_TEST_* are read by the tests.
     prefixed = {name for name in names if name.upper().startswith("FOLIO_") and not name.startswith("FOLIO_TEST_")}

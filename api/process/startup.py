@@ -4,25 +4,22 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TypeVar
 
-import psycopg
 import structlog
 from psycopg.conninfo import make_conninfo
 
-from api.process.settings import DATABASES, Settings
+from api.process.settings import Settings
+from repositories import server
 from repositories.doctor import capacity
-from repositories.doctor.capacity import Demand, Limits
+from repositories.doctor.capacity import Demand
 from repositories.embedded import EmbeddedServer
 from repositories.postgres import connections
-from repositories.postgres.errors import DatabaseUnavailable, fault
-from repositories.postgres.statements import statement
-from repositories.schema import migrations, roles
+from repositories.postgres.errors import DatabaseUnavailable
+from repositories.schema import databases, migrations, roles
+from repositories.schema.databases import DATABASES
 from repositories.schema.migrations import Migration
-
-LIST_DATABASES = statement("both/server/list_databases")
-CREATE = {database: statement(f"{database}/database/create") for database in DATABASES}
+from repositories.server import Limits
 
 Result = TypeVar("Result")
 
@@ -38,17 +35,12 @@ class StartupError(Exception):
     """Folio cannot start with these settings; the message names the change that is needed."""
 
 
-@dataclass(frozen=True)
-class _Database:
-    name: str
-
-
 def conninfos(settings: Settings) -> dict[str, str]:
     """Return the conninfo of each database for migrations: from the settings, or the embedded server's superuser."""
     if settings.main_database_url is not None and settings.catalog_database_url is not None:
         return {"main": settings.main_database_url, "catalog": settings.catalog_database_url}
-    server = EmbeddedServer(settings.data_dir)
-    return {database: server.conninfo(f"folio_{database}") for database in DATABASES}
+    embedded = EmbeddedServer(settings.data_dir)
+    return {database: embedded.conninfo(databases.embedded_name(database)) for database in DATABASES}
 
 
 def serving(settings: Settings) -> dict[str, str]:
@@ -89,21 +81,8 @@ async def patiently(
 
 
 async def create_databases(settings: Settings) -> None:
-    """Create both databases on the embedded server if they do not exist."""
-    conninfo = EmbeddedServer(settings.data_dir).conninfo("postgres")
-    async with connections.connect(
-        conninfo, purpose="migrate", budgets=migrations.BUDGETS, patience=migrations.PATIENCE
-    ) as connection:
-        present = {row.name for row in await LIST_DATABASES.all(connection, _Database)}
-        for database in DATABASES:
-            if f"folio_{database}" in present:
-                continue
-            try:
-                await CREATE[database].run(connection)
-            except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
-                continue  # another command was faster
-            except psycopg.Error as error:
-                raise fault(error) from error
+    """Create both databases on the embedded server, unless they exist."""
+    await databases.create_databases(EmbeddedServer(settings.data_dir).conninfo("postgres"))
 
 
 async def prepare(settings: Settings, on_applied: Callable[[str, Migration], None]) -> None:
@@ -140,7 +119,7 @@ async def check_connections(settings: Settings) -> None:
     limits = {}
     for database, conninfo in conninfos(settings).items():
         async with connections.connect(conninfo, purpose="start") as connection:
-            limits[database] = await capacity.read(connection)
+            limits[database] = await server.read_limits(connection)
     for demand in demands(settings, limits).values():
         if demand.total > demand.allowed:
             raise StartupError(
@@ -153,7 +132,7 @@ async def check_privileges(settings: Settings) -> None:
     """Log a warning for each database that Folio serves as a superuser or as the owner of its tables."""
     for database, conninfo in serving(settings).items():
         async with connections.connect(conninfo, purpose="start") as connection:
-            privileges = await roles.privileges(connection)
+            privileges = await server.read_privileges(connection)
         if privileges.superuser or privileges.owner:
             log.warning(
                 "privileged_login",

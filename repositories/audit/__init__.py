@@ -1,5 +1,6 @@
 """The audit.
 
-- `invariants`      runs the queries of `sql/main/invariants` in one snapshot
+- `run`             runs every check, stores the result and returns it: the entry
+- `invariants`      checks the invariants of `sql/main/invariants` in one snapshot
 - `reconciliation`  compares purchases with reservations, page by page
 """

@@ -1,77 +1,73 @@
-"""Reconciliation: the purchases of main against the reservations of the catalog, by pages, without a common snapshot.
+"""Reconciliation: compare the purchases of main with the reservations of the catalog, page by page.
 
-Compared is what was decided a while ago; what is not at its end is in flight and is not a break. A difference is read
-again before it is reported, since either side may have moved between the two readings.
+The two databases have no common snapshot. So only purchases that were decided a while ago are compared, unfinished ones
+are in flight and break nothing, and a difference is read again before it is reported.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from repositories.postgres import connections
+from repositories.audits import Check
 from repositories.postgres.statements import Connection
-from repositories.purchases import Compared, PurchaseRepository
+from repositories.purchases import PurchaseRepository, PurchaseState
 from repositories.reservations import Reservation, ReservationRepository
 
-PAGE = 1000
-AGE = 60
-"""Seconds since the decision: what is younger may still be on its way."""
-EXPECTED = {"completed": {"confirmed"}, "rejected": {"refused", "released"}, "refunded": {"released"}}
-"""What the reservation of a purchase is by then."""
+PAGE_SIZE = 1000
+MIN_AGE_SECONDS = 60
+"""Time since the decision: the catalog may not know a younger one yet."""
+EXPECTED_STATUSES = {"completed": {"confirmed"}, "rejected": {"refused", "released"}, "refunded": {"released"}}
+"""Statuses of the reservation by the status of its purchase."""
 
 Row = dict[str, Any]
 
 
-async def compare(
-    conninfos: Mapping[str, str], *, limit: int, budgets: Mapping[str, str], patience: float
-) -> tuple[list[Row], list[Row]]:
-    """Return what contradicts and what is in flight, `limit` rows of each at the most; on connections of its own."""
-    async with (
-        connections.connect(conninfos["main"], purpose="audit", budgets=budgets, patience=patience) as main,
-        connections.connect(conninfos["catalog"], purpose="audit", budgets=budgets, patience=patience) as catalog,
-    ):
-        breaks, in_flight = await _purchases(main, catalog, limit)
-        return (breaks + await _orphans(main, catalog, limit))[:limit], in_flight
+async def compare(main: Connection, catalog: Connection, *, limit: int) -> Check:
+    """Compare both databases; return at most `limit` contradictions and at most `limit` purchases in flight."""
+    breaks, in_flight = await _compare_purchases(main, catalog, limit)
+    orphans = await _list_orphans(main, catalog, limit)
+    return Check("both/purchases", (breaks + orphans)[:limit], in_flight)
 
 
-async def _purchases(main: Connection, catalog: Connection, limit: int) -> tuple[list[Row], list[Row]]:
-    """Read every purchase, and what the catalog has of it."""
+async def _compare_purchases(main: Connection, catalog: Connection, limit: int) -> tuple[list[Row], list[Row]]:
+    """Compare every purchase with its reservation; return the contradictions and the purchases in flight."""
     breaks: list[Row] = []
     in_flight: list[Row] = []
-    page = await _page(main, 0, PAGE)
+    page = await _page(main, 0, PAGE_SIZE)
     while page and len(breaks) < limit:
-        found = await _reservations(catalog, page)
+        reservations = await _reservations(catalog, page)
         for purchase in page:
             if not purchase.finished:
                 if len(in_flight) < limit:
                     in_flight.append({"purchase_id": purchase.id, "status": purchase.status})
-            elif _contradicts(purchase, found.get(purchase.id)):
-                breaks += await _again(main, catalog, purchase)
-        page = await _page(main, page[-1].id, PAGE)
+            elif _contradicts(purchase, reservations.get(purchase.id)):
+                breaks += await _compare_again(main, catalog, purchase)
+        page = await _page(main, page[-1].id, PAGE_SIZE)
     return breaks, in_flight
 
 
-async def _again(main: Connection, catalog: Connection, purchase: Compared) -> list[Row]:
-    """Read one purchase again, and return how it contradicts, if it still does."""
-    now = await _page(main, purchase.id - 1, 1)
-    if [row.id for row in now] != [purchase.id] or not now[0].finished:
-        return []  # decided anew since, and in flight
-    reservation = (await _reservations(catalog, now)).get(purchase.id)
-    if not _contradicts(now[0], reservation):
+async def _compare_again(main: Connection, catalog: Connection, purchase: PurchaseState) -> list[Row]:
+    """Read one purchase and its reservation again; return the contradiction if there still is one."""
+    page = await _page(main, purchase.id - 1, 1)
+    if [row.id for row in page] != [purchase.id] or not page[0].finished:
+        return []  # changed since, and in flight again
+    [current] = page
+    reservation = (await _reservations(catalog, page)).get(purchase.id)
+    if not _contradicts(current, reservation):
         return []
-    row: Row = {"purchase_id": purchase.id, "purchase": now[0].status, "reservation": None}
+    row: Row = {"purchase_id": purchase.id, "purchase": current.status, "reservation": None}
     if reservation is not None:
         row["reservation"] = reservation.status
     for member in ("product_id", "quantity"):
-        if reservation is not None and getattr(reservation, member) != getattr(now[0], member):
-            row[member] = [getattr(now[0], member), getattr(reservation, member)]
+        if reservation is not None and getattr(reservation, member) != getattr(current, member):
+            row[member] = [getattr(current, member), getattr(reservation, member)]
     return [row]
 
 
-async def _orphans(main: Connection, catalog: Connection, limit: int) -> list[Row]:
-    """Read every reservation, and return those of no purchase: a purchase is committed before its reservation."""
+async def _list_orphans(main: Connection, catalog: Connection, limit: int) -> list[Row]:
+    """Return the reservations that have no purchase: a purchase is committed before its reservation."""
     orphans: list[Row] = []
     reservations = ReservationRepository(catalog)
-    page = await reservations.list_after(after_id=0, limit=PAGE)
+    page = await reservations.list_after(after_id=0, limit=PAGE_SIZE)
     while page and len(orphans) < limit:
         known = await PurchaseRepository(main).known(ids=[row.purchase_id for row in page])
         orphans += [
@@ -79,22 +75,22 @@ async def _orphans(main: Connection, catalog: Connection, limit: int) -> list[Ro
             for row in page
             if row.purchase_id not in known
         ]
-        page = await reservations.list_after(after_id=page[-1].purchase_id, limit=PAGE)
+        page = await reservations.list_after(after_id=page[-1].purchase_id, limit=PAGE_SIZE)
     return orphans
 
 
-async def _page(main: Connection, after_id: int, limit: int) -> list[Compared]:
-    return await PurchaseRepository(main).list_after(after_id=after_id, age=AGE, limit=limit)
+async def _page(main: Connection, after_id: int, limit: int) -> list[PurchaseState]:
+    return await PurchaseRepository(main).list_after(after_id=after_id, age=MIN_AGE_SECONDS, limit=limit)
 
 
-async def _reservations(catalog: Connection, page: Sequence[Compared]) -> dict[int, Reservation]:
+async def _reservations(catalog: Connection, page: Sequence[PurchaseState]) -> dict[int, Reservation]:
     rows = await ReservationRepository(catalog).list_of(purchase_ids=[purchase.id for purchase in page])
     return {row.purchase_id: row for row in rows}
 
 
-def _contradicts(purchase: Compared, reservation: Reservation | None) -> bool:
+def _contradicts(purchase: PurchaseState, reservation: Reservation | None) -> bool:
     return (
         reservation is None
-        or reservation.status not in EXPECTED[purchase.status]
+        or reservation.status not in EXPECTED_STATUSES[purchase.status]
         or (reservation.product_id, reservation.quantity) != (purchase.product_id, purchase.quantity)
     )

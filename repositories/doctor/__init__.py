@@ -1,7 +1,7 @@
 """The checks behind `folio doctor`.
 
-- `examination`  reads one database, check by check
-- `findings`     judges what was read: status, expected value, remedy
-- `capacity`     the connections that all workers need, and that a server allows
-- `advice`       how large a pool should be, and why
+- `examination`  runs the checks of one database
+- `findings`     judges the values that were read: status, expected value, remedy
+- `capacity`     adds up the connections that all workers may need, and that a server allows
+- `advice`       sizes for each pool, with the reason
 """

@@ -1,28 +1,17 @@
-"""Capacity: how many connections all workers may need of each server, and how many it allows them."""
+"""Capacity: the connections that all workers may need of each server, and those that it allows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from repositories.postgres.statements import Connection, statement
+from repositories.server import Limits
 
-LIMITS = statement("both/server/limits")
-
-OUTSIDE = 3
+CONNECTIONS_OUTSIDE_POOL = 3
 """Connections of a worker to each database outside its pool: readiness, operations, and an audit."""
 
 
 @dataclass(frozen=True)
-class Limits:
-    """A server, how many connections it allows, and how many of them it keeps for superusers and the like."""
-
-    address: str
-    max_connections: int
-    reserved_connections: int
-
-
-@dataclass(frozen=True)
 class Demand:
-    """What Folio may need of one server: `pools` has the largest size of each database's pool that is on it."""
+    """The connections that Folio may need of one server; `pools` is the maximum pool size of each database on it."""
 
     limits: Limits
     workers: int
@@ -30,36 +19,31 @@ class Demand:
 
     @property
     def total(self) -> int:
-        """Connections that all workers may have at once."""
-        return self.workers * (sum(self.pools.values()) + OUTSIDE * len(self.pools))
+        """Connections that all workers may open at once."""
+        return self.workers * (sum(self.pools.values()) + CONNECTIONS_OUTSIDE_POOL * len(self.pools))
 
     @property
     def allowed(self) -> int:
-        """Connections that the server lets Folio have, if nobody else has any."""
+        """Connections that the server allows Folio, if no other program has any."""
         return self.limits.max_connections - self.limits.reserved_connections
 
     @property
     def share(self) -> int:
-        """Connections for each pool of each worker, all alike; negative where the server has too few."""
-        return self.allowed // (self.workers * len(self.pools)) - OUTSIDE
+        """Connections for each pool of each worker, in equal shares; negative if the server allows too few."""
+        return self.allowed // (self.workers * len(self.pools)) - CONNECTIONS_OUTSIDE_POOL
 
     def __str__(self) -> str:
         parts = [f"{self.workers} x {size} for {database}" for database, size in self.pools.items()]
-        return " + ".join([*parts, f"{self.workers} x {OUTSIDE * len(self.pools)} outside the pools"])
-
-
-async def read(connection: Connection) -> Limits:
-    """Return the limits of the server that a connection leads to."""
-    return await LIMITS.one(connection, Limits)
+        return " + ".join([*parts, f"{self.workers} x {CONNECTIONS_OUTSIDE_POOL * len(self.pools)} outside the pools"])
 
 
 def demands(workers: int, sizes: Mapping[str, int], limits: Mapping[str, Limits]) -> dict[str, Demand]:
-    """Return for each database the demand on its server; databases of one server have theirs in common."""
+    """Return the demand on the server of each database; databases on one server share their demand."""
     return {
         database: Demand(
-            limits=found,
+            limits=server,
             workers=workers,
-            pools={other: sizes[other] for other in limits if limits[other].address == found.address},
+            pools={other: sizes[other] for other in limits if limits[other].address == server.address},
         )
-        for database, found in limits.items()
+        for database, server in limits.items()
     }

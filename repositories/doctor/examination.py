@@ -1,4 +1,4 @@
-"""The examination of one database: every check for itself, so that one which fails keeps no other from its line."""
+"""The examination of one database: every check runs by itself, so a failing check never stops the others."""
 
 import time
 from collections.abc import Awaitable, Callable, Iterable
@@ -6,41 +6,41 @@ from contextlib import AsyncExitStack
 
 import psycopg
 
-from repositories import server as diagnosis
-from repositories.doctor import capacity, findings
+from repositories import server
+from repositories.doctor import findings
 from repositories.doctor.findings import Finding, Status
 from repositories.postgres import connections
 from repositories.postgres.connections import BoundedConnection
 from repositories.postgres.errors import Fault
 from repositories.postgres.statements import Connection
-from repositories.schema import migrations, roles
+from repositories.schema import migrations
 from repositories.schema.migrations import MigrationError
 
-DEADLINE = 10.0
-"""Seconds for an answer: longer than a statement may take."""
-SLOW = 1.0
-"""Seconds to connect, of the 2 that a request waits for a connection."""
+ANSWER_SECONDS = 10.0
+"""Longest time for one answer: longer than a statement may take."""
+SLOW_CONNECT_SECONDS = 1.0
+"""Half of the 2 s that a request waits for a connection."""
 STATE = ("version", "writes", "fsync", "full_page_writes", "synchronous_commit", "data_checksums")
 CHECKS = ("connect", *STATE, "role", "clock", "migrations", "connections")
-"""What is looked at in a database, in this order."""
+"""The checks of a database, in this order."""
 
 
 class Examination:
-    """What was found of one database, and what the sums need of it: `limits` and `use` are None where it is away."""
+    """The findings of one database. `limits` and `connections` are None if the database did not answer."""
 
     def __init__(self, database: str, conninfo: str, *, migrated_by_serve: bool) -> None:
         self.database = database
         self.findings: list[Finding] = []
-        self.limits: capacity.Limits | None = None
-        self.use: diagnosis.Use | None = None
+        self.limits: server.Limits | None = None
+        self.connections: server.ConnectionCounts | None = None
         self._conninfo = conninfo
         self._migrated_by_serve = migrated_by_serve
 
     async def run(self) -> None:
-        """Look at everything but the sums, for which both databases are needed."""
+        """Run every check except `connections`, which needs the limits of both databases."""
         async with AsyncExitStack() as stack:
             if (connection := await self._connect(stack)) is None:
-                self.findings += not_looked_at([self.database], f"the connection to {self.database}", CHECKS[1:-1])
+                self.findings += self._unchecked(CHECKS[1:-1])
                 return
             await self._check(STATE, self._state, connection)
             await self._check(("role",), self._role, connection)
@@ -52,62 +52,64 @@ class Examination:
         started = time.perf_counter()
         try:
             connection = await stack.enter_async_context(
-                connections.connect(self._conninfo, purpose="doctor", patience=DEADLINE)
+                connections.connect(self._conninfo, purpose="doctor", patience=ANSWER_SECONDS)
             )
         except (Fault, psycopg.Error) as error:
-            self._connected(Status.FAILED, _reason(error))
+            self._add_connect(Status.FAILED, _reason(error))
             return None
         seconds = time.perf_counter() - started
-        self._connected(Status.WARNING.unless(good=seconds <= SLOW), f"answers after {seconds * 1000:.0f} ms")
+        self._add_connect(
+            Status.WARNING.unless(good=seconds <= SLOW_CONNECT_SECONDS), f"connected after {seconds * 1000:.0f} ms"
+        )
         return connection
 
-    def _connected(self, status: Status, found: str) -> None:
-        remedy = "Start the server, make the database, or correct the URL; `folio serve` makes the embedded ones."
-        self.findings.append(
-            Finding("connect", self.database, status, found, f"answers within {SLOW * 1000:.0f} ms", remedy)
-        )
+    def _add_connect(self, status: Status, value: str) -> None:
+        expected = f"within {SLOW_CONNECT_SECONDS * 1000:.0f} ms"
+        remedy = "Start the server, create the database, or correct the URL; `folio serve` creates the embedded ones."
+        self.findings.append(Finding("connect", self.database, status, value, expected, remedy))
 
     async def _check(
         self,
         names: Iterable[str],
-        look: Callable[[Connection], Awaitable[list[Finding]]],
+        check: Callable[[Connection], Awaitable[list[Finding]]],
         connection: BoundedConnection,
     ) -> None:
         if connection.closed:
-            self.findings += not_looked_at([self.database], f"the connection to {self.database}", names)
+            self.findings += self._unchecked(names)
             return
         try:
-            self.findings += await look(connection)
+            self.findings += await check(connection)
         except (psycopg.Error, MigrationError) as error:
-            found = f"no answer within {DEADLINE:g} s" if connection.silent else _reason(error)
-            self.findings += [
-                Finding(name, self.database, Status.FAILED, found, "known", "Mend what it says, and look again.")
-                for name in names
-            ]
+            value = f"no answer within {ANSWER_SECONDS:g} s" if connection.silent else _reason(error)
+            remedy = "Fix the cause, then run the doctor again."
+            self.findings += [Finding(name, self.database, Status.FAILED, value, "an answer", remedy) for name in names]
+
+    def _unchecked(self, checks: Iterable[str]) -> list[Finding]:
+        return unchecked([self.database], f"Fix the connection to {self.database} first.", checks)
 
     async def _state(self, connection: Connection) -> list[Finding]:
-        return findings.of_state(self.database, await diagnosis.read_state(connection))
+        return findings.judge_state(self.database, await server.read_state(connection))
 
     async def _role(self, connection: Connection) -> list[Finding]:
-        return [findings.of_privileges(self.database, await roles.privileges(connection))]
+        return [findings.judge_privileges(self.database, await server.read_privileges(connection))]
 
     async def _clock(self, connection: Connection) -> list[Finding]:
-        return [findings.of_clock(self.database, await diagnosis.read_clock(connection))]
+        return [findings.judge_clock(self.database, await server.read_clock(connection))]
 
     async def _migrations(self, connection: Connection) -> list[Finding]:
-        todo = (await migrations.history_on(connection, self.database)).pending
-        return [findings.of_migrations(self.database, todo, by_serve=self._migrated_by_serve)]
+        pending = (await migrations.history_on(connection, self.database)).pending
+        return [findings.judge_migrations(self.database, pending, by_serve=self._migrated_by_serve)]
 
     async def _capacity(self, connection: Connection) -> list[Finding]:
-        self.use = await diagnosis.read_use(connection)
-        self.limits = await capacity.read(connection)
+        self.connections = await server.read_connections(connection)
+        self.limits = await server.read_limits(connection)
         return []
 
 
-def not_looked_at(databases: Iterable[str], first: str, checks: Iterable[str] = CHECKS) -> list[Finding]:
-    """Return a line for each check that something else stood in the way of."""
+def unchecked(databases: Iterable[str], remedy: str, checks: Iterable[str] = CHECKS) -> list[Finding]:
+    """Return an `unknown` finding for each check that could not run; `remedy` says how to make it run."""
     return [
-        Finding(check, database, Status.UNKNOWN, "not looked at", "known", f"Mend {first} first.")
+        Finding(check, database, Status.UNKNOWN, "not checked", "checked", remedy)
         for database in databases
         for check in checks
     ]

@@ -1,4 +1,4 @@
-"""Findings: what was read of a database, what it should be, and what to do where it is not."""
+"""Findings: judge the values that were read of a database; each has a status, the expected value and a remedy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,19 +6,21 @@ from enum import StrEnum
 
 from repositories.doctor.capacity import Demand
 from repositories.schema.migrations import Migration
-from repositories.schema.roles import APPLICATION, Privileges
-from repositories.server import Clock, State, Use
+from repositories.schema.roles import APPLICATION
+from repositories.server import Clock, ConnectionCounts, Privileges, State
 
-OLDEST = 15
+OLDEST_MAJOR = 15
 """The oldest major version that the tests run on."""
-BOUNDED = 17
-"""The first that knows transaction_timeout."""
-SKEWED, WRONG = 1.0, 5.0
-"""Seconds between two clocks: more than NTP leaves; and enough to misread the order of log lines and entries."""
+TRANSACTION_TIMEOUT_MAJOR = 17
+"""The first major version that has transaction_timeout."""
+SKEW_WARNING_SECONDS = 1.0
+"""Difference between two clocks: more than NTP leaves."""
+SKEW_FAILURE_SECONDS = 5.0
+"""Difference between two clocks: enough to misread the order of log lines and entries."""
 
 
 class Status(StrEnum):
-    """How a check ended; `unknown` where something else stood in the way of looking."""
+    """Result of a check; `unknown` if the check could not run."""
 
     OK = "ok"
     WARNING = "warning"
@@ -26,109 +28,106 @@ class Status(StrEnum):
     UNKNOWN = "unknown"
 
     def unless(self, *, good: bool) -> "Status":
-        """Return this status, or ok."""
+        """Return ok if `good`, else this status."""
         return Status.OK if good else self
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found, of one database or of none, and the remedy for where it is not as it should be."""
+    """Result of one check on one database, or on none: the value found, the value expected, and the remedy."""
 
     check: str
     database: str | None
     status: Status
-    found: str
+    value: str
     expected: str
     remedy: str
 
     @property
     def todo(self) -> str | None:
-        """What to do; None where all is well."""
+        """The remedy; None if the status is ok."""
         return None if self.status is Status.OK else self.remedy
 
 
-def of_state(database: str, state: State) -> list[Finding]:
-    """Judge the version, whether writes are taken, and whether what was committed outlasts a crash."""
+def judge_state(database: str, state: State) -> list[Finding]:
+    """Judge the version, whether the server takes writes, and whether commits survive a crash."""
     major = state.version_number // 10000
-    version = Status.FAILED if major < OLDEST else Status.WARNING.unless(good=major >= BOUNDED)
-    writes = "a standby" if state.standby else "read-only sessions" if state.read_only else "taken"
+    version = Status.FAILED if major < OLDEST_MAJOR else Status.WARNING.unless(good=major >= TRANSACTION_TIMEOUT_MAJOR)
+    writes = "a standby" if state.standby else "read-only sessions" if state.read_only else "accepted"
     return [
         Finding(
-            *("version", database, version, state.version, f"{OLDEST} or newer; 18 is recommended"),
-            f"Upgrade: before {BOUNDED} no transaction_timeout ends what a lost process left behind.",
+            *("version", database, version, state.version, f"{OLDEST_MAJOR} or newer; 18 is recommended"),
+            f"Upgrade: only {TRANSACTION_TIMEOUT_MAJOR} and newer have transaction_timeout, which ends the transactions"
+            " of lost processes.",
         ),
         Finding(
-            *("writes", database, Status.FAILED.unless(good=writes == "taken"), writes, "taken"),
+            *("writes", database, Status.FAILED.unless(good=writes == "accepted"), writes, "accepted"),
             "Name the primary in the URL, or set default_transaction_read_only to off for this role and database.",
         ),
         Finding(
             *("fsync", database, Status.FAILED.unless(good=state.fsync == "on"), state.fsync, "on"),
-            "Set it to on: a power cut takes commits that were answered, and can take the whole cluster.",
+            "Set it to on: a power cut loses commits that were answered, and can destroy the whole cluster.",
         ),
         Finding(
             *("full_page_writes", database, Status.FAILED.unless(good=state.full_page_writes == "on")),
             *(state.full_page_writes, "on"),
-            "Set it to on: a page that was half written in a crash cannot be mended without it.",
+            "Set it to on: without it, a page that a crash left half written cannot be repaired.",
         ),
         Finding(
             *("synchronous_commit", database, Status.FAILED.unless(good=state.synchronous_commit != "off")),
-            *(state.synchronous_commit, "on, or any but off"),
-            "Set it to on, for this role and database too: the last commits that were answered may be lost in a crash.",
+            *(state.synchronous_commit, "on, or any value but off"),
+            "Set it to on, also for this role and database: a crash can lose the last commits that were answered.",
         ),
-        # A warning: what was answered is kept without them, but damage by a disk is found late.
+        # A warning: no answered commit is lost without checksums, but damage by a disk is found late.
         Finding(
             *("data_checksums", database, Status.WARNING.unless(good=state.data_checksums == "on")),
             *(state.data_checksums, "on"),
-            "Stop the server and run `pg_checksums --enable`: else what a disk spoils is read as if it were true.",
+            "Stop the server and run `pg_checksums --enable`: without checksums, pages that a disk damaged are served.",
         ),
     ]
 
 
-def of_privileges(database: str, privileges: Privileges) -> Finding:
-    """Judge who serves."""
-    more = [word for word, has in (("a superuser", privileges.superuser), ("an owner", privileges.owner)) if has]
+def judge_privileges(database: str, privileges: Privileges) -> Finding:
+    """Judge the login that serves."""
+    rights = [name for name, has in (("a superuser", privileges.superuser), ("an owner", privileges.owner)) if has]
     return Finding(
-        *("role", database, Status.WARNING.unless(good=not more)),
-        f"{privileges.login}: {' and '.join(more) or 'neither superuser nor owner'}",
+        *("role", database, Status.WARNING.unless(good=not rights)),
+        f"{privileges.login}: {' and '.join(rights) or 'neither superuser nor owner'}",
         "neither superuser nor owner",
-        f"Run roles.sql of each database, and serve as a login in {APPLICATION}: see sql/README.md.",
+        f"Run roles.sql as sql/README.md says, and serve as a login in {APPLICATION}.",
     )
 
 
-def of_clock(database: str, clock: Clock) -> Finding:
-    """Judge the difference that is certain; time zones have no part in it."""
-    least = max(0.0, abs(clock.ahead) - clock.uncertainty)
+def judge_clock(database: str, clock: Clock) -> Finding:
+    """Judge the part of the difference that is certain; time zones do not matter."""
+    skew = max(0.0, abs(clock.ahead) - clock.uncertainty)
+    warning = Status.WARNING.unless(good=skew <= SKEW_WARNING_SECONDS)
     return Finding(
-        *("clock", database, Status.FAILED if least > WRONG else Status.WARNING.unless(good=least <= SKEWED)),
-        f"the server's is {abs(clock.ahead):.3f} s {'ahead' if clock.ahead >= 0 else 'behind'}"
-        f" (± {clock.uncertainty:.3f} s)",
-        f"within {SKEWED:g} s of this machine's",
-        "Synchronize both clocks (NTP): logs, leases of two databases and entries tell different times.",
+        *("clock", database, Status.FAILED if skew > SKEW_FAILURE_SECONDS else warning),
+        f"{abs(clock.ahead):.3f} s {'ahead' if clock.ahead >= 0 else 'behind'} (± {clock.uncertainty:.3f} s)",
+        f"within {SKEW_WARNING_SECONDS:g} s of this machine's",
+        "Synchronize both clocks (NTP): log lines, leases and entries carry times that disagree.",
     )
 
 
-def of_migrations(database: str, todo: Sequence[Migration], *, by_serve: bool) -> Finding:
-    """Judge what is pending; `by_serve` is whether `folio serve` applies it."""
+def judge_migrations(database: str, pending: Sequence[Migration], *, by_serve: bool) -> Finding:
+    """Judge the pending migrations; `by_serve` is True if `folio serve` applies them."""
     status = Status.WARNING if by_serve else Status.FAILED
+    remedy = "`folio serve` applies them at start, `folio migrate` now." if by_serve else "Run `folio migrate`."
     return Finding(
-        *("migrations", database, status.unless(good=not todo)),
-        f"{len(todo)} pending, from {todo[0].name} on" if todo else "none pending",
-        "none pending",
-        "`folio serve` applies them when it starts; `folio migrate` does now." if by_serve else "Run `folio migrate`.",
+        *("migrations", database, status.unless(good=not pending)),
+        f"{len(pending)} pending, from {pending[0].name} on" if pending else "none pending",
+        *("none pending", remedy),
     )
 
 
-def of_connections(database: str, demand: Demand, use: Use, remedy: str) -> Finding:
-    """Judge whether all workers' connections fit, and beside those of others."""
-    fits = demand.total + use.others <= demand.allowed
+def judge_connections(database: str, demand: Demand, counts: ConnectionCounts, remedy: str) -> Finding:
+    """Judge whether the server allows the connections of all workers, together with those that others have now."""
+    warning = Status.WARNING.unless(good=demand.total + counts.others <= demand.allowed)
     return Finding(
-        *(
-            "connections",
-            database,
-            Status.FAILED if demand.total > demand.allowed else Status.WARNING.unless(good=fits),
-        ),
-        f"{demand.total} at the most ({demand}); now {use.folio} of Folio's, {use.others} of others",
-        f"{demand.allowed} or fewer, those of others included ({demand.limits.max_connections} less "
-        f"{demand.limits.reserved_connections} reserved)",
+        *("connections", database, Status.FAILED if demand.total > demand.allowed else warning),
+        f"at most {demand.total} ({demand}); open now: {counts.folio} of Folio, {counts.others} of others",
+        f"at most {demand.allowed}, including those of others (max_connections {demand.limits.max_connections},"
+        f" {demand.limits.reserved_connections} reserved)",
         remedy,
     )

@@ -1,4 +1,4 @@
-"""Locked accounts: every decision about money stands on them alone."""
+"""Accounts: locked before every decision about money, changed by owners and operators."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -7,14 +7,12 @@ from typing import Any
 from repositories.accounts import Account, AccountRepository
 from repositories.api_keys import Caller
 from repositories.holds import HoldRepository
-from repositories.idempotency_keys import Key
-from repositories.ledger.keys import Outcome, ToAnswer, insert_keyed
 from repositories.postgres.statements import Connection
-from repositories.refusals import Refusal, quota_reached
+from repositories.refusals import Refusal
 from repositories.users import UserRepository
 
 EXPIRED_AT_ONCE = 10_000
-"""Most overdue holds that one unit of work expires on its own accounts, if the sweep is that far behind."""
+"""Overdue holds that one unit of work expires on its own accounts at most, if the sweep is that far behind."""
 
 Accounts = dict[int, Account]
 """Locked accounts by id, as they are now."""
@@ -31,39 +29,16 @@ async def lock_owned(connection: Connection, *, owner_id: int) -> Accounts:
     return await _expire(connection, {account.id: account for account in rows})
 
 
-async def open_account(
-    connection: Connection,
-    *,
-    owner_id: int,
-    name: str,
-    currency: str,
-    quota: int,
-    key: Key | None,
-    to_answer: ToAnswer[Account],
-) -> Outcome[Account]:
-    """Open an account at balance zero."""
-    accounts = AccountRepository(connection)
-    return await insert_keyed(
-        connection,
-        user_id=owner_id,
-        key=key,
-        kind="account",
-        insert=lambda _: accounts.insert(owner_id=owner_id, name=name, currency=currency, quota=quota),
-        no_room=quota_reached("accounts", quota),
-        to_answer=to_answer,
-    )
-
-
 async def change(connection: Connection, *, id: int, changes: dict[str, Any], caller: Caller) -> Account | Refusal:
     """Change `name`, `status`, `owner_id` or `minimum` of an account: the caller's own, or anyone's for an operator.
 
-    Locks the new owner before the account, since a user who is leaving takes no account over.
+    Locks the new owner before the account, so that no account goes to a user who is leaving.
     """
     has_owner = "owner_id" not in changes or await UserRepository(connection).keep(id=changes["owner_id"])
     account = (await lock(connection, ids=[id])).get(id)
     if account is None or not caller.may_see(account):
         return Refusal("account_not_found", f"There is no account {id}.")
-    refusal = _judge_rights(account, changes, caller)
+    refusal = _judge_caller(account, changes, caller)
     if refusal is not None:
         return refusal
     if not has_owner:
@@ -71,7 +46,7 @@ async def change(connection: Connection, *, id: int, changes: dict[str, Any], ca
     changed = replace(account, **changes)
     if changed == account:
         return account
-    refusal = _judge_state(account, changed)
+    refusal = _judge_change(account, changed)
     if refusal is not None:
         return refusal
     return await AccountRepository(connection).update(
@@ -94,8 +69,8 @@ async def judge_payee(connection: Connection, *, account_id: int, currency: str,
     return None
 
 
-def _judge_rights(account: Account, changes: dict[str, Any], caller: Caller) -> Refusal | None:
-    """Judge the caller: the owner renames and closes; an operator sets owner and minimum, freezes and unfreezes."""
+def _judge_caller(account: Account, changes: dict[str, Any], caller: Caller) -> Refusal | None:
+    """Refuse changes that the caller may not make: some are the owner's, some an operator's."""
     owner_only = "name" in changes or changes.get("status") == "closed"
     operator_only = changes.keys() & {"owner_id", "minimum"} or changes.get("status") in {"open", "frozen"}
     if operator_only and not caller.operator:
@@ -105,8 +80,8 @@ def _judge_rights(account: Account, changes: dict[str, Any], caller: Caller) -> 
     return None
 
 
-def _judge_state(account: Account, changed: Account) -> Refusal | None:
-    """Judge the account: closed is final, a frozen account is not closed, and the balance must fit the change."""
+def _judge_change(account: Account, changed: Account) -> Refusal | None:
+    """Refuse changes that the account does not allow: closed is final, and the balance must fit the change."""
     if account.status == "closed":
         return Refusal("account_closed", f"Account {account.id} is closed.")
     if changed.status == "closed" and account.status == "frozen":
@@ -120,8 +95,8 @@ def _judge_state(account: Account, changed: Account) -> Refusal | None:
 
 async def _expire(connection: Connection, accounts: Accounts) -> Accounts:
     """Expire overdue holds, so that they stop no payment even if the sweep is late."""
-    holding = [account.id for account in accounts.values() if account.held]
-    if holding:
-        for expired in await HoldRepository(connection).expire(account_ids=holding, limit=EXPIRED_AT_ONCE):
-            accounts[expired.id] = replace(accounts[expired.id], held=expired.held)
+    ids = [account.id for account in accounts.values() if account.held]
+    if ids:
+        for row in await HoldRepository(connection).expire(account_ids=ids, limit=EXPIRED_AT_ONCE):
+            accounts[row.id] = replace(accounts[row.id], held=row.held)
     return accounts

@@ -1,4 +1,4 @@
-"""Holds: made by the payer, captured or released by the payee, expired by time.
+"""Holds: placed by the payer, captured or released by the payee, expired by time.
 
 Each function is one unit of work in the same order: lock, look for the key, judge, write.
 """
@@ -11,16 +11,16 @@ from repositories.holds import Hold, HoldRepository
 from repositories.idempotency_keys import Key
 from repositories.ledger.accounts import Accounts, lock
 from repositories.ledger.keys import Outcome, ToAnswer, refuse, replay, store
-from repositories.ledger.orders import judge, judge_hold, write
+from repositories.ledger.orders import judge_hold, judge_transfer, write
 from repositories.postgres.statements import Connection
 from repositories.refusals import Refusal
 from repositories.transfers import TransferOrder
 
 EXPIRED_AT_ONCE = 1000
-"""Most overdue holds that one sweep expires."""
+"""Overdue holds that one sweep expires at most."""
 
 
-async def hold(
+async def place(
     connection: Connection, *, order: TransferOrder, expires_in: int, key: Key, to_answer: ToAnswer[Hold]
 ) -> Outcome[Hold]:
     """Hold the amount of an order for `expires_in` seconds."""
@@ -30,7 +30,7 @@ async def hold(
     refusal = judge_hold(order, accounts)
     if refusal is not None:
         return await refuse(connection, key, refusal)
-    made = await HoldRepository(connection).insert(
+    hold = await HoldRepository(connection).insert(
         from_account_id=order.from_account_id,
         to_account_id=order.to_account_id,
         amount=order.amount,
@@ -38,7 +38,7 @@ async def hold(
         expires_in=expires_in,
         created_by=order.ordered_by,
     )
-    return await _store(connection, key, made, to_answer)
+    return await _store(connection, key, hold, to_answer)
 
 
 async def capture(
@@ -48,36 +48,36 @@ async def capture(
     locked = await _lock(connection, hold_id)
     if locked is None:
         return Outcome(_not_found(hold_id))
-    held, accounts = locked
+    hold, accounts = locked
     if (earlier := await replay(connection, key)) is not None:
         return earlier
-    if not caller.may_see(held):
+    if not caller.may_see(hold):
         return Outcome(_not_found(hold_id))
-    if amount is not None and amount > held.amount:
-        detail = f"must be at most the held amount: {held.amount}"
+    if amount is not None and amount > hold.amount:
+        detail = f"must be at most the held amount: {hold.amount}"
         return Outcome(Refusal("validation_error", detail, location=("body", "amount"), kind="amount_exceeds_hold"))
-    if caller.user_id != held.to_owner_id:
+    if caller.user_id != hold.to_owner_id:
         return Outcome(Refusal("not_owner", "Only the payee captures a hold."))
     order = TransferOrder(
         ordered_by=caller.user_id,
-        from_account_id=held.from_account_id,
-        to_account_id=held.to_account_id,
-        amount=amount or held.amount,
-        description=held.description,
-        hold_id=held.id,
+        from_account_id=hold.from_account_id,
+        to_account_id=hold.to_account_id,
+        amount=amount or hold.amount,
+        description=hold.description,
+        hold_id=hold.id,
         consented=True,
     )
-    conflict = _conflict(held)
+    conflict = _conflict(hold)
     if conflict is None:
-        payer = accounts[held.from_account_id]
-        accounts[payer.id] = replace(payer, held=payer.held - held.amount)
-    refusal = judge(order, accounts, conflict)
-    if refusal is None and not await HoldRepository(connection).settle(id=held.id, status="captured"):
-        refusal = _expired(held)
+        payer = accounts[hold.from_account_id]
+        accounts[payer.id] = replace(payer, held=payer.held - hold.amount)
+    refusal = judge_transfer(order, accounts, conflict)
+    if refusal is None and not await HoldRepository(connection).settle(id=hold.id, status="captured"):
+        refusal = _expired(hold)
     if refusal is not None:
         return await refuse(connection, key, refusal)
-    [written] = await write(connection, [order], accounts)
-    captured = replace(held, status="captured", captured_amount=written.amount, transfer_id=written.id)
+    [payment] = await write(connection, [order], accounts)
+    captured = replace(hold, status="captured", captured_amount=payment.amount, transfer_id=payment.id)
     return await _store(connection, key, captured, to_answer)
 
 
@@ -88,20 +88,20 @@ async def release(
     locked = await _lock(connection, hold_id)
     if locked is None:
         return Outcome(_not_found(hold_id))
-    held, _ = locked
+    hold, _ = locked
     if (earlier := await replay(connection, key)) is not None:
         return earlier
-    if not caller.may_see(held):
+    if not caller.may_see(hold):
         return Outcome(_not_found(hold_id))
-    if not caller.operator and caller.user_id != held.to_owner_id:
+    if not caller.operator and caller.user_id != hold.to_owner_id:
         detail = "Only the payee or an operator releases a hold; the payer waits for its expiry."
         return Outcome(Refusal("not_owner", detail))
-    refusal = _conflict(held)
-    if refusal is None and not await HoldRepository(connection).settle(id=held.id, status="released"):
-        refusal = _expired(held)
+    refusal = _conflict(hold)
+    if refusal is None and not await HoldRepository(connection).settle(id=hold.id, status="released"):
+        refusal = _expired(hold)
     if refusal is not None:
         return await refuse(connection, key, refusal)
-    return await _store(connection, key, replace(held, status="released"), to_answer)
+    return await _store(connection, key, replace(hold, status="released"), to_answer)
 
 
 async def sweep(connection: Connection) -> int:
@@ -113,27 +113,27 @@ async def sweep(connection: Connection) -> int:
 async def _lock(connection: Connection, hold_id: int) -> tuple[Hold, Accounts] | None:
     """Lock the accounts of a hold and then the hold; return both as they are then, or None if there is no hold."""
     holds = HoldRepository(connection)
-    found = await holds.get(id=hold_id)
-    if found is None:
+    hold = await holds.get(id=hold_id)
+    if hold is None:
         return None
-    accounts = await lock(connection, ids=[found.from_account_id, found.to_account_id])
+    accounts = await lock(connection, ids=[hold.from_account_id, hold.to_account_id])
     return await holds.lock(id=hold_id), accounts
 
 
-async def _store(connection: Connection, key: Key | None, result: Hold, to_answer: ToAnswer[Hold]) -> Outcome[Hold]:
-    return await store(connection, key, kind="hold", id=result.id, result=result, to_answer=to_answer)
+async def _store(connection: Connection, key: Key | None, hold: Hold, to_answer: ToAnswer[Hold]) -> Outcome[Hold]:
+    return await store(connection, key, kind="hold", id=hold.id, result=hold, to_answer=to_answer)
 
 
-def _conflict(held: Hold) -> Refusal | None:
-    if held.status == "active":
+def _conflict(hold: Hold) -> Refusal | None:
+    if hold.status == "active":
         return None
-    if held.status == "expired":
-        return _expired(held)
-    return Refusal("hold_not_active", f"Hold {held.id} is {held.status}.")
+    if hold.status == "expired":
+        return _expired(hold)
+    return Refusal("hold_not_active", f"Hold {hold.id} is {hold.status}.")
 
 
-def _expired(held: Hold) -> Refusal:
-    return Refusal("hold_expired", f"Hold {held.id} expired.")
+def _expired(hold: Hold) -> Refusal:
+    return Refusal("hold_expired", f"Hold {hold.id} expired.")
 
 
 def _not_found(hold_id: int) -> Refusal:

@@ -44,7 +44,7 @@ class StoredAnswer:
 
 @dataclass(frozen=True)
 class Outcome(Generic[Result]):
-    """The end of a keyed unit of work. `replayed` is True if an earlier request under the key was answered with it."""
+    """The result of a keyed unit of work. `replayed` is True if an earlier request under the key got it first."""
 
     result: Result | Refusal | StoredAnswer
     replayed: bool = False
@@ -128,7 +128,8 @@ async def _stored_result(connection: Connection, stored: StoredKey) -> Any:
     if stored.kind == "refusal":
         return Refusal(**stored.answer)
     if stored.kind == "transfer" and stored.resource_id is not None:
-        [transfer] = await TransferRepository(connection).read(ids=[stored.resource_id])
+        transfer = await TransferRepository(connection).get(id=stored.resource_id)
+        assert transfer is not None  # noqa: S101 - the ledger is append-only
         return ShownTransfer(transfer, stored.shown_account_ids or [])
     if stored.kind == "purchase" and stored.resource_id is not None:
         return await PurchaseRepository(connection).get(id=stored.resource_id)

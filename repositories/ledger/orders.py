@@ -13,7 +13,7 @@ from repositories.postgres.statements import Connection
 from repositories.refusals import Refusal
 from repositories.transfers import InsertedTransfer, Transfer, TransferOrder, TransferRepository
 
-TRANSFERS = Counter("folio_transfers", "Transfers made, and refused by code, once that was committed", ["outcome"])
+TRANSFERS = Counter("folio_transfers", "Transfers by outcome: made, or the code of the refusal", ["outcome"])
 
 
 def count(outcome: str, number: int = 1) -> None:
@@ -21,8 +21,8 @@ def count(outcome: str, number: int = 1) -> None:
     operation.count(TRANSFERS.labels(outcome), number)
 
 
-def judge(order: TransferOrder, accounts: Accounts, conflict: Refusal | None = None) -> Refusal | None:
-    """Return the first reason that applies for refusing an order, or None; count a refusal.
+def judge_transfer(order: TransferOrder, accounts: Accounts, conflict: Refusal | None = None) -> Refusal | None:
+    """Return the first reason for refusing an order, or None; count a refusal.
 
     `conflict` is the reason that the hold, the purchase or the reversed transfer gives, such as `hold_expired`.
     """
@@ -33,16 +33,16 @@ def judge(order: TransferOrder, accounts: Accounts, conflict: Refusal | None = N
 
 
 def judge_hold(order: TransferOrder, accounts: Accounts, conflict: Refusal | None = None) -> Refusal | None:
-    """Return the first reason for not holding the amount of an order, as `judge` does."""
-    refusal = judge(order, accounts, conflict)
+    """Return the first reason for not holding the amount of an order, as `judge_transfer` does."""
+    refusal = judge_transfer(order, accounts, conflict)
     if refusal is None and accounts[order.from_account_id].held + order.amount > MAXIMUM:
         refusal = Refusal("balance_out_of_range", "The held amount would leave the range that Folio keeps exact.")
         count(refusal.code)
     return refusal
 
 
-def carry(order: TransferOrder, accounts: Accounts) -> None:
-    """Apply an order to the locked accounts in memory, for the orders after it."""
+def apply(order: TransferOrder, accounts: Accounts) -> None:
+    """Apply an order to the locked accounts in memory, so that the next order is judged on its balances."""
     for account_id, amount in zip(order.account_ids, (-order.amount, order.amount), strict=True):
         account = accounts[account_id]
         accounts[account_id] = replace(account, balance=account.balance + amount, version=account.version + 1)
@@ -51,10 +51,10 @@ def carry(order: TransferOrder, accounts: Accounts) -> None:
 async def write(
     connection: Connection, orders: Sequence[TransferOrder], accounts: Accounts, key: Key | None = None
 ) -> list[Transfer]:
-    """Write judged orders over locked accounts; `key` is stored with the only one, if there is one order and a key."""
-    inserted = await TransferRepository(connection).insert(orders=orders, key=key) if orders else []
-    count("made", len(inserted))
-    return [_transfer(order, row, accounts) for order, row in zip(orders, inserted, strict=True)]
+    """Write accepted orders over locked accounts; a `key` is stored with the transfer of the only order."""
+    rows = await TransferRepository(connection).insert(orders=orders, key=key) if orders else []
+    count("made", len(rows))
+    return [_transfer(order, row, accounts) for order, row in zip(orders, rows, strict=True)]
 
 
 def _reason(order: TransferOrder, accounts: Accounts, conflict: Refusal | None) -> Refusal | None:  # noqa: C901 - one reason after another

@@ -9,7 +9,7 @@ from repositories.api_keys import Caller
 from repositories.idempotency_keys import Key
 from repositories.ledger.accounts import Accounts, lock
 from repositories.ledger.keys import Outcome, refuse, replay, store
-from repositories.ledger.orders import count, judge, judge_hold, write
+from repositories.ledger.orders import count, judge_hold, judge_transfer, write
 from repositories.postgres.statements import Connection
 from repositories.products import Product
 from repositories.purchases import Purchase, PurchaseRepository
@@ -19,7 +19,7 @@ from repositories.transfers import TransferOrder
 
 @dataclass(frozen=True)
 class PurchaseOrder:
-    """A product as it was read from the catalog, and a buyer's order of it. `price` is the unit price they expect."""
+    """A buyer's order of a product as the catalog showed it. `price` is the unit price that the buyer expects."""
 
     buyer_id: int
     product: Product
@@ -77,17 +77,19 @@ async def decide(connection: Connection, *, purchase: Purchase, reserved: bool) 
         description=f"Purchase {purchase.id}",
         consented=True,
     )
-    refusal = judge(order, accounts) if reserved else Refusal("out_of_stock", "Out of stock.")
-    if not reserved:
-        count("out_of_stock")
+    if reserved:
+        refusal = judge_transfer(order, accounts)
+    else:
+        refusal = Refusal("out_of_stock", "Out of stock.")
+        count(refusal.code)
     purchases = PurchaseRepository(connection)
     await purchases.free(id=purchase.id)
     if refusal is not None:
         await purchases.reject(id=purchase.id, reason=refusal.code)
         return replace(purchase, status="rejected", reason=refusal.code)
-    [written] = await write(connection, [order], accounts)
-    await purchases.complete(id=purchase.id, transfer_id=written.id)
-    return replace(purchase, status="completed", transfer_id=written.id)
+    [payment] = await write(connection, [order], accounts)
+    await purchases.complete(id=purchase.id, transfer_id=payment.id)
+    return replace(purchase, status="completed", transfer_id=payment.id)
 
 
 async def refund(connection: Connection, *, purchase_id: int, caller: Caller, key: Key) -> Outcome[Purchase]:
@@ -114,7 +116,7 @@ async def refund(connection: Connection, *, purchase_id: int, caller: Caller, ke
         conflict = Refusal("already_refunded", f"Purchase {purchase.id} was refunded already.")
     elif purchase.status != "completed":
         conflict = Refusal("purchase_not_completed", f"Purchase {purchase.id} is {purchase.status}.")
-    refusal = judge(order, accounts, conflict)
+    refusal = judge_transfer(order, accounts, conflict)
     if refusal is not None:
         return await refuse(connection, key, refusal)
     await write(connection, [order], accounts)

@@ -9,9 +9,9 @@ from itertools import chain
 
 from repositories.api_keys import Caller
 from repositories.idempotency_keys import Key
-from repositories.ledger.accounts import lock
+from repositories.ledger.accounts import Accounts, lock
 from repositories.ledger.keys import Outcome, ToAnswer, refuse, replay, store
-from repositories.ledger.orders import carry, judge, write
+from repositories.ledger.orders import apply, judge_transfer, write
 from repositories.postgres.statements import Connection
 from repositories.purchases import PurchaseRepository
 from repositories.refusals import Refusal
@@ -23,11 +23,7 @@ async def transfer(connection: Connection, *, order: TransferOrder, key: Key) ->
     accounts = await lock(connection, ids=order.account_ids)
     if (earlier := await replay(connection, key)) is not None:
         return earlier
-    refusal = judge(order, accounts)
-    if refusal is not None:
-        return await refuse(connection, key, refusal)
-    [written] = await write(connection, [order], accounts, key)
-    return Outcome(ShownTransfer(written, written.accounts_of(order.ordered_by)))
+    return await _write_one(connection, order, accounts, key)
 
 
 async def transfer_batch(
@@ -47,25 +43,23 @@ async def transfer_batch(
         return earlier
     refusals: list[Refusal | None] = []
     for index, order in enumerate(orders):
-        refusal = judge(order, accounts)
+        refusal = judge_transfer(order, accounts)
         if refusal is None:
-            carry(order, accounts)
+            apply(order, accounts)
         elif atomic:
             return await refuse(connection, key, replace(refusal, index=index))
         refusals.append(refusal)
     accepted = [order for order, refusal in zip(orders, refusals, strict=True) if refusal is None]
-    written = iter(await write(connection, accepted, accounts))
-    results = [refusal or next(written) for refusal in refusals]
+    transfers = iter(await write(connection, accepted, accounts))
+    results = [refusal or next(transfers) for refusal in refusals]
     return await store(connection, key, kind="batch", id=None, result=results, to_answer=to_answer)
 
 
 async def reverse(connection: Connection, *, transfer_id: int, caller: Caller, key: Key) -> Outcome[ShownTransfer]:
     """Pay a transfer back, once, as its recipient or an operator."""
-    transfers = TransferRepository(connection)
-    found = await transfers.read(ids=[transfer_id])
-    if not found:
+    original = await TransferRepository(connection).get(id=transfer_id)
+    if original is None:
         return Outcome(_not_found(transfer_id))
-    [original] = found
     order = TransferOrder(
         ordered_by=caller.user_id,
         from_account_id=original.to_account_id,
@@ -81,15 +75,22 @@ async def reverse(connection: Connection, *, transfer_id: int, caller: Caller, k
         if caller.user_id != accounts[order.to_account_id].owner_id:
             return Outcome(_not_found(transfer_id))
         return Outcome(Refusal("not_owner", "Only the recipient or an operator reverses a transfer."))
-    refusal = judge(order, accounts, await _reversal_conflict(connection, original))
+    return await _write_one(connection, order, accounts, key, await _reversal_conflict(connection, original))
+
+
+async def _write_one(
+    connection: Connection, order: TransferOrder, accounts: Accounts, key: Key, conflict: Refusal | None = None
+) -> Outcome[ShownTransfer]:
+    """Judge an order over locked accounts, and write it or store its refusal under the key."""
+    refusal = judge_transfer(order, accounts, conflict)
     if refusal is not None:
         return await refuse(connection, key, refusal)
-    [written] = await write(connection, [order], accounts, key)
-    return Outcome(ShownTransfer(written, written.accounts_of(caller.user_id)))
+    [row] = await write(connection, [order], accounts, key)
+    return Outcome(ShownTransfer(row, row.accounts_of(order.ordered_by)))
 
 
 async def _reversal_conflict(connection: Connection, original: Transfer) -> Refusal | None:
-    """Return the reason why a transfer cannot be reversed: an earlier reversal, or a purchase, which is refunded."""
+    """Refuse the reversal of a transfer that was reversed already, or that belongs to a purchase."""
     reversal_id = await TransferRepository(connection).find_reversal(id=original.id)
     if reversal_id is not None:
         return Refusal("already_reversed", f"Transfer {reversal_id} reversed it.")

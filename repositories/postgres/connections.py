@@ -1,10 +1,14 @@
-"""Connections to PostgreSQL: how one is opened, what a session may spend, how to tell that the other side is gone.
+"""Connections to PostgreSQL: opening one, the budgets of its session, and noticing that it was lost.
 
-The budgets (seconds) stand for: 3 to connect, then give up on that server; 5 for a statement, longer than any here and
-shorter than a client's patience; 2 for a lock, since a row that is locked longer is locked by something that hangs;
-10 idle in a transaction and 15 for a whole one, which end what a lost process left behind; 5 for a peer that does not
-acknowledge, and 6 for a server that answers nothing at all. transaction_timeout exists from PostgreSQL 17 on; elsewhere
-it is left out.
+The budgets, in seconds:
+
+- 3 to connect; after that the server counts as away
+- 5 for a statement: longer than any statement here, shorter than a client's patience
+- 2 for a lock: a row that stays locked for longer is locked by a transaction that hangs
+- 10 idle in a transaction, and 15 for a whole transaction: they end the transactions of a lost process
+- 5 for a peer that acknowledges no packets, and 6 for a server that answers nothing at all
+
+transaction_timeout exists since PostgreSQL 17; older servers do without it.
 """
 
 import asyncio
@@ -35,10 +39,11 @@ REQUEST_BUDGETS = {
     "TimeZone": "GMT",  # the one name that PostgreSQL knows without a time zone database
 }
 CONNECT_TIMEOUT = 3
+"""Seconds."""
 ANSWER_TIMEOUT = 6.0
-"""Seconds for a pooled connection's server to answer anything: it ends a statement itself after 5."""
-# Every file under sql/ may be prepared at once on a connection, with room for as many again.
-PREPARED_MAX = 256
+"""Seconds for the server of a pooled connection to answer: the server itself ends a statement after 5."""
+MAX_PREPARED_STATEMENTS = 256
+"""Every file under sql/ can be prepared on one connection, with room for as many again."""
 
 CONFIGURE = statement("both/session/configure")
 
@@ -47,14 +52,14 @@ Received = TypeVar("Received")
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting that the server knows, and its value."""
+    """A setting of the server, and its value."""
 
     name: str
     value: str
 
 
 class Cursor(AsyncRawCursor[TupleRow]):
-    """A cursor of PostgreSQL's own parameters, $1, $2, …, that adds its time to the operation in progress."""
+    """A cursor for PostgreSQL's own parameters ($1, $2, …) that adds its time to the operation in progress."""
 
     async def execute(self, *arguments: Any, **options: Any) -> Self:
         """Send a statement and wait for its answer."""
@@ -67,7 +72,7 @@ class Cursor(AsyncRawCursor[TupleRow]):
 
 
 def parameters(purpose: str) -> dict[str, Any]:
-    """Return what psycopg opens each connection with; `purpose` is what the connection is for, such as serve."""
+    """Return psycopg's parameters for each new connection; `purpose` goes into application_name, such as "serve"."""
     return {
         "autocommit": True,  # a lone statement needs no BEGIN; units of work send their own
         "cursor_factory": Cursor,
@@ -83,13 +88,13 @@ def parameters(purpose: str) -> dict[str, Any]:
 
 
 class BoundedConnection(AsyncConnection[TupleRow]):
-    """A connection that hangs up on a server that does not answer: what waits gets psycopg's OperationalError.
+    """A connection that is closed if the server does not answer; the statement then raises psycopg's OperationalError.
 
-    `patience` is how many seconds a round trip may take, ANSWER_TIMEOUT where it is None; `silent` is whether one took
-    longer.
+    `patience` is the limit of a round trip in seconds, or None for ANSWER_TIMEOUT. `silent` is True once a round trip
+    took longer.
 
-    A network that acknowledges bytes and loses them would keep whoever waits for ever, and what is locked with them:
-    neither the server's timeouts nor TCP's speak then.
+    If the network acknowledges bytes and then loses them, neither the server's timeouts nor TCP's end the wait. Without
+    this limit a request would wait without end and keep its locks.
     """
 
     patience: float | None = None
@@ -105,15 +110,14 @@ class BoundedConnection(AsyncConnection[TupleRow]):
 
     def _give_up(self) -> None:
         self.silent = True
-        # A cancellation would ask the server first, for long.
         hang_up(self)
 
 
 async def configure(connection: Connection, budgets: Mapping[str, str] = REQUEST_BUDGETS) -> None:
-    """Give a fresh session its budgets, and the one integer type that makes each file one prepared statement."""
-    # Else 1, 70,000 and 2^40 would go out as three types and be prepared as three statements.
+    """Set the budgets of a new session, and send every integer as bigint."""
+    # psycopg would send 1, 70,000 and 2^40 as three types, and PostgreSQL would prepare three statements.
     connection.adapters.register_dumper(int, Int8Dumper)
-    connection.prepared_max = PREPARED_MAX
+    connection.prepared_max = MAX_PREPARED_STATEMENTS
     await CONFIGURE.all(connection, Setting, names=list(budgets), values=list(budgets.values()))
 
 
@@ -121,9 +125,9 @@ async def configure(connection: Connection, budgets: Mapping[str, str] = REQUEST
 async def connect(
     conninfo: str, *, purpose: str, budgets: Mapping[str, str] = REQUEST_BUDGETS, patience: float | None = None
 ) -> AsyncIterator[BoundedConnection]:
-    """Open a connection outside the pools, with budgets of its own; Fault where the database is away or silent.
+    """Open a connection outside the pools, with its own budgets. Raises Fault if the database is away or silent.
 
-    `patience` is BoundedConnection's: longer than a statement's budget.
+    `patience` is that of BoundedConnection; it must be longer than the budget of a statement.
     """
     try:
         connection = await BoundedConnection.connect(conninfo, row_factory=tuple_row, **parameters(purpose))
@@ -141,10 +145,10 @@ async def connect(
 
 
 def hung_up(connection: Connection) -> bool:
-    """Tell whether the server has closed an idle connection, without asking it.
+    """Return True if the server has closed an idle connection, without a round trip.
 
-    An idle connection has nothing to read but notices and the server's goodbye, so this costs one system call and
-    finds what a restart or pg_terminate_backend left behind; a network that swallows everything it cannot find.
+    An idle connection receives only notices and the server's farewell, so one system call finds a connection that ended
+    with a restart or pg_terminate_backend. A network that swallows every packet goes unnoticed.
     """
     if connection.closed:
         return True
@@ -159,10 +163,10 @@ def hung_up(connection: Connection) -> bool:
 
 
 def hang_up(connection: Connection) -> None:
-    """Close the network side of a connection at once, whatever is under way on it.
+    """Shut the socket of a connection down at once, even if a statement is in progress on it.
 
-    Whoever waits for it gets psycopg's OperationalError; a cancellation would ask the server first, for up to 10 s.
-    The socket is shut down through a copy, since psycopg's event loop still watches the file descriptor itself.
+    The statement raises psycopg's OperationalError. A cancellation would ask the server first, for up to 10 s. The
+    socket is shut down through a copy, since psycopg's event loop still watches the file descriptor itself.
     """
     if connection.closed:
         return

@@ -1,7 +1,7 @@
-"""What can go wrong between Folio and PostgreSQL: one class for each condition that a caller tells apart.
+"""Errors between Folio and PostgreSQL: one class, or one code, for each condition that callers tell apart.
 
-Faults are PostgreSQL's (away, too slow, full): the same request may succeed later. SQLSTATE decides which fault it is
-(Appendix A of the PostgreSQL manual); a lost connection has none.
+A Fault is temporary: the database is away, too slow or full, and the same request may succeed later. SQLSTATE decides
+which fault an error is (Appendix A of the PostgreSQL manual); the error of a lost connection has no SQLSTATE.
 """
 
 from psycopg import Error
@@ -9,12 +9,12 @@ from psycopg.errors import UniqueViolation
 
 
 class Fault(Exception):
-    """The database could not do it now. Nothing was committed, unless the class says otherwise."""
+    """The database cannot be reached or cannot do this now. Nothing was written; only OutcomeUnknown says otherwise."""
 
     code = "database_unavailable"
     detail = "The database cannot be reached."
     retry_after = 1
-    """Seconds after which trying again makes sense."""
+    """Seconds after which a retry makes sense."""
 
     def __init__(self, detail: str | None = None, *, code: str | None = None) -> None:
         super().__init__(detail or self.detail)
@@ -22,34 +22,34 @@ class Fault(Exception):
 
 
 class DatabaseUnavailable(Fault):
-    """No connection could be had, or it was lost before COMMIT was sent."""
+    """The database cannot be reached, or the connection was lost before COMMIT was sent."""
 
     retry_after = 2
 
 
 class PoolExhausted(Fault):
-    """All connections of the pool are in use, and the queue is full or the wait was too long."""
+    """All connections of the pool are in use, and the queue is full or the wait took too long."""
 
     code = "pool_exhausted"
 
 
 class OutcomeUnknown(Fault):
-    """COMMIT was sent and never confirmed: it may have happened. A retry under the same Idempotency-Key is safe."""
+    """The database did not confirm the commit, so it may have happened. A retry under the same key is safe."""
 
     code = "outcome_unknown"
     detail = "The database did not confirm the commit. Repeat the request under the same Idempotency-Key."
-    # As long as a lost backend may hold its locks: transaction_timeout.
+    # A lost backend keeps its locks for at most this long: transaction_timeout.
     retry_after = 15
 
 
 class RolledBack(Fault):
-    """COMMIT was answered with ROLLBACK: a statement had failed and its error was not seen. Nothing was written."""
+    """The database answered COMMIT with ROLLBACK, because a statement had failed unnoticed. Nothing was written."""
 
     code = "transaction_rolled_back"
 
 
 class DeadlineExceeded(Fault):
-    """The request's time was up before COMMIT was sent. Nothing was written."""
+    """The request took too long and was ended before COMMIT was sent. Nothing was written."""
 
     code = "deadline_exceeded"
     detail = "The request took too long; nothing was written."
@@ -57,7 +57,7 @@ class DeadlineExceeded(Fault):
 
 
 class Taken(Exception):
-    """A unique constraint refused a value that somebody else has; `constraint` is its name."""
+    """The value is taken: the unique constraint `constraint` refused it."""
 
     def __init__(self, constraint: str) -> None:
         super().__init__(constraint)
@@ -65,30 +65,30 @@ class Taken(Exception):
 
 
 RETRIED = frozenset({"40001", "40P01"})
-"""Serialization failure and deadlock: PostgreSQL asks for the unit of work to be run again."""
+"""SQLSTATEs after which PostgreSQL asks for a retry of the transaction: serialization failure and deadlock."""
 
 _CODES = {
-    "25006": ("database_read_only", "The database accepts no writes now."),
-    "25P03": ("transaction_timeout", "The transaction was idle for too long and was ended."),
-    "25P04": ("transaction_timeout", "The transaction took too long and was ended."),
-    "40001": ("contention", "Other transactions were in the way, several times in a row."),
-    "40P01": ("contention", "Other transactions were in the way, several times in a row."),
+    "25006": ("database_read_only", "The database is read-only at the moment."),
+    "25P03": ("transaction_timeout", "The transaction was idle for too long and was canceled."),
+    "25P04": ("transaction_timeout", "The transaction took too long and was canceled."),
+    "40001": ("contention", "The transaction conflicted with others, several times in a row."),
+    "40P01": ("contention", "The transaction conflicted with others, several times in a row."),
     "53100": ("disk_full", "The database's disk is full."),
-    "53300": ("too_many_connections", "The database server has no free connection."),
-    "55P03": ("lock_timeout", "A row or table stayed locked by another transaction for too long."),
-    "57014": ("statement_timeout", "A statement took too long and was ended."),
+    "53300": ("too_many_connections", "The database server has too many connections."),
+    "55P03": ("lock_timeout", "A row or table was locked by another transaction for too long."),
+    "57014": ("statement_timeout", "A statement took too long and was canceled."),
 }
 _CLASSES = {
     "08": ("database_unavailable", "The connection to the database was lost."),
     "28": ("database_unavailable", "The database refused the connection."),
-    "3D": ("database_unavailable", "The database is not there."),
+    "3D": ("database_unavailable", "The database does not exist."),
     "53": ("database_overloaded", "The database server is out of a resource."),
-    "57": ("database_unavailable", "The database is shutting down, starting or closed the connection."),
+    "57": ("database_unavailable", "The database is shutting down or starting, or it closed the connection."),
 }
 
 
 def fault(error: Error) -> Fault:
-    """Name the fault that an error of psycopg stands for; what is none of the known ones is `database_error`."""
+    """Return the fault for an error of psycopg; its code is `database_error` if the SQLSTATE is not listed here."""
     state = error.sqlstate
     if state is None:
         return DatabaseUnavailable()
@@ -100,9 +100,10 @@ def fault(error: Error) -> Fault:
 
 
 def described(error: Exception) -> str:
-    """Return what a log line may say of an error or of its cause: psycopg's.
+    """Return the text of an error, or of the psycopg error that caused it, without the values of any row.
 
-    PostgreSQL's DETAIL quotes rows, and the message of a data exception (22xxx) the wrong value: those are left out.
+    PostgreSQL's DETAIL quotes rows, and the message of a data exception (22xxx) quotes the wrong value: the text has
+    neither.
     """
     cause = error.__cause__ if isinstance(error.__cause__, Error) else error
     if not isinstance(cause, Error) or cause.sqlstate is None:
@@ -112,5 +113,5 @@ def described(error: Exception) -> str:
 
 
 def taken(error: UniqueViolation) -> Taken:
-    """Name the constraint that refused a value."""
+    """Return the error for a violated unique constraint."""
     return Taken(error.diag.constraint_name or "")

@@ -1,13 +1,13 @@
-"""Failpoints: the process kills itself before or after a named unit of work commits, so that tests see what is lost."""
+"""Failpoints: the process kills itself before or after a unit of work commits, so that tests can prove recovery."""
 
 import os
 import signal
 
 armed: str | None = None
-"""The armed place, such as "after reserve"; FOLIO_FAILPOINT sets it in tests."""
+"""The armed failpoint, such as "after reserve", or None; tests set it by FOLIO_FAILPOINT."""
 
 
-def reach(place: str) -> None:
-    """Kill this process with SIGKILL if `place` is armed."""
-    if armed == place:
+def reach(failpoint: str) -> None:
+    """Kill this process with SIGKILL if `failpoint` is armed."""
+    if armed == failpoint:
         os.kill(os.getpid(), signal.SIGKILL)

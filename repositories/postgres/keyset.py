@@ -7,23 +7,23 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Position:
-    """The last row that was read of a list ordered by time and id, newest first."""
+    """A row's place in a list that is ordered by time and id, newest first."""
 
     time: datetime
     id: int
 
 
 NEWEST = Position(datetime.max.replace(tzinfo=UTC), 2**63 - 1)
-"""The position before every row."""
+"""The position of the beginning of such a list: every row comes after it."""
 
 
 @dataclass(frozen=True)
 class Keyset:
-    """The part of a list to read: at most `limit` rows after the row at `before`."""
+    """One page of such a list: at most `limit` rows, all older than the position `before`."""
 
     before: Position
     limit: int
 
     def arguments(self) -> dict[str, Any]:
-        """Return the arguments that every statement of such a list takes."""
+        """Return the arguments by which every statement of such a list takes its page."""
         return {"before_time": self.before.time, "before_id": self.before.id, "limit": self.limit}

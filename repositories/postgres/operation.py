@@ -2,6 +2,9 @@
 
 It carries the deadline that bounds every wait below it, the state of its COMMIT, and everything counted about it. Code
 that waits asks `remaining()`. A command has no deadline; the budgets of the session still bound its statements.
+
+A task that is started during an operation copies the context and so shares the same `Operation`. Work that outlives the
+operation runs in one of its own, with `running`.
 """
 
 import asyncio
@@ -14,20 +17,22 @@ from enum import Enum
 
 from prometheus_client import Counter as Metric
 
+from repositories.postgres.errors import DeadlineExceeded, Fault, OutcomeUnknown
+
 
 class CommitState(Enum):
-    """The state of an operation's latest COMMIT. Answers depend on it: see `Operation.commit`."""
+    """The state of an operation's latest COMMIT, on which its answer depends."""
 
     IDLE = "idle"
-    """No COMMIT was sent: nothing was written, or more units of work follow the committed ones."""
+    """No COMMIT is in flight, and the answer does not follow from an earlier one."""
     COMMITTING = "committing"
     """COMMIT was sent; the server has not confirmed it yet."""
     COMMITTED = "committed"
-    """The server confirmed COMMIT: no deadline takes the answer back."""
+    """The server confirmed the COMMIT from which the answer follows: no deadline takes that answer back."""
     ROLLED_BACK = "rolled back"
-    """The transaction was rolled back: nothing was written."""
+    """The transaction was rolled back: it wrote nothing."""
     UNKNOWN = "unknown"
-    """The connection was lost after COMMIT was sent: no answer may say that nothing was written."""
+    """COMMIT was sent and its confirmation was lost; only a confirmed re-run of the same unit of work ends this."""
 
 
 class Operation:
@@ -40,13 +45,15 @@ class Operation:
         self._name = name
         self.id = id
         self.commit = CommitState.IDLE
-        """Changed by `set_commit` only."""
+        """Changed by `change_commit` only."""
         self.pool_seconds = 0.0
         """Seconds spent waiting for connections."""
         self.sql_seconds = 0.0
         """Seconds spent waiting for answers to statements."""
-        self.counts: Counter[Metric] = Counter()
+        self._counts: Counter[Metric] = Counter()
         """Increments of metrics by the present unit of work, applied once it is committed."""
+        self._wrote = False
+        """True once any unit of work was committed."""
         self._ends = _now() + seconds
 
     @property
@@ -54,12 +61,45 @@ class Operation:
         """The job, the command, or the method and route of the request."""
         return self._name
 
-    def set_commit(self, state: CommitState) -> None:
-        """Record the state of COMMIT. COMMITTED is final, and only a confirmed COMMIT resolves UNKNOWN."""
-        if self.commit is CommitState.COMMITTED:
-            return
-        if self.commit is not CommitState.UNKNOWN or state is CommitState.COMMITTED:
-            self.commit = state
+    def change_commit(self, before: CommitState, after: CommitState) -> bool:
+        """Change the state of COMMIT from `before` to `after`; return False, and change nothing, in any other state.
+
+        So no unit of work, in whichever task, takes back the state of another: COMMITTING, COMMITTED and UNKNOWN stay
+        until their own unit changes them.
+        """
+        if self.commit is not before:
+            return False
+        self.commit = after
+        return True
+
+    def count(self, metric: Metric, number: int) -> None:
+        """Increment `metric` by `number` once the present unit of work is committed."""
+        self._counts[metric] += number
+
+    def discard_counts(self) -> None:
+        """Forget the counts of a unit of work that was not committed."""
+        self._counts.clear()
+
+    def confirm(self) -> None:
+        """Apply the counts of the unit of work whose COMMIT was just confirmed."""
+        self._wrote = True
+        for metric, number in self._counts.items():
+            metric.inc(number)
+        self._counts.clear()
+
+    def interrupted(self) -> Fault:
+        """Return the fault for an operation that is ended before its answer is known.
+
+        DeadlineExceeded says that nothing was written. That is true only if no unit of work was committed and no COMMIT
+        is in flight or lost; otherwise the fault is OutcomeUnknown.
+        """
+        if self.commit not in {CommitState.IDLE, CommitState.ROLLED_BACK}:
+            return OutcomeUnknown()
+        if self._wrote:
+            return OutcomeUnknown(
+                "The request took too long and was done in part. Repeat it under the same Idempotency-Key."
+            )
+        return DeadlineExceeded()
 
     def remaining(self) -> float:
         """Seconds until the deadline; never negative."""
@@ -92,7 +132,7 @@ def remaining(limit: float) -> float:
 def count(metric: Metric, number: int = 1) -> None:
     """Increment `metric` by `number` once the present unit of work is committed."""
     if (operation := _current.get()) is not None:
-        operation.counts[metric] += number
+        operation.count(metric, number)
 
 
 @contextlib.contextmanager

@@ -1,49 +1,101 @@
-"""Pool statistics: how a pool stands and what it has counted, for a reader and for the metrics."""
+"""Statistics of a pool: each number is kept once, and the metrics are derived from it here."""
 
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from repositories.postgres import metrics
 
+RECENT_CHECKOUTS = 1000
+"""Checkouts of which a pool keeps the times: the latest."""
+
+GAUGES = {
+    "size": metrics.POOL_SIZE,
+    "max_size": metrics.POOL_MAX_SIZE,
+    "in_use": metrics.POOL_IN_USE,
+    "waiting": metrics.POOL_WAITING,
+}
+COUNTERS = {
+    "timeouts": metrics.POOL_TIMEOUTS,
+    "refusals": metrics.POOL_REFUSALS,
+    "connects": metrics.POOL_CONNECTS,
+    "connect_errors": metrics.POOL_CONNECT_ERRORS,
+    "reconnects": metrics.POOL_RECONNECTS,
+    "bad_connections": metrics.POOL_BAD_CONNECTIONS,
+}
+PSYCOPG_COUNTS = {
+    "requests_num": "checkouts",
+    "connections_num": "connects",
+    "connections_errors": "connect_errors",
+    "connections_lost": "bad_connections",
+    "returns_bad": "bad_connections",
+}
+"""psycopg's names of counters, and the fields of PoolStats to which they belong."""
+
 
 @dataclass(frozen=True)
 class PoolStats:
-    """A pool at this moment, and what it has counted since it was opened."""
+    """A snapshot: the state of a pool at this moment, and its counts since it was opened."""
 
-    size: int = 0
-    max_size: int = 0
-    in_use: int = 0
-    peak_in_use: int = 0
-    waiting: int = 0
-    checkouts: int = 0
-    timeouts: int = 0
-    refusals: int = 0
-    connects: int = 0
-    connect_errors: int = 0
-    reconnects: int = 0
-    """Connections opened in place of others: lost, broken, idle for too long or at the end of their time."""
-    bad_connections: int = 0
+    size: int
+    max_size: int
+    in_use: int
+    peak_in_use: int
+    waiting: int
+    checkouts: int
+    """Attempts to check out a connection, including those that were refused or timed out."""
+    timeouts: int
+    refusals: int
+    connects: int
+    connect_errors: int
+    reconnects: int
+    """Connections opened in place of others: lost, broken, idle for too long or at the end of their lifetime."""
+    bad_connections: int
 
-    def report(self, database: str, before: "PoolStats") -> None:
-        """Tell the metrics, which knew what was `before`."""
-        for gauge, value in (
-            (metrics.POOL_SIZE, self.size),
-            (metrics.POOL_MAX_SIZE, self.max_size),
-            (metrics.POOL_IN_USE, self.in_use),
-            (metrics.POOL_WAITING, self.waiting),
-        ):
-            gauge.labels(database).set(value)
-        for counter, more in (
-            (metrics.POOL_TIMEOUTS, self.timeouts - before.timeouts),
-            (metrics.POOL_REFUSALS, self.refusals - before.refusals),
-            (metrics.POOL_CONNECTS, self.connects - before.connects),
-            (metrics.POOL_CONNECT_ERRORS, self.connect_errors - before.connect_errors),
-            (metrics.POOL_RECONNECTS, self.reconnects - before.reconnects),
-            (metrics.POOL_BAD_CONNECTIONS, self.bad_connections - before.bad_connections),
-        ):
-            counter.labels(database).inc(more)
+    def report(self, database: str) -> None:
+        """Set the gauges; the counters are always up to date."""
+        for name, gauge in GAUGES.items():
+            gauge.labels(database).set(getattr(self, name))
 
 
-def quantile(ordered: Sequence[float], share: float) -> float:
-    """Return the value that this share of the values does not exceed; 0 where there is none."""
+class PoolCounts:
+    """The counts and times of a pool since it was opened; each one that is added also moves its metric."""
+
+    def __init__(self, database: str) -> None:
+        self._database = database
+        self._counts: Counter[str] = Counter()
+        self.wait_seconds: deque[float] = deque(maxlen=RECENT_CHECKOUTS)
+        """Seconds that the latest checkouts waited for a connection."""
+        self.checkout_seconds: deque[float] = deque(maxlen=RECENT_CHECKOUTS)
+        """Seconds for which the latest connections were checked out."""
+        for counter in COUNTERS.values():
+            counter.labels(database)  # at 0 from the start: an alert sees the first one
+
+    def __getitem__(self, name: str) -> int:
+        return self._counts[name]
+
+    def add(self, name: str, number: int = 1) -> None:
+        """Increment a count, named as in PoolStats, and its metric."""
+        self._counts[name] += number
+        if name in COUNTERS:
+            COUNTERS[name].labels(self._database).inc(number)
+
+    def add_wait(self, seconds: float) -> None:
+        """Record how long a checkout waited, whether it got a connection or not."""
+        self.wait_seconds.append(seconds)
+        metrics.POOL_WAIT_SECONDS.labels(self._database).observe(seconds)
+
+    def add_checkout(self, seconds: float) -> None:
+        """Record for how long a returned connection was checked out."""
+        self.checkout_seconds.append(seconds)
+        metrics.POOL_HOLD_SECONDS.labels(self._database).observe(seconds)
+
+    def take_over(self, counters: dict[str, int]) -> None:
+        """Add the counters that psycopg's pool has just reset."""
+        for theirs, ours in PSYCOPG_COUNTS.items():
+            self.add(ours, counters.get(theirs, 0))
+
+
+def sample_quantile(ordered: Sequence[float], share: float) -> float:
+    """Return the value of a sorted sample that `share` of its values (0 to 1) do not exceed; 0 if it is empty."""
     return ordered[round(share * (len(ordered) - 1))] if ordered else 0.0

@@ -1,33 +1,36 @@
-"""The pools: one for each database, from which each request checks one connection out."""
+"""Connection pools: one for each database. A request checks out one connection of a database at a time."""
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
-from repositories.postgres import connections, metrics, operation
+from repositories.postgres import connections, operation
+from repositories.postgres.checkouts import CheckedOutConnection, CheckedOutConnections
 from repositories.postgres.errors import DatabaseUnavailable, Fault, PoolExhausted
-from repositories.postgres.holders import Holder, Holders
 from repositories.postgres.operation import remaining
-from repositories.postgres.pool_stats import PoolStats
+from repositories.postgres.pool_stats import PoolCounts, PoolStats
 from repositories.postgres.statements import Connection
 
-# psycopg doubles its pause between attempts up to this, and then begins anew: its default of 300 s would sleep through
-# a recovery; 1 s, after an attempt that took 3 s to fail, is under 5 s.
 RECONNECT_TIMEOUT = 1.0
+"""Longest pause in seconds between attempts to connect; psycopg doubles the pause up to this, then starts again.
+
+psycopg's default of 300 s would sleep through a recovery. With 1 s, after an attempt that took 3 s to fail, the pool is
+back within 5 s.
+"""
 CLOSE_TIMEOUT = 0.5
-"""Seconds for attempts to connect to end, when the pool is closed."""
-REMEMBERED = 1000
-"""Waits and holds of which a pool knows each: the latest."""
+"""Seconds that closing a pool waits for its attempts to connect."""
 
 
 @dataclass(frozen=True)
 class PoolOptions:
-    """How large a pool is and how long things may take, in seconds, by psycopg's names."""
+    """The limits of a pool, by psycopg's names; times in seconds.
+
+    `soft_limit` is Folio's: a connection that is checked out for longer is logged.
+    """
 
     min_size: int
     max_size: int
@@ -39,26 +42,18 @@ class PoolOptions:
 
 
 class Pool:
-    """The pool of one database. Open it before use, close it after."""
+    """The pool of one database. Open it before use and close it afterwards."""
 
     def __init__(self, name: str, conninfo: str, options: PoolOptions, *, purpose: str = "serve") -> None:
         self.name = name
         self.conninfo = conninfo
         self.options = options
-        self.holders = Holders(name, options.soft_limit)
-        self.waits: deque[float] = deque(maxlen=REMEMBERED)
-        """Seconds that the latest checkouts waited."""
-        self.holds: deque[float] = deque(maxlen=REMEMBERED)
-        """Seconds that the latest holders held."""
-        # psycopg's own count has those who gave up, too, until a connection comes back.
+        self.checked_out = CheckedOutConnections(name, options.soft_limit)
+        self.counts = PoolCounts(name)
         self._waiting = 0
-        self._timeouts = 0
-        self._refusals = 0
-        self._opened = 0
-        self._largest = 0
-        self._peak = 0
-        self._served = 0
-        self._reported = PoolStats()
+        """Callers of `checkout` that wait; psycopg's queue also has those that gave up."""
+        self._places = 0
+        """Places of the pool that have had a connection; each further connection replaces another one."""
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             conninfo,
             connection_class=connections.BoundedConnection,
@@ -73,127 +68,125 @@ class Pool:
             max_lifetime=options.max_lifetime,
             max_idle=options.max_idle,
             reconnect_timeout=RECONNECT_TIMEOUT,
-            # By itself it would begin anew only for a request that comes later, and forget those that wait.
+            # Without this, psycopg would start again only for a later request, and not for those that already wait.
             reconnect_failed=AsyncConnectionPool.check,
         )
 
     async def open(self) -> None:
-        """Start connecting in the background; a database that is away makes requests fail, not this."""
+        """Start to connect, in the background: a database that is away fails requests, not this."""
         await self._pool.open()
 
     async def close(self) -> None:
-        """Close every connection: who still holds one waits for a database that does not answer."""
-        for holder in self.holders:
-            connections.hang_up(holder.connection)
+        """Close every connection. A statement in progress ends with an error: its database may never answer."""
+        for record in self.checked_out:
+            connections.hang_up(record.connection)
         await self._pool.close(CLOSE_TIMEOUT)
 
     @asynccontextmanager
     async def checkout(self) -> AsyncIterator["Checkout"]:
-        """Hold one connection until the context ends.
+        """Check out one connection until the context ends.
 
-        PoolExhausted when the queue is full or the wait was too long, DatabaseUnavailable when none could be opened.
+        Raises PoolExhausted if the queue is full or the wait takes too long while connections are in use, and
+        DatabaseUnavailable if none can be opened.
         """
-        async with AsyncExitStack() as held:
-            yield Checkout(self, held, await self.take(held))
+        async with AsyncExitStack() as stack:
+            yield Checkout(self, stack, await self.take(stack))
 
-    async def take(self, held: AsyncExitStack) -> Connection:
-        """Check a live connection out of the pool into `held`, which gives it back."""
+    async def take(self, stack: AsyncExitStack) -> Connection:
+        """Check out a live connection, which is returned to the pool when `stack` closes."""
         while True:
-            connection = await self._enter(held)
+            connection = await self._enter(stack)
             if not connections.hung_up(connection):
                 return connection
-            # The server was restarted or ended this backend while it idled: the pool replaces what comes back closed.
+            # The server was restarted, or it ended this idle session. The pool replaces a closed connection.
             await connection.close()
-            await held.aclose()
+            await stack.aclose()
 
     def stats(self) -> PoolStats:
-        """Return how the pool stands."""
-        # What is zero is left out.
-        found = self._pool.get_stats().get
-        self._largest = max(self._largest, found("pool_size", 0))
+        """Return the statistics of the pool at this moment."""
+        psycopg_stats = self._pool.pop_stats()
+        self.counts.take_over(psycopg_stats)
+        counts = self.counts
         return PoolStats(
-            size=found("pool_size", 0),
+            size=psycopg_stats["pool_size"],
             max_size=self.options.max_size,
-            in_use=len(self.holders),
-            peak_in_use=self._peak,
+            in_use=len(self.checked_out),
+            peak_in_use=self.checked_out.peak,
             waiting=self._waiting,
-            checkouts=found("requests_num", 0),
-            timeouts=self._timeouts,
-            refusals=self._refusals,
-            connects=found("connections_num", 0),
-            connect_errors=found("connections_errors", 0),
-            reconnects=max(self._reported.reconnects, self._opened - self._largest),
-            bad_connections=found("returns_bad", 0) + found("connections_lost", 0),
+            checkouts=counts["checkouts"],
+            timeouts=counts["timeouts"],
+            refusals=counts["refusals"],
+            connects=counts["connects"],
+            connect_errors=counts["connect_errors"],
+            reconnects=counts["reconnects"],
+            bad_connections=counts["bad_connections"],
         )
 
     def report(self) -> None:
-        """Tell the metrics how the pool stands."""
-        stats = self.stats()
-        stats.report(self.name, self._reported)
-        self._reported = stats
+        """Bring the metrics of the pool up to date."""
+        self.stats().report(self.name)
 
     async def _configure(self, connection: Connection) -> None:
         await connections.configure(connection)
-        self._opened += 1
+        if self._places < self._pool.get_stats()["pool_size"]:
+            self._places += 1
+        else:
+            self.counts.add("reconnects")
 
-    async def _enter(self, held: AsyncExitStack) -> Connection:
+    async def _enter(self, stack: AsyncExitStack) -> Connection:
         timeout = remaining(self.options.timeout)
-        started, served = time.monotonic(), self._served
+        started, total = time.monotonic(), self.checked_out.total
         self._waiting += 1
         try:
             async with asyncio.timeout(timeout):
-                connection = await held.enter_async_context(self._pool.connection(timeout=timeout))
+                connection = await stack.enter_async_context(self._pool.connection(timeout=timeout))
         except TooManyRequests:
-            self._refusals += 1
+            self.counts.add("refusals")
             if self._waiting > self.options.max_waiting:
                 raise PoolExhausted(f"Too many requests are waiting for the {self.name} database.") from None
-            # psycopg's queue is full of those who gave up, since no connection has come back meanwhile.
-            raise self._timed_out(served) from None
+            # Until a connection is returned, psycopg's queue also has the requests that gave up: it is full of those.
+            raise self._timed_out(total) from None
         except (PoolTimeout, TimeoutError):
-            self._timeouts += 1
-            raise self._timed_out(served) from None
+            self.counts.add("timeouts")
+            raise self._timed_out(total) from None
         except PoolClosed:
             raise DatabaseUnavailable("Folio is shutting down.") from None
         finally:
             self._waiting -= 1
-            self._waited(time.monotonic() - started)
-        held.callback(self._given_back, self.holders.add(operation.current(), connection))
-        self._peak = max(self._peak, len(self.holders))
-        self._served += 1
+            self._add_wait(time.monotonic() - started)
+        stack.callback(self._returned, self.checked_out.add(operation.current(), connection))
         return connection
 
-    def _waited(self, seconds: float) -> None:
-        self.waits.append(seconds)
-        metrics.POOL_WAIT_SECONDS.labels(self.name).observe(seconds)
+    def _add_wait(self, seconds: float) -> None:
+        self.counts.add_wait(seconds)
         if (current := operation.current()) is not None:
             current.pool_seconds += seconds
 
-    def _given_back(self, holder: Holder) -> None:
-        self.holders.remove(holder)
-        self.holds.append(holder.seconds)
-        metrics.POOL_HOLD_SECONDS.labels(self.name).observe(holder.seconds)
+    def _returned(self, record: CheckedOutConnection) -> None:
+        self.checked_out.remove(record)
+        self.counts.add_checkout(record.seconds)
 
-    def _timed_out(self, served: int) -> Fault:
-        """Say what kept a connection from who began to wait when `served` had been handed out."""
-        # Between two who hold one for a moment, nobody does.
-        if self._served > served or len(self.holders) >= self.options.max_size:
+    def _timed_out(self, total: int) -> Fault:
+        """Return the fault for a wait that got no connection; `total` was handed out when it began."""
+        # A busy pool can be unused for an instant, so a connection handed out meanwhile also counts as "in use".
+        if self.checked_out.total > total or len(self.checked_out) >= self.options.max_size:
             return PoolExhausted(f"No connection to the {self.name} database is free.")
         return DatabaseUnavailable(f"The {self.name} database cannot be reached.")
 
 
 class Checkout:
-    """One connection of one database, held for one request; replaced when it is lost, given back once."""
+    """One checked-out connection of one database; it can be replaced if it is lost, and returned early."""
 
-    def __init__(self, pool: Pool, held: AsyncExitStack, connection: Connection) -> None:
+    def __init__(self, pool: Pool, stack: AsyncExitStack, connection: Connection) -> None:
         self._pool = pool
-        self._held = held
+        self._stack = stack
         self.connection = connection
 
     async def give_back(self) -> None:
-        """Give the connection back early, for others to use while this request waits for something else."""
-        await self._held.aclose()
+        """Return the connection early, so that others can use it while this request waits for something else."""
+        await self._stack.aclose()
 
     async def renew(self) -> None:
-        """Give the connection back and take another: never two at once, which could deadlock the pool."""
+        """Return the connection and check out another: never two at once, which could deadlock the pool."""
         await self.give_back()
-        self.connection = await self._pool.take(self._held)
+        self.connection = await self._pool.take(self._stack)

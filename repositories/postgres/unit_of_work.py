@@ -27,6 +27,7 @@ from repositories.postgres.errors import (
     Fault,
     OutcomeUnknown,
     RolledBack,
+    Taken,
     fault,
     taken,
 )
@@ -39,11 +40,12 @@ Work = Callable[[Connection], Awaitable[Result]]
 CommitTask = asyncio.Task[psycopg.AsyncCursor[psycopg.rows.TupleRow]]
 
 COMMIT_TIMEOUT = 3.0
-"""Seconds for COMMIT to be confirmed: shorter than statement_timeout, which reports success for a COMMIT that still
-waits for a synchronous standby."""
+"""Seconds for COMMIT to be confirmed: shorter than statement_timeout. If that ends a COMMIT that still waits for a
+synchronous standby, PostgreSQL reports success."""
 MIN_COMMIT_SECONDS = 0.2
 """Seconds that must remain of the deadline for COMMIT to be sent."""
 ROLLBACK_TIMEOUT = 1.0
+"""Seconds for ROLLBACK to be confirmed; after that the connection is closed."""
 MAX_RETRIES = 3
 RETRY_PAUSE = 0.05
 """Longest pause in seconds before the first retry; it doubles with each further one."""
@@ -53,26 +55,29 @@ _commits_in_flight: set[CommitTask] = set()
 
 
 class CommitLost(Exception):
-    """The connection ended after COMMIT was sent and before it was confirmed."""
+    """COMMIT was sent and never confirmed: the transaction may be committed."""
 
 
 class UnitOfWork:
     """One transaction on one connection. Leaving the context without `commit` rolls it back.
 
     `final` is True if the answer of the operation follows from this unit: once it is committed, no deadline takes the
-    answer back.
+    answer back. `rerun` is True if the unit runs again because its COMMIT was lost.
     """
 
-    def __init__(self, connection: Connection, *, final: bool = True) -> None:
+    def __init__(self, connection: Connection, *, final: bool = True, rerun: bool = False) -> None:
         self._connection = connection
         self._final = final
-        self._ended = False
+        self._rerun = rerun
+        self._commit_sent = False
+        self._recorded = False
+        """True if the state of COMMIT in `_operation` is that of this unit."""
         self._operation = operation.current()
 
     async def __aenter__(self) -> Self:
+        self._change(CommitState.ROLLED_BACK, CommitState.IDLE)
         if self._operation is not None:
-            self._operation.set_commit(CommitState.IDLE)
-            self._operation.counts.clear()
+            self._operation.discard_counts()
         await self._connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", prepare=False)
         return self
 
@@ -80,13 +85,13 @@ class UnitOfWork:
         """Send COMMIT and return when it is confirmed.
 
         Raises RolledBack if the server answers ROLLBACK, CommitLost if it never answers, DeadlineExceeded if too little
-        time is left to send COMMIT. A cancellation during COMMIT is raised after the outcome is known.
+        time is left to send COMMIT. A cancellation during COMMIT is raised instead, once COMMIT is confirmed or lost.
         """
         limit = operation.remaining(COMMIT_TIMEOUT)
         if limit < MIN_COMMIT_SECONDS:
             raise DeadlineExceeded
-        self._ended = True
-        self._set(CommitState.COMMITTING)
+        self._commit_sent = True
+        self._recorded = self._change(CommitState.IDLE, CommitState.COMMITTING) or self._rerun
         task = asyncio.create_task(self._connection.execute("COMMIT", prepare=False))
         _commits_in_flight.add(task)
         task.add_done_callback(_commits_in_flight.discard)
@@ -94,16 +99,18 @@ class UnitOfWork:
         if not task.done():
             hang_up(self._connection)
             cancelled = await _outlast(task, COMMIT_TIMEOUT) or cancelled
-        self._conclude(task)
-        if cancelled is not None:
-            raise cancelled
+        try:
+            self._conclude(task)
+        finally:
+            if cancelled is not None:
+                raise cancelled
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._ended:
+        if self._commit_sent:
             return
-        self._set(CommitState.ROLLED_BACK)
+        self._change(CommitState.IDLE, CommitState.ROLLED_BACK)
         metrics.UNITS.labels("rolled_back").inc()
         if self._connection.closed:
             return
@@ -116,25 +123,31 @@ class UnitOfWork:
 
     def _conclude(self, task: CommitTask) -> None:
         """Record the outcome of COMMIT; raise unless the server confirmed it."""
-        if not task.done() or (task.exception() is not None and self._connection.closed):
-            self._set(CommitState.UNKNOWN)
+        cancelled = not task.done() or task.cancelled()  # the event loop's shutdown cancels this task, too
+        error = None if cancelled else task.exception()
+        refused = isinstance(error, psycopg.Error) and error.sqlstate is not None and not self._connection.closed
+        if cancelled or (error is not None and not refused):
+            hang_up(self._connection)
+            self._record(CommitState.COMMITTING, CommitState.UNKNOWN)
             metrics.UNITS.labels("unknown").inc()
-            raise CommitLost from (task.exception() if task.done() else None)
-        tag = None if task.exception() is not None else task.result().statusmessage
+            raise CommitLost from error
+        tag = None if error is not None else task.result().statusmessage
         if tag != "COMMIT":
-            self._set(CommitState.ROLLED_BACK)
+            self._record(CommitState.COMMITTING, CommitState.ROLLED_BACK)
             metrics.UNITS.labels("rolled_back").inc()
-            task.result()  # raises the error of COMMIT itself, if there is one
-            raise RolledBack(f"The database answered COMMIT with {tag}; nothing was written.")
-        self._set(CommitState.COMMITTED if self._final else CommitState.IDLE)
+            raise error or RolledBack(f"The database answered COMMIT with {tag}; nothing was written.")
+        before = CommitState.UNKNOWN if self._rerun else CommitState.COMMITTING
+        self._record(before, CommitState.COMMITTED if self._final else CommitState.IDLE)
         metrics.UNITS.labels("committed").inc()
         if self._operation is not None:
-            for metric, number in self._operation.counts.items():
-                metric.inc(number)
+            self._operation.confirm()
 
-    def _set(self, state: CommitState) -> None:
-        if self._operation is not None:
-            self._operation.set_commit(state)
+    def _record(self, before: CommitState, after: CommitState) -> None:
+        if self._recorded:
+            self._change(before, after)
+
+    def _change(self, before: CommitState, after: CommitState) -> bool:
+        return self._operation is not None and self._operation.change_commit(before, after)
 
 
 async def run(
@@ -143,8 +156,8 @@ async def run(
     """Run `work` as one unit of work on the connection of `checkout`; return its result once that is committed.
 
     `step` names the unit for failpoints. `repeatable` is True if `work` finds the effect of an earlier run whose COMMIT
-    was not confirmed, for instance by an Idempotency-Key: then a lost COMMIT is resolved by running `work` again on a
-    new connection. `final` is that of UnitOfWork.
+    was lost, for instance by an Idempotency-Key: then a lost COMMIT is resolved by running `work` again on a new
+    connection. `final` is that of UnitOfWork.
 
     Raises Fault (OutcomeUnknown is one), Taken, and any exception of `work`. Nothing was written after any of these
     except OutcomeUnknown.
@@ -157,23 +170,31 @@ async def run(
     try:
         await checkout.renew()
         metrics.UNITS.labels("retried").inc()
-        return await _retrying(checkout.connection, work, step=step, final=final)
-    except (Fault, CommitLost) as error:
+        return await _retrying(checkout.connection, work, step=step, final=final, rerun=True)
+    except (Fault, Taken, CommitLost) as error:
+        # Taken: the value may have been taken by the lost COMMIT itself.
         raise OutcomeUnknown from error
 
 
 async def settle(seconds: float) -> None:
-    """Wait until no COMMIT of this process is in flight; the lifespan does so before it closes the pools."""
-    if _commits_in_flight:
-        await asyncio.wait(_commits_in_flight, timeout=seconds)
+    """Wait until no COMMIT of this process is in flight, for at most `seconds`.
+
+    The lifespan does so before it closes the pools, while background work may still send a COMMIT.
+    """
+    clock = asyncio.get_running_loop().time
+    end = clock() + seconds
+    while _commits_in_flight and (left := end - clock()) > 0:
+        await asyncio.wait(_commits_in_flight, timeout=left)
 
 
-async def _retrying(connection: Connection, work: Work[Result], *, step: str, final: bool) -> Result:
+async def _retrying(
+    connection: Connection, work: Work[Result], *, step: str, final: bool, rerun: bool = False
+) -> Result:
     retries = 0
     key_taken = False
     while True:
         try:
-            async with UnitOfWork(connection, final=final) as unit:
+            async with UnitOfWork(connection, final=final, rerun=rerun) as unit:
                 result = await work(connection)
                 failpoints.reach(f"before {step}")
                 await unit.commit()

@@ -16,13 +16,13 @@ from repositories.refusals import USER_LEFT, Refusal
 from repositories.users import UserRepository
 
 SETTLED_SECONDS = 60
-"""Seconds after leaving by which no request of the user is in flight: every product they put up for sale is visible."""
+"""Seconds after which no request of a user who left is in flight: every product they put up for sale is visible."""
 USERS_AT_ONCE = 100
-"""Users whose products one round of the job takes off sale."""
+"""Users whose products one round of the job takes off sale at most."""
 
 
 async def leave(connection: Connection, *, user_id: int, precondition: Precondition) -> Refusal | None:
-    """Let a user leave whose accounts are empty and whose purchases are finished. The ledger rows stay.
+    """Let a user leave if their accounts are empty and their purchases finished. The ledger rows stay.
 
     Locks the user, then all their accounts.
     """
@@ -34,7 +34,7 @@ async def leave(connection: Connection, *, user_id: int, precondition: Precondit
     if refusal is not None:
         return refusal
     owned = await lock_owned(connection, owner_id=user_id)
-    if await PurchaseRepository(connection).unfinished_of(user_id=user_id):
+    if await PurchaseRepository(connection).has_unfinished(user_id=user_id):
         return Refusal("purchases_pending", "A purchase that you buy or sell in is still in progress.")
     if any(account.balance or account.held for account in owned.values()):
         return Refusal("balance_not_zero", "Empty your accounts first.")
@@ -56,7 +56,7 @@ async def take_off_sale(pools: Mapping[str, Pool], *, seller_ids: Sequence[int])
 
 
 async def finish_leaving(pools: Mapping[str, Pool]) -> int:
-    """Take the products of users who left a while ago off sale for good; return the number of users."""
+    """Take products off sale if their seller left SETTLED_SECONDS ago or earlier; return the number of sellers."""
     async with pools["main"].checkout() as checkout:
         left = await UserRepository(checkout.connection).list_left(age=SETTLED_SECONDS, limit=USERS_AT_ONCE)
     if not left:

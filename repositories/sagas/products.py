@@ -1,4 +1,4 @@
-"""Products: stored in the catalog, while their keys, sellers' accounts and buyers are in the main database."""
+"""Products: stored in the catalog, while their keys, payee accounts and buyers are in the main database."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -12,13 +12,13 @@ from repositories.postgres import unit_of_work
 from repositories.postgres.pools import Checkout, Pool
 from repositories.postgres.statements import Connection
 from repositories.preconditions import Precondition
-from repositories.products import NewProduct, Product, ProductRepository, own
+from repositories.products import NewProduct, Product, ProductRepository, require_seller
 from repositories.purchases import PurchaseRepository
 from repositories.refusals import Refusal
 
 
 async def read(pools: Mapping[str, Pool], id: int) -> Product | None:
-    """Read a product, archived or not, on a connection that is back before anything else is waited for."""
+    """Read a product, archived or not, on a connection that goes back to the pool at once."""
     async with pools["catalog"].checkout() as catalog:
         return await ProductRepository(catalog.connection).get(id=id)
 
@@ -33,28 +33,33 @@ async def read_as(pools: Mapping[str, Pool], id: int, caller: Caller | None) -> 
     if caller.operator or caller.user_id == product.seller_id:
         return product
     async with pools["main"].checkout() as main:
-        bought = await PurchaseRepository(main.connection).bought(buyer_id=caller.user_id, product_id=id)
+        bought = await PurchaseRepository(main.connection).has_bought(buyer_id=caller.user_id, product_id=id)
     return product if bought else None
 
 
 async def put_up_for_sale(
     pools: Mapping[str, Pool], main: Checkout, *, product: NewProduct, key: Key | None, quota: int
 ) -> Outcome[Product]:
-    """Claim the key in the main database and judge the payee account there; then insert the product, once for a key."""
+    """Claim the key and judge the payee account in main; then insert the product in the catalog, once for each key."""
     claim = partial(_claim, product=product, key=key)
     claimed = await run_keyed(main, claim, key=key, final=False)
     if isinstance(claimed.result, Refusal):
         return Outcome(claimed.result, claimed.replayed)
     await main.give_back()
 
-    async def insert(connection: Connection) -> tuple[Product | Refusal, bool]:
-        return await ProductRepository(connection).insert(
+    replayed = True
+
+    async def insert(connection: Connection) -> Product | Refusal:
+        nonlocal replayed
+        row, inserted = await ProductRepository(connection).insert(
             product=product, key=None if key is None else key.key, quota=quota
         )
+        replayed = replayed and not inserted  # a further run, after a lost COMMIT, may find the row of the first
+        return row
 
     async with pools["catalog"].checkout() as catalog:
-        row, inserted = await unit_of_work.run(catalog, insert, repeatable=key is not None)
-    return Outcome(row, replayed=not inserted)
+        row = await unit_of_work.run(catalog, insert, repeatable=key is not None)
+    return Outcome(row, replayed)
 
 
 async def change(
@@ -69,7 +74,7 @@ async def change(
     """Change a product of the caller's. Purchases in progress keep the price at which they began."""
     await main.give_back()
     if "account_id" in changes:
-        product = own(await read(pools, id), id, caller.user_id)
+        product = require_seller(await read(pools, id), id, caller.user_id)
         if isinstance(product, Refusal):
             return product
         await main.renew()
@@ -103,7 +108,7 @@ async def archive(
 
 
 async def _claim(connection: Connection, *, product: NewProduct, key: Key | None) -> Outcome[None]:
-    """Take the key for the product: the main database decides for which request a key was used."""
+    """Claim the key for the product. Keys are stored in main alone, so that one key never serves two requests."""
     if (earlier := await replay(connection, key)) is not None:
         return earlier
     refusal = await judge_payee(

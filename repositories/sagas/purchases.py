@@ -38,7 +38,7 @@ Result = TypeVar("Result")
 LEASED_AT_ONCE = 10
 """Purchases that a process leases at a time and finishes one after the other."""
 TIMEOUT = float(LEASE_SECONDS)
-"""Seconds for a saga: a process works on a purchase no longer than it has it leased."""
+"""Seconds for a saga: a process works on a purchase only while its lease lasts."""
 
 
 async def buy(

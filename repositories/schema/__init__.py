@@ -1,5 +1,6 @@
 """The schema of both databases.
 
+- `databases`   the names of the databases, and their creation on the embedded server
 - `migrations`  plain SQL files, forward only, each once
 - `roles`       roles and privileges, from `sql/both/roles.sql` and `sql/<database>/roles.sql`
 """

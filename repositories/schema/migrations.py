@@ -34,19 +34,19 @@ UNRELEASED = frozenset(
 """First files, as (database, SHA-256), of the migrations that were rewritten before the first release."""
 # A migration may rewrite a table for minutes, but never wait long for a lock: behind it all traffic would queue.
 BUDGETS = {"statement_timeout": "0", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "60s"}
-PATIENCE = 86400.0
-"""Seconds for an answer: a day, for what rewrites a large table."""
-# Another process may be in the middle of the migrations that this one wants.
+ANSWER_SECONDS = 86400.0
+"""Longest time for one answer of the server: a day, since a migration may rewrite a large table."""
+# Another process may be applying the same migrations.
 ADVISORY_BUDGETS = {"lock_timeout": "120s"}
 
 
 class MigrationError(Exception):
-    """The files under sql/*/migrations and the database's memory of them contradict each other."""
+    """The files under sql/*/migrations and the history that the database stores contradict each other."""
 
 
 @dataclass(frozen=True)
 class Migration:
-    """One file: the number its name starts with, its name, its text and the SHA-256 of that."""
+    """One file: the number at the start of its name, its name, its text, and the SHA-256 of the text."""
 
     version: int
     name: str
@@ -56,7 +56,7 @@ class Migration:
 
 @dataclass(frozen=True)
 class Applied:
-    """What a database remembers of a migration."""
+    """One migration that was applied, as the database stores it."""
 
     version: int
     name: str
@@ -66,58 +66,52 @@ class Applied:
 
 @dataclass(frozen=True)
 class History:
-    """Which server this is, and which migrations the database has had and lacks, in order."""
+    """The server's version, and the applied and pending migrations of the database, in order."""
 
     server_version: str
     applied: list[Applied]
     pending: list[Migration]
 
 
-@dataclass(frozen=True)
-class Found:
-    """Whether the database remembers migrations at all."""
-
-    found: bool
-
-
 def migrations(database: str) -> list[Migration]:
-    """Read the migration files of a database, in order; MigrationError for a name of another form or a number twice."""
-    found: dict[int, Migration] = {}
+    """Read the migration files of a database, in order; MigrationError if a name is malformed or a number repeats."""
+    files: dict[int, Migration] = {}
     for path in sorted((ROOT / database / "migrations").glob("*.sql")):
         name = _FILE.fullmatch(path.name)
-        if name is None or int(name["version"]) in found:
+        if name is None or int(name["version"]) in files:
             raise MigrationError(f"{path.name}: migrations are named 0001_what_it_does.sql, each number once.")
         content = path.read_bytes()
         version = int(name["version"])
-        found[version] = Migration(version, path.name, content.decode(), hashlib.sha256(content).hexdigest())
-    return list(found.values())
+        files[version] = Migration(version, path.name, content.decode(), hashlib.sha256(content).hexdigest())
+    return list(files.values())
 
 
 async def pending(conninfo: str, database: str) -> list[Migration]:
-    """Return the migrations that the database has not had, in order; changes nothing."""
+    """Return the migrations that the database lacks, in order; changes nothing."""
     return (await history(conninfo, database)).pending
 
 
 async def history(conninfo: str, database: str, patience: float | None = None) -> History:
-    """Return what the database has had and lacks; changes nothing. `patience` is for each answer, in seconds."""
+    """Return the applied and pending migrations; changes nothing. `patience` is in seconds, for each answer."""
     async with connections.connect(conninfo, purpose="migrations", patience=patience) as connection:
         return await history_on(connection, database)
 
 
 async def history_on(connection: Connection, database: str) -> History:
-    """As `history`, on a connection that is there; MigrationError where files and database contradict each other."""
-    remembered: list[Applied] = []
-    if (await EXISTS.one(connection, Found)).found:
-        remembered = await LIST.all(connection, Applied)
+    """Return the history on an open connection; MigrationError if files and database contradict each other."""
+    applied: list[Applied] = []
+    [exists] = await EXISTS.values(connection)
+    if exists:
+        applied = await LIST.all(connection, Applied)
     version = connection.info.parameter_status("server_version") or ""
-    return History(version, remembered, judge(migrations(database), remembered, database))
+    return History(version, applied, compare(migrations(database), applied, database))
 
 
 async def migrate(conninfo: str, database: str, on_applied: Callable[[Migration], None]) -> list[Migration]:
-    """Apply what is pending and return it; processes that start at once wait for each other and apply each once.
+    """Apply the pending migrations and return them; concurrent processes wait for each other and apply each once.
 
-    Raises MigrationError for a file that changed after it was applied or that this release does not know, Fault where
-    the database is away or keeps a lock. What was applied before an error stays applied.
+    Raises MigrationError if a file changed after it was applied or if this release lacks it, Fault if the database is
+    away or a lock is not free in time. Migrations that were applied before an error stay applied.
     """
     applied: list[Migration] = []
     async with alone(conninfo) as connection:
@@ -129,10 +123,10 @@ async def migrate(conninfo: str, database: str, on_applied: Callable[[Migration]
     return applied
 
 
-def judge(known: Iterable[Migration], remembered: Iterable[Applied], database: str) -> list[Migration]:
-    """Return the known migrations that are not remembered; MigrationError where the two contradict each other."""
-    todo = {migration.version: migration for migration in known}
-    for applied in remembered:
+def compare(files: Iterable[Migration], history: Iterable[Applied], database: str) -> list[Migration]:
+    """Return the pending migrations; MigrationError if files and history contradict each other."""
+    todo = {migration.version: migration for migration in files}
+    for applied in history:
         if (database, applied.checksum) in UNRELEASED:
             raise MigrationError(
                 f"The {database} database was made before the first release of Folio and cannot be migrated: "
@@ -167,10 +161,10 @@ def split(text: str) -> list[str]:
 
 @asynccontextmanager
 async def alone(conninfo: str) -> AsyncIterator[Connection]:
-    """Open a connection of which there is one at a time; Fault where the database is away or fails under it."""
+    """Open a connection that holds the migrations' lock: one at a time. Fault if the database is away or fails."""
     try:
         async with connections.connect(
-            conninfo, purpose="migrate", budgets=BUDGETS | ADVISORY_BUDGETS, patience=PATIENCE
+            conninfo, purpose="migrate", budgets=BUDGETS | ADVISORY_BUDGETS, patience=ANSWER_SECONDS
         ) as connection:
             await LOCK.run(connection)
             await connections.configure(connection, BUDGETS)

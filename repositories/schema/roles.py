@@ -1,25 +1,12 @@
-"""Roles: the privileges that roles.sql in `sql/both` and `sql/<database>` grant, and whether a login has more."""
+"""Roles: the privileges that roles.sql in `sql/both` and `sql/<database>` grant."""
 
-from dataclasses import dataclass
-
-from repositories.postgres.statements import ROOT, Connection, statement
+from repositories.postgres.statements import ROOT
 from repositories.schema import migrations
-
-PRIVILEGES = statement("both/server/privileges")
 
 APPLICATION = "folio_app"
 """The role of logins that serve."""
 SERVICE = "folio_service"
 """The login that serves on Folio's embedded server; on other servers logins are the DBA's."""
-
-
-@dataclass(frozen=True)
-class Privileges:
-    """The login of a session, and whether it is a superuser or owns the database or one of its tables."""
-
-    login: str
-    superuser: bool
-    owner: bool
 
 
 async def grant(conninfo: str, database: str) -> None:
@@ -33,11 +20,6 @@ async def grant(conninfo: str, database: str) -> None:
 async def admit(conninfo: str) -> None:
     """Create the login that serves on Folio's embedded server; it gets the password of the connection's own login."""
     await _run(conninfo, "both/service.sql")
-
-
-async def privileges(connection: Connection) -> Privileges:
-    """Return the privileges of a connection's login that serving does not need."""
-    return await PRIVILEGES.one(connection, Privileges)
 
 
 def scripts(database: str) -> tuple[str, str]:

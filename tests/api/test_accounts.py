@@ -1,4 +1,4 @@
-"""Accounts over HTTP: opened, named and closed by their owners; owned, bounded and frozen by operators."""
+"""Accounts over HTTP: opened, renamed and closed by their owners; frozen, limited and handed over by operators."""
 
 import httpx
 import pytest
@@ -11,11 +11,11 @@ MAXIMUM = 2**53 - 1
 
 
 async def test_an_account_is_opened_at_zero_and_named_by_its_owner(client: httpx.AsyncClient, world: World) -> None:
-    """201 with Location and every member of DESIGN; a change keeps the version, which counts entries."""
+    """201 with Location and every member; a change keeps the version, which counts entries."""
     ada = await world.person("ada")
-    made = await client.post("/accounts", json={"name": "Everyday", "currency": "JPY"}, headers=ada.headers)
-    body = found(made, 201)
-    assert made.headers["Location"] == f"/accounts/{body['id']}"
+    answer = await client.post("/accounts", json={"name": "Everyday", "currency": "JPY"}, headers=ada.headers)
+    body = found(answer, 201)
+    assert answer.headers["Location"] == f"/accounts/{body['id']}"
     assert {name: value for name, value in body.items() if name not in {"id", "created_at"}} == {
         "owner_id": ada.id,
         "name": "Everyday",
@@ -39,7 +39,7 @@ async def test_an_account_is_opened_at_zero_and_named_by_its_owner(client: httpx
 
 
 async def test_a_currency_is_a_code_of_iso_4217(client: httpx.AsyncClient, world: World) -> None:
-    """422 for what merely looks like one; a name is 1 to 100 characters on one line."""
+    """422 for any other currency; a name is 1 to 100 characters on one line."""
     ada = await world.person("ada")
     before = await contents(world)
     for currency in ("eur", "EURO", "EU", "", "ZZZ", "EUR ", "\u20ac", 978, None):
@@ -53,8 +53,8 @@ async def test_a_currency_is_a_code_of_iso_4217(client: httpx.AsyncClient, world
         found(await client.post("/accounts", json={"name": "n" * 100, "currency": currency}, headers=ada.headers), 201)
 
 
-async def test_what_belongs_to_somebody_else_is_not_there(client: httpx.AsyncClient, world: World) -> None:
-    """404 to read and to change, and not listed, word for word as for what never was; operators read everything."""
+async def test_the_account_of_another_user_looks_like_none(client: httpx.AsyncClient, world: World) -> None:
+    """Reads and changes get the 404 of a missing account, word for word; lists omit it; operators read all accounts."""
     ada, bob = await world.person("ada"), await world.person("bob")
     root = await world.person("root", role="operator")
     ids = [await world.account(ada) for _ in range(3)]
@@ -75,7 +75,7 @@ async def test_what_belongs_to_somebody_else_is_not_there(client: httpx.AsyncCli
 
 
 async def test_an_owner_closes_an_empty_account_for_good(client: httpx.AsyncClient, world: World) -> None:
-    """409 while anything is on it or held, and when frozen; a closed one is neither named nor opened again."""
+    """409 unless the account is empty and not frozen; a closed account is neither renamed nor opened again."""
     ada, root = await world.person("ada"), await world.person("root", role="operator")
     full, held = await world.account(ada), await world.account(ada, minimum=None)
     await world.fund(full, 1)
@@ -96,7 +96,7 @@ async def test_an_owner_closes_an_empty_account_for_good(client: httpx.AsyncClie
 
 
 async def test_an_operator_freezes_bounds_and_hands_over(client: httpx.AsyncClient, world: World) -> None:
-    """403 operator_required for the owner; 409 below_minimum, 404 for a new owner who is not there."""
+    """403 operator_required for the owner; 409 below_minimum; 404 if the new owner does not exist or has left."""
     ada, bob = await world.person("ada"), await world.person("bob")
     root = await world.person("root", role="operator")
     account_id = await world.account(ada)

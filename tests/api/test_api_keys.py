@@ -18,7 +18,7 @@ def bearer(secret: str) -> dict[str, str]:
 
 
 async def test_a_key_is_shown_once_and_listed_without_its_secret(client: httpx.AsyncClient, world: World) -> None:
-    """201 with Location and the secret, kept as SHA-256; a list of the caller's own, newest first."""
+    """201 with Location and the secret, stored as SHA-256; the list shows the caller's own keys, newest first."""
     ada, bob = await world.person("ada"), await world.person("bob")
     secrets = []
     for number in range(4):
@@ -36,15 +36,15 @@ async def test_a_key_is_shown_once_and_listed_without_its_secret(client: httpx.A
     assert all(key.keys() == SHOWN for key in listed)
     assert len(set(secrets)) == 4
     assert [key["name"] for key in await pages(client, "/users/me/api-keys", bob)] == ["test"]
-    kept = str(await contents(world))
-    assert not any(secret.removeprefix("folio_") in kept for secret in secrets)
+    stored = str(await contents(world))
+    assert not any(secret.removeprefix("folio_") in stored for secret in secrets)
 
 
 async def test_a_revoked_key_opens_nothing(client: httpx.AsyncClient, world: World) -> None:
-    """From its revocation on, it is 401 and not listed; another's key is 404, and so is one revoked before."""
+    """A revoked key gets 401 and is not listed; revoking it again, or another user's key, is 404."""
     ada, bob = await world.person("ada"), await world.person("bob")
-    made = await client.post("/users/me/api-keys", json={"name": "lost"}, headers=ada.headers)
-    path, secret = made.headers["Location"], made.json()["api_key"]
+    answer = await client.post("/users/me/api-keys", json={"name": "lost"}, headers=ada.headers)
+    path, secret = answer.headers["Location"], answer.json()["api_key"]
     problem(await client.delete(path, headers=bob.headers), 404, "api_key_not_found")
     found(await client.get("/users/me", headers=bearer(secret)))
     found(await client.delete(path, headers=ada.headers), 204)
@@ -57,7 +57,7 @@ async def test_a_revoked_key_opens_nothing(client: httpx.AsyncClient, world: Wor
 
 
 async def test_a_key_opens_nothing_after_its_time(client: httpx.AsyncClient, world: World) -> None:
-    """A time in the past, or that is none, is 422; one to come is shown in UTC with microseconds."""
+    """A past or malformed time is 422; a future one is shown in UTC with microseconds, and the key is 401 after it."""
     ada = await world.person("ada")
     before = await contents(world)
     past = ["2020-01-01T00:00:00Z", "2099-01-01", "2099-01-01T00:00:00", "2099-02-30T00:00:00Z", "tomorrow", 4e9, True]
@@ -75,7 +75,7 @@ async def test_a_key_opens_nothing_after_its_time(client: httpx.AsyncClient, wor
 
 
 async def test_a_read_only_key_reads_and_changes_nothing(app: FastAPI, client: httpx.AsyncClient, world: World) -> None:
-    """403 read_only_key from every operation that is not a GET, and that a stranger could not do."""
+    """403 read_only_key from every operation that needs a key and is not a GET."""
     issuer = await world.person("ada", role="operator")
     body = {"name": "reports", "read_only": True}
     issued = found(await client.post("/users/me/api-keys", json=body, headers=issuer.headers), 201)
@@ -93,7 +93,7 @@ async def test_a_read_only_key_reads_and_changes_nothing(app: FastAPI, client: h
 
 
 async def test_a_request_without_a_good_key_is_401(app: FastAPI, client: httpx.AsyncClient, world: World) -> None:
-    """With WWW-Authenticate, from every operation that needs a key, whatever else it has."""
+    """Every operation that needs a key answers 401 with WWW-Authenticate, before anything else is checked."""
     ada = await world.person("ada")
     before = await contents(world)
     wrong: list[dict[str, str]] = [
@@ -114,8 +114,8 @@ async def test_a_request_without_a_good_key_is_401(app: FastAPI, client: httpx.A
     found(await client.get("/users/me", headers={"Authorization": f"bearer {ada.api_key}"}))
 
 
-async def test_an_operator_issues_and_revokes_for_who_lost_theirs(client: httpx.AsyncClient, world: World) -> None:
-    """403 operator_required for members, 404 for a user who is not there or has left."""
+async def test_an_operator_issues_and_revokes_keys_of_other_users(client: httpx.AsyncClient, world: World) -> None:
+    """403 operator_required for members; 404 if the user does not exist or has left."""
     ada, root = await world.person("ada"), await world.person("root", role="operator")
     path = f"/users/{ada.id}/api-keys"
     before = await contents(world)
@@ -127,7 +127,7 @@ async def test_an_operator_issues_and_revokes_for_who_lost_theirs(client: httpx.
     assert await contents(world) == before
     answer = await client.post(path, json={"name": "help"}, headers=root.headers)
     issued = found(answer, 201)
-    assert "Location" in answer.headers
+    assert answer.headers["Location"] == path
     assert found(await client.get("/users/me", headers=bearer(issued["api_key"])))["id"] == ada.id
     found(await client.delete(path, headers=root.headers), 204)
     for headers in (ada.headers, bearer(issued["api_key"])):

@@ -1,4 +1,4 @@
-"""Statements: what happened on an account, in pages and as one file, and the balance at any instant."""
+"""Entries over HTTP: the statement of an account in pages and as one file, and the balance at any instant."""
 
 import csv
 import io
@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from api import entries
 from api.process.service import service_of
 from repositories.entries import EntryRepository
-from tests.api.test_transfers import order
 from tests.harness.expect import found, pages, problem
+from tests.harness.payments import order
 from tests.harness.world import World
 
 pytestmark = pytest.mark.full_pool
@@ -43,7 +43,7 @@ async def test_the_statement_and_the_balance_agree_at_every_instant(client: http
 async def test_a_statement_as_csv_is_all_of_it_in_the_order_of_its_pages(
     client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every column as in JSON, of any length, within from and to; descriptions survive with all that CSV dislikes."""
+    """Every column as in JSON, of any length, within from and to; descriptions with quotes and line breaks survive."""
     monkeypatch.setattr(entries, "CSV_ROWS", 3)
     ada, eve = await world.person("ada"), await world.person("eve")
     payer, payee = await world.account(ada, minimum=None), await world.account(ada)
@@ -80,7 +80,7 @@ async def test_a_statement_as_csv_is_all_of_it_in_the_order_of_its_pages(
 async def test_a_slow_reader_of_a_statement_holds_no_connection(
     app: FastAPI, client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between two pages the connection is the pool's, however long the reader takes; what is read stays one page."""
+    """Between two pages the connection is back in the pool, and no more than one page is in memory."""
     monkeypatch.setattr(entries, "CSV_ROWS", 2)
     ada = await world.person("ada")
     payer, payee = await world.account(ada, minimum=None), await world.account(ada)
@@ -93,7 +93,7 @@ async def test_a_slow_reader_of_a_statement_holds_no_connection(
     stream = entries._pages(main, 60, first, account_id=payer, since=None, until=None)
     read = []
     async for rows in stream:
-        assert len(main.holders) == 0
+        assert len(main.checked_out) == 0
         assert len(rows) <= 2
         read += [row.version for row in rows]
     assert read == [6, 5, 4, 3, 2, 1]

@@ -25,24 +25,26 @@ async def post(world: World, author: Person, title: str, content: str = "c") -> 
 
 
 async def test_a_post_is_written_read_changed_and_deleted(client: httpx.AsyncClient, world: World) -> None:
-    """201 with Location and ETag; public to read, 304 included; a change makes the next version; gone is 404."""
+    """201 with Location and ETag; public to read, with 304; a change makes the next version; a deleted post is 404."""
     ada = await world.person("ada")
-    made = await client.post("/posts", json={"title": "Folios", "content": "A\nleaf\t\U0001f343"}, headers=ada.headers)
-    body = found(made, 201)
+    answer = await client.post(
+        "/posts", json={"title": "Folios", "content": "A\nleaf\t\U0001f343"}, headers=ada.headers
+    )
+    body = found(answer, 201)
     assert body.keys() == MEMBERS
     assert body["author"] == {"id": ada.id, "username": "ada"}
     assert (body["title"], body["content"], body["version"]) == ("Folios", "A\nleaf\t\U0001f343", 1)
     path = f"/posts/{body['id']}"
-    first = made.headers["ETag"]
-    assert made.headers["Location"] == path
+    first = answer.headers["ETag"]
+    assert answer.headers["Location"] == path
     read = await client.get(path)
     assert (found(read), read.headers["ETag"]) == (body, first)
     spared = await client.get(path, headers={"If-None-Match": first})
     assert (spared.status_code, spared.content, spared.headers["ETag"]) == (304, b"", first)
     changed = await client.patch(path, json={"title": "On folios"}, headers=ada.headers | {"If-Match": first})
     edition = found(changed)
-    kept = {name: body[name] for name in MEMBERS - {"title", "version", "updated_at"}}
-    assert edition == kept | {"title": "On folios", "version": 2, "updated_at": edition["updated_at"]}
+    unchanged = {name: body[name] for name in MEMBERS - {"title", "version", "updated_at"}}
+    assert edition == unchanged | {"title": "On folios", "version": 2, "updated_at": edition["updated_at"]}
     assert edition["updated_at"] > body["updated_at"]
     second = changed.headers["ETag"]
     assert second != first
@@ -54,8 +56,8 @@ async def test_a_post_is_written_read_changed_and_deleted(client: httpx.AsyncCli
     problem(await client.get(path), 404, "post_not_found")
 
 
-async def test_whose_a_post_is_is_judged_before_its_version(client: httpx.AsyncClient, world: World) -> None:
-    """404 first, 403 not_owner with or without If-Match, for operators as well; then 428 and 412; nothing changes."""
+async def test_ownership_is_judged_before_the_version(client: httpx.AsyncClient, world: World) -> None:
+    """404 first, then 403 not_owner with or without If-Match, also for operators, then 428 and 412; nothing changes."""
     ada, bob = await world.person("ada"), await world.person("bob")
     root = await world.person("root", role="operator")
     path = f"/posts/{await post(world, ada, 't')}"
@@ -81,7 +83,7 @@ async def test_whose_a_post_is_is_judged_before_its_version(client: httpx.AsyncC
 
 
 async def test_posts_are_found_by_words_and_author_page_by_page(client: httpx.AsyncClient, world: World) -> None:
-    """Each once, newest first, also where two have one time; the next page keeps the filters."""
+    """Each post once, newest first, also if two have the same time; the next page keeps the filters."""
     ada, bob = await world.person("ada"), await world.person("bob")
     for number in range(7):
         await post(world, bob if number % 3 == 0 else ada, f"Number {number}", "odd leaf" if number % 2 else "even")
@@ -104,7 +106,7 @@ async def test_posts_are_found_by_words_and_author_page_by_page(client: httpx.As
     assert all(item.keys() == MEMBERS and item["author"].keys() == {"id", "username"} for item in listed)
 
 
-async def test_the_longest_post_is_kept_whole(client: httpx.AsyncClient, world: World) -> None:
+async def test_the_longest_post_is_stored_whole(client: httpx.AsyncClient, world: World) -> None:
     """200 characters of title and 100,000 of content, of four bytes each and hard to index; one more is 422."""
     ada = await world.person("ada")
     letters = [chr(0x20000 + number) for number in range(40_000)]
@@ -114,8 +116,8 @@ async def test_the_longest_post_is_kept_whole(client: httpx.AsyncClient, world: 
         "\U00020000" * 100_000,
     ):
         body = {"title": "\U0001f343" * 200, "content": content}
-        made = found(await client.post("/posts", json=body, headers=ada.headers), 201)
-        assert (made["title"], made["content"]) == (body["title"], body["content"])
+        written = found(await client.post("/posts", json=body, headers=ada.headers), 201)
+        assert (written["title"], written["content"]) == (body["title"], body["content"])
     for wrong in (
         {"title": "t" * 201, "content": "c"},
         {"title": "t", "content": "c" * 100_001},

@@ -26,23 +26,23 @@ def product(account_id: int, **more: object) -> dict[str, object]:
 async def test_a_product_is_made_read_changed_and_archived(
     client: httpx.AsyncClient, world: World, catalog: Connection
 ) -> None:
-    """Every field; Location, ETag and 304; If-Match; archived, it stays for its seller only."""
+    """Every member; Location, ETag, 304 and If-Match; an archived product is shown to its seller only."""
     ada, bob = await world.person("ada"), await world.person("bob")
     account = await world.account(ada)
     answer = await client.post("/products", json=product(account), headers=ada.headers)
-    made = found(answer, 201)
-    path = f"/products/{made['id']}"
+    created = found(answer, 201)
+    path = f"/products/{created['id']}"
     assert answer.headers["Location"] == path
     first = answer.headers["ETag"]
-    assert made == product(account) | {
-        "id": made["id"],
+    assert created == product(account) | {
+        "id": created["id"],
         "seller_id": ada.id,
         "version": 1,
-        "created_at": made["created_at"],
-        "updated_at": made["created_at"],
+        "created_at": created["created_at"],
+        "updated_at": created["created_at"],
         "archived_at": None,
     }
-    assert found(await client.get(path)) == made
+    assert found(await client.get(path)) == created
     assert (await client.get(path, headers={"If-None-Match": first})).status_code == 304
     for match, status, code in ((None, 428, "precondition_required"), ('"7"', 412, "precondition_failed")):
         headers = ada.headers | ({"If-Match": match} if match else {})
@@ -52,7 +52,7 @@ async def test_a_product_is_made_read_changed_and_archived(
     problem(await client.delete(path, headers=bob.headers), 403, "not_owner")
     answer = await client.patch(path, json={"price": 900, "stock": 0}, headers=ada.headers | {"If-Match": first})
     changed = found(answer)
-    assert changed == made | {"price": 900, "stock": 0, "version": 2, "updated_at": changed["updated_at"]}
+    assert changed == created | {"price": 900, "stock": 0, "version": 2, "updated_at": changed["updated_at"]}
     assert answer.headers["ETag"] == '"2-0"'
     for _ in range(2):
         assert (await client.delete(path, headers=ada.headers | {"If-Match": "*"})).status_code == 204
@@ -70,17 +70,17 @@ async def test_a_product_is_made_read_changed_and_archived(
 
 
 async def test_products_are_found_by_words_and_seller_page_by_page(client: httpx.AsyncClient, world: World) -> None:
-    """Newest first, every one once; `q` looks into name and description."""
+    """Each product once, newest first; `q` searches name and description."""
     ada, bob = await world.person("ada"), await world.person("bob")
-    made = []
+    products = []
     for number, seller in enumerate([ada, bob, ada, bob, ada]):
         body = product(await world.account(seller), name=f"Number {number}", description="odd" if number % 2 else "")
-        made.append(found(await client.post("/products", json=body, headers=seller.headers), 201))
-    made.reverse()
-    assert await pages(client, "/products?limit=2") == made
-    assert await pages(client, f"/products?limit=2&seller_id={bob.id}") == [made[1], made[3]]
-    assert await pages(client, "/products?limit=1&q=odd") == [made[1], made[3]]
-    assert await pages(client, "/products?q=number+3") == [made[1]]
+        products.append(found(await client.post("/products", json=body, headers=seller.headers), 201))
+    products.reverse()
+    assert await pages(client, "/products?limit=2") == products
+    assert await pages(client, f"/products?limit=2&seller_id={bob.id}") == [products[1], products[3]]
+    assert await pages(client, "/products?limit=1&q=odd") == [products[1], products[3]]
+    assert await pages(client, "/products?q=number+3") == [products[1]]
     assert await pages(client, f"/products?q=odd&seller_id={ada.id}") == []
 
 
@@ -109,7 +109,7 @@ async def test_bad_input_makes_no_product(
 
 
 async def test_the_proceeds_go_to_an_open_account_of_the_sellers_own(client: httpx.AsyncClient, world: World) -> None:
-    """Somebody else's is not there; one that is frozen or closed is refused, in a new product and in a change."""
+    """Another user's account is 404; a frozen or closed one is refused, in a new product and in a change."""
     ada, bob = await world.person("ada"), await world.person("bob")
     accounts = {
         "account_not_found": await world.account(bob),
@@ -128,13 +128,13 @@ async def test_the_proceeds_go_to_an_open_account_of_the_sellers_own(client: htt
 
 
 async def test_a_key_makes_one_product(client: httpx.AsyncClient, world: World) -> None:
-    """A repeat gets the first answer, whatever became of the product; another request under the key is refused."""
+    """A repeat gets the first answer, even after a change; another request under the key is refused."""
     ada = await world.person("ada")
     account = await world.account(ada)
     first = await client.post("/products", json=product(account), headers=ada.paying("k"))
-    made = found(first, 201)
+    created = found(first, 201)
     assert "Idempotency-Replayed" not in first.headers
-    found(await client.patch(f"/products/{made['id']}", json={"stock": 1}, headers=ada.headers | {"If-Match": "*"}))
+    found(await client.patch(f"/products/{created['id']}", json={"stock": 1}, headers=ada.headers | {"If-Match": "*"}))
     again = await client.post("/products", json=product(account), headers=ada.paying("k"))
     assert (again.status_code, again.content) == (201, first.content)
     assert again.headers["Idempotency-Replayed"] == "true"
@@ -143,8 +143,8 @@ async def test_a_key_makes_one_product(client: httpx.AsyncClient, world: World) 
     assert len(await pages(client, "/products")) == 1
 
 
-async def test_an_archived_product_stays_readable_by_those_who_bought_it(shop: Shop) -> None:
-    """By its buyers and by operators, not by others."""
+async def test_an_archived_product_stays_readable_for_its_buyers(shop: Shop) -> None:
+    """Its seller, its buyers and operators read it; other users get 404."""
     found(await shop.buy(), 201)
     path = f"/products/{shop.product}"
     assert (await shop.client.delete(path, headers=shop.ada.headers | {"If-Match": "*"})).status_code == 204
@@ -156,8 +156,8 @@ async def test_an_archived_product_stays_readable_by_those_who_bought_it(shop: S
     problem(await shop.buy(), 404, "product_not_found")
 
 
-async def test_what_somebody_sold_goes_off_sale_when_they_leave(shop: Shop) -> None:
-    """At once, and what comes late from a request of theirs a minute later; until then nobody can buy it."""
+async def test_the_products_of_a_user_who_leaves_go_off_sale(shop: Shop) -> None:
+    """At once; a product from a request in flight goes off sale a minute later, and cannot be bought until then."""
     assert (await shop.client.delete("/users/me", headers=shop.ada.headers | {"If-Match": "*"})).status_code == 204
     assert await pages(shop.client, "/products") == []
     problem(await shop.buy(), 404, "product_not_found")

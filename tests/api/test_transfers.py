@@ -1,9 +1,10 @@
-"""Transfers over HTTP: what is moved, what is refused and why, and who sees it."""
+"""Transfers over HTTP: money moved, refusals with their reasons, and visibility."""
 
 import httpx
 import pytest
 
 from tests.harness.expect import pages, problem
+from tests.harness.payments import order
 from tests.harness.world import World
 
 pytestmark = pytest.mark.full_pool
@@ -11,14 +12,10 @@ pytestmark = pytest.mark.full_pool
 MAXIMUM = 2**53 - 1
 
 
-def order(payer: int, payee: int, amount: int = 100, **more: object) -> dict[str, object]:
-    return {"from_account_id": payer, "to_account_id": payee, "amount": amount, **more}
-
-
 async def test_a_transfer_moves_money_and_shows_the_payer_their_own_balance(
     client: httpx.AsyncClient, world: World
 ) -> None:
-    """201 with Location, every field of DESIGN, and the balance of the caller's own account only."""
+    """201 with Location, every member, and the balance of the caller's own account only."""
     ada, bob = await world.person("ada"), await world.person("bob")
     payer, payee = await world.account(ada), await world.account(bob)
     await world.fund(payer, 500)
@@ -37,8 +34,8 @@ async def test_a_transfer_moves_money_and_shows_the_payer_their_own_balance(
         "balances": [{"account_id": payer, "balance": 400, "version": 2}],
     }
     assert await world.balances(payer, payee) == [400, 100]
-    seen = (await client.get(answer.headers["Location"], headers=bob.headers)).json()
-    assert seen == body | {"balances": [{"account_id": payee, "balance": 100, "version": 1}]}
+    payees = (await client.get(answer.headers["Location"], headers=bob.headers)).json()
+    assert payees == body | {"balances": [{"account_id": payee, "balance": 100, "version": 1}]}
 
 
 async def test_a_transfer_between_own_accounts_shows_both_balances(client: httpx.AsyncClient, world: World) -> None:
@@ -81,7 +78,7 @@ async def test_a_refusal_names_its_reason_and_moves_nothing(client: httpx.AsyncC
 
 
 async def test_a_transfer_to_the_version_that_was_read_is_made(client: httpx.AsyncClient, world: World) -> None:
-    """from_account_version holds while nothing was entered since."""
+    """from_account_version matches as long as the account has no newer entry."""
     ada = await world.person("ada")
     payer, payee = await world.account(ada, minimum=None), await world.account(ada)
     for version in (0, 1):
@@ -100,21 +97,21 @@ async def test_a_balance_never_leaves_the_exact_range(client: httpx.AsyncClient,
 
 
 async def test_an_operator_reads_everything_and_moves_only_their_own(client: httpx.AsyncClient, world: World) -> None:
-    """Another's account is not there to pay from, not even for an operator."""
+    """An operator paying from another user's account gets 404, as a member does."""
     ada, root = await world.person("ada"), await world.person("root", role="operator")
     payer, payee = await world.account(ada, minimum=None), await world.account(root)
     refused = await client.post("/transfers", json=order(payer, payee), headers=root.paying())
     assert (refused.status_code, refused.json()["code"]) == (404, "account_not_found")
-    made = await client.post("/transfers", json=order(payer, payee), headers=ada.paying())
-    assert (await client.get(made.headers["Location"], headers=root.headers)).status_code == 200
+    answer = await client.post("/transfers", json=order(payer, payee), headers=ada.paying())
+    assert (await client.get(answer.headers["Location"], headers=root.headers)).status_code == 200
 
 
 async def test_a_stranger_sees_no_transfer(client: httpx.AsyncClient, world: World) -> None:
     """404 by path, by filter and in the list."""
     ada, eve = await world.person("ada"), await world.person("eve")
     payer, payee = await world.account(ada, minimum=None), await world.account(ada)
-    made = await client.post("/transfers", json=order(payer, payee), headers=ada.paying())
-    assert (await client.get(made.headers["Location"], headers=eve.headers)).json()["code"] == "transfer_not_found"
+    answer = await client.post("/transfers", json=order(payer, payee), headers=ada.paying())
+    assert (await client.get(answer.headers["Location"], headers=eve.headers)).json()["code"] == "transfer_not_found"
     filtered = await client.get(f"/transfers?account_id={payer}", headers=eve.headers)
     assert (filtered.status_code, filtered.json()["code"]) == (404, "account_not_found")
     assert (await client.get("/transfers", headers=eve.headers)).json() == {"items": [], "next_cursor": None}

@@ -14,7 +14,7 @@ PROFILE = {"id", "username", "created_at"}
 
 
 async def test_a_registration_is_answered_with_a_key_that_works(client: httpx.AsyncClient, world: World) -> None:
-    """201 with Location, ETag and 256 random bits behind a prefix, of which the database keeps the SHA-256."""
+    """201 with Location, ETag and 256 random bits behind a prefix; the database stores their SHA-256."""
     answer = await client.post("/users", json={"username": "Ada.L-1_", "email": "Ada@Example.com"})
     body = found(answer, 201)
     assert body.keys() == WHOLE | {"api_key"}
@@ -33,7 +33,7 @@ async def test_a_registration_is_answered_with_a_key_that_works(client: httpx.As
 async def test_a_username_is_1_to_40_letters_digits_dots_underscores_or_dashes(
     client: httpx.AsyncClient, world: World
 ) -> None:
-    """After NFKC, in which form it is kept; anything else is 422, and so is an e-mail address that is none."""
+    """The rule applies after NFKC, the form that is stored; any other name, or an invalid e-mail address, is 422."""
     wrong = ["", "a" * 41, "\ufb03" * 14, "a b", "a/b", "ada\n", "\u00bd", "\u200b", "@ada"]
     for username in wrong:
         answer = await client.post("/users", json={"username": username, "email": "x@example.com"})
@@ -43,9 +43,9 @@ async def test_a_username_is_1_to_40_letters_digits_dots_underscores_or_dashes(
         assert [error["loc"] for error in problem(answer, 422, "validation_error")["errors"]] == [["body", "email"]]
     assert await world.value("SELECT count(*) FROM users") == 0
     right = {"a": "a", "\u00e9" * 40: "\u00e9" * 40, "\uff21\uff44\uff41": "Ada", "\u540d\u524d.\u0663-_": None}
-    for number, (username, kept) in enumerate(right.items()):
+    for number, (username, stored) in enumerate(right.items()):
         answer = await client.post("/users", json={"username": username, "email": f"{number}@example.com"})
-        assert found(answer, 201)["username"] == (kept or username)
+        assert found(answer, 201)["username"] == (stored or username)
 
 
 async def test_a_name_or_an_address_is_taken_in_every_case_and_form(client: httpx.AsyncClient, world: World) -> None:
@@ -69,7 +69,7 @@ async def test_a_name_or_an_address_is_taken_in_every_case_and_form(client: http
 
 
 async def test_of_ten_registrations_of_one_name_at_once_one_succeeds(client: httpx.AsyncClient, world: World) -> None:
-    """The constraint decides, never a look before the insert: nine are 409, none is 500."""
+    """The constraint decides, not a query before the insert: nine get 409, none 500."""
     send = [client.post("/users", json={"username": "ada", "email": f"{n}@example.com"}) for n in range(10)]
     received = await asyncio.gather(*send)
     assert sorted(answer.status_code for answer in received) == [201] + [409] * 9
@@ -79,7 +79,7 @@ async def test_of_ten_registrations_of_one_name_at_once_one_succeeds(client: htt
 async def test_the_public_sees_a_profile_and_the_user_and_operators_see_all(
     client: httpx.AsyncClient, world: World
 ) -> None:
-    """A profile is id, username and created_at; a key that is given must be good even where none is needed."""
+    """A profile is id, username and created_at; a key that is sent must be valid even if none is needed."""
     ada, bob = await world.person("ada"), await world.person("bob")
     root = await world.person("root", role="operator")
     path = f"/users/{ada.id}"
@@ -104,7 +104,7 @@ async def test_the_public_sees_a_profile_and_the_user_and_operators_see_all(
 async def test_a_change_of_yourself_names_the_version_that_it_was_made_to(
     client: httpx.AsyncClient, world: World
 ) -> None:
-    """428 without If-Match, 412 when stale or weak, 422 when it is none; what is left out stays."""
+    """428 without If-Match, 412 if it is stale or weak, 422 if malformed; an omitted member stays unchanged."""
     ada = await world.person("ada")
 
     async def change(match: str | None, **body: object) -> httpx.Response:
@@ -129,8 +129,8 @@ async def test_a_change_of_yourself_names_the_version_that_it_was_made_to(
         assert found(await change('"3"', **nothing))["version"] == 3
 
 
-async def test_a_reader_who_has_the_version_is_spared_the_body(client: httpx.AsyncClient, world: World) -> None:
-    """304 with the ETag, and with Vary where the answer depends on who asks."""
+async def test_a_reader_with_the_present_version_gets_no_body(client: httpx.AsyncClient, world: World) -> None:
+    """304 with the ETag, and with Vary if the answer depends on the caller."""
     ada = await world.person("ada")
     for path in ("/users/me", f"/users/{ada.id}"):
         whole = await client.get(path, headers=ada.headers)
@@ -143,8 +143,8 @@ async def test_a_reader_who_has_the_version_is_spared_the_body(client: httpx.Asy
             assert found(await client.get(path, headers=ada.headers | {"If-None-Match": other}))["version"] == 1
 
 
-async def test_nobody_leaves_while_anything_is_owned_or_held(client: httpx.AsyncClient, world: World) -> None:
-    """409 balance_not_zero, for what is owed as well; 428 and 412 come first; everything stays as it was."""
+async def test_no_user_leaves_with_money_owned_owed_or_held(client: httpx.AsyncClient, world: World) -> None:
+    """409 balance_not_zero, also for a debt; 428 and 412 come first; nothing changes."""
     ada, bob = await world.person("ada"), await world.person("bob")
     await world.fund(await world.account(ada), 1)
     await world.account(ada)
@@ -160,8 +160,8 @@ async def test_nobody_leaves_while_anything_is_owned_or_held(client: httpx.Async
     assert await contents(world) == before
 
 
-async def test_who_leaves_takes_all_but_the_ledger_along(client: httpx.AsyncClient, world: World) -> None:
-    """Keys revoked, accounts closed, posts gone, e-mail erased and free again, the username retired for ever."""
+async def test_leaving_ends_everything_but_the_ledger(client: httpx.AsyncClient, world: World) -> None:
+    """Keys revoked, accounts closed, posts deleted, the e-mail address free again, the username never."""
     ada, bob = await world.person("ada"), await world.person("bob")
     account, payee = await world.account(ada), await world.account(bob)
     await world.fund(account, 5)

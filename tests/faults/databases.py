@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from api.process.settings import DATABASES
+from repositories.schema.databases import DATABASES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

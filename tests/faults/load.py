@@ -13,7 +13,7 @@ import psycopg
 
 from tests.faults.judge import Answer, flaw
 from tests.harness.launcher import PATIENCE
-from tests.harness.market import DECIDED_WITHIN, FUNDS, Market
+from tests.harness.market import DECISION_SECONDS, FUNDS, Market
 from tests.harness.world import World
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Load:
 
     async def wait_until_decided(self) -> None:
         """Wait until no purchase is unfinished."""
-        async with asyncio.timeout(DECIDED_WITHIN):
+        async with asyncio.timeout(DECISION_SECONDS):
             while await self.market.undecided():  # noqa: ASYNC110 - it waits for a row
                 await asyncio.sleep(0.2)
 

@@ -84,7 +84,7 @@ class Trial:
             await self.load.wait_until_decided()
             figures = await self._figures(name, fault_began, fault_ended)
             self.record(figures)
-            await self.load.market.holds(keys=self.load.purchase_count)
+            await self.load.market.verify(keys=self.load.purchase_count)
         return figures
 
     async def _figures(self, name: str, fault_began: float, fault_ended: float) -> Figures:

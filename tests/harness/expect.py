@@ -1,4 +1,4 @@
-"""What the tests of the API look for in answers, in the database and in the OpenAPI document."""
+"""Expectations of the API tests: problems and values in answers, rows of the database, operations of OpenAPI."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ TABLES = ("users", "api_keys", "posts", "accounts", "transfers", "entries", "hol
 
 
 def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
-    """Hold an answer to RFC 9457 and to its code, and return its members."""
+    """Assert that an answer is a problem by RFC 9457 with this status and code; return its members."""
     assert answer.headers.get("Content-Type") == "application/problem+json", (answer.status_code, answer.text)
     body: dict[str, Any] = answer.json()
     assert (answer.status_code, body["code"]) == (status, code), body
@@ -29,13 +29,13 @@ def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
 
 
 def found(answer: httpx.Response, status: int = 200) -> Any:
-    """Hold an answer to its status and return its value."""
+    """Assert that an answer has this status; return its value."""
     assert answer.status_code == status, answer.text
     return answer.json() if answer.content else None
 
 
 async def insist(client: httpx.AsyncClient, path: str, body: object, headers: dict[str, str]) -> httpx.Response:
-    """POST until the answer is not 503, as DESIGN says is safe under one key, five times at the most."""
+    """POST until the answer is not 503, at most five times: under one Idempotency-Key a retry is safe."""
     for _ in range(5):
         answer = await client.post(path, json=body, headers=headers)
         if answer.status_code != 503:
@@ -44,7 +44,7 @@ async def insist(client: httpx.AsyncClient, path: str, body: object, headers: di
 
 
 async def contents(world: World) -> dict[str, list[str]]:
-    """Return every row of the main database, to see whether anything changed."""
+    """Return every row of the main database by table, so that a test can compare before and after."""
     rows: dict[str, list[str]] = {}
     for table in TABLES:
         cursor = await world.connection.execute(f"SELECT t::text FROM {table} AS t ORDER BY 1")
@@ -53,7 +53,7 @@ async def contents(world: World) -> dict[str, list[str]]:
 
 
 async def pages(client: httpx.AsyncClient, path: str, who: Person | None = None) -> list[Any]:
-    """Walk a list by its Link header and return all items."""
+    """Follow a list by its Link headers; return all items."""
     items: list[Any] = []
     while path:
         answer = await client.get(path, headers=who.headers if who else {})
@@ -84,12 +84,12 @@ class Operation:
 
     @property
     def needs_key(self) -> bool:
-        """Whether no request without a key is answered."""
+        """True if a request needs an API key."""
         return bool(self.described.get("security")) and {} not in self.described["security"]
 
     @property
     def body(self) -> dict[str, Any] | None:
-        """The schema of the request's body, where it takes one."""
+        """The schema of the request's body; None if it takes no body."""
         if "requestBody" not in self.described:
             return None
         schema: dict[str, Any] = self.described["requestBody"]["content"]["application/json"]["schema"]
@@ -97,18 +97,18 @@ class Operation:
 
     @property
     def needs_body(self) -> bool:
-        """Whether the body may not be missing."""
+        """True if a body is required."""
         return bool(self.described.get("requestBody", {}).get("required"))
 
     def resolve(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """Return what a schema refers to."""
+        """Return the schema to which `$ref` refers, or the schema itself if it has none."""
         if "$ref" not in schema:
             return schema
         resolved: dict[str, Any] = self.document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
         return resolved
 
     def examples(self) -> list[dict[str, Any]]:
-        """Return the documented bodies: the whole examples, or one made of the examples of all members."""
+        """Return the documented bodies: the examples of the body, or one composed of the examples of its members."""
         schema = self.body
         if schema is None:
             return []
@@ -118,7 +118,7 @@ class Operation:
         return [{name: _example(member) for name, member in schema["properties"].items()}]
 
     def request(self, client: httpx.AsyncClient, *, id: object = 1, **more: Any) -> httpx.Request:
-        """Build a request that has all that the operation asks for, but a key."""
+        """Build a request that has everything the operation requires, except an API key."""
         headers = {"If-Match": "*", "Idempotency-Key": "once"} | more.pop("headers", {})
         params = {"at": "2020-01-01T00:00:00Z"} if self.id == "get_balance" else None
         if (examples := self.examples()) and not more:
@@ -133,7 +133,7 @@ def _example(member: dict[str, Any]) -> Any:
 
 
 def operations(app: FastAPI) -> Iterator[Operation]:
-    """Yield every operation that the application documents."""
+    """Yield every operation in the application's OpenAPI document."""
     document = app.openapi()
     for path, methods in document["paths"].items():
         for method, described in methods.items():

@@ -1,4 +1,4 @@
-"""A market that processes serve: one seller, one buyer, and what must hold however the processes and servers fared."""
+"""A market served by several processes: one seller, one buyer, and the promises that must survive every fault."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ if TYPE_CHECKING:
 PRICE = 7
 STOCK = 1_000_000
 FUNDS = 100_000_000
-DECIDED_WITHIN = 60.0
-"""Seconds, as DESIGN promises, from the last fault on."""
+DECISION_SECONDS = 60.0
+"""Limit after the last fault within which every purchase is decided."""
 
 
 class Market:
-    """One product and one buyer, in databases that any number of services share; raw SQL goes by `databases`."""
+    """One product and one buyer, in databases that several services share.
+
+    `databases` has the connection strings for raw SQL, past any proxy of `settings`.
+    """
 
     def __init__(self, settings: Mapping[str, str], databases: Mapping[str, str]) -> None:
         self.settings = dict(settings)
         self._databases = databases
 
     async def open(self) -> Market:
-        """Put everybody in."""
+        """Insert the users, their accounts and the product."""
         async with await self._connect("main") as main, await self._connect("catalog") as catalog:
             world = World(main)
             self.seller, self.buyer = await world.person("seller"), await world.person("buyer")
@@ -39,21 +42,21 @@ class Market:
 
     @property
     def wanted(self) -> dict[str, int]:
-        """The body of a purchase of one."""
+        """The body of a request that buys one piece."""
         return {"product_id": self.product, "quantity": 1, "account_id": self.purse}
 
     async def undecided(self) -> int:
-        """Return how many purchases are not at their end."""
+        """Return the number of unfinished purchases."""
         return int((await self._rows("main", "SELECT count(*) FROM purchases WHERE NOT finished"))[0][0])
 
-    async def holds(self, keys: int) -> None:
-        """Hold both databases to every promise, after `keys` requests that were each answered in the end."""
+    async def verify(self, keys: int) -> None:
+        """Assert every promise in both databases, after `keys` requests that were retried until answered."""
         statuses = dict(await self._rows("main", "SELECT status, count(*) FROM purchases GROUP BY status"))
         assert statuses == {"completed": keys}, "each key is one purchase"
         [(paid, transfers)] = await self._rows(
             "main", "SELECT sum(amount), count(*) FROM transfers WHERE description LIKE 'Purchase %'"
         )
-        assert (paid, transfers) == (keys * PRICE, keys), "nobody was charged twice"
+        assert (paid, transfers) == (keys * PRICE, keys), "no purchase was charged twice"
         balances = await self._rows("main", "SELECT balance, held FROM accounts ORDER BY id LIMIT 2")
         assert balances == [(keys * PRICE, 0), (FUNDS - keys * PRICE, 0)]
         assert await self._rows("catalog", "SELECT stock FROM products") == [(STOCK - keys,)]

@@ -1,4 +1,4 @@
-"""What /metrics shows, and by how much something moved it."""
+"""GET /metrics in tests: its values, and their change between two scrapes."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +10,7 @@ from tests.harness.world import Person
 
 
 def total(text: str, name: str, **labels: str) -> float:
-    """Return the sum of those series of a metric that have these labels; 0 where there is none."""
+    """Return the sum of the series of a metric that have these labels; 0 if there are none."""
     return sum(
         sample.value
         for family in text_string_to_metric_families(text)
@@ -20,21 +20,21 @@ def total(text: str, name: str, **labels: str) -> float:
 
 
 class Moves:
-    """What /metrics showed before something happened, and after it."""
+    """The text of GET /metrics before and after the part of a test that is measured."""
 
     before = ""
     after = ""
 
     def by(self, name: str, **labels: str) -> float:
-        """Return by how much a metric moved."""
+        """Return the change of a metric."""
         return total(self.after, name, **labels) - total(self.before, name, **labels)
 
     def units(self, outcome: str) -> float:
-        """Return how many units of work ended so."""
+        """Return the number of units of work that had this outcome."""
         return self.by("folio_units_of_work_total", outcome=outcome)
 
     def transfers(self) -> dict[str, int]:
-        """Return how many transfers had each outcome; what did not move is left out."""
+        """Return the number of transfers by outcome, without the outcomes of none."""
         outcomes = {
             sample.labels["outcome"]
             for family in text_string_to_metric_families(self.after)
@@ -46,21 +46,21 @@ class Moves:
 
 
 class Scraper:
-    """An operator who reads the metrics."""
+    """A scraper of the metrics, with the key of an operator."""
 
     def __init__(self, client: httpx.AsyncClient, operator: Person) -> None:
         self._client = client
         self.operator = operator
 
     async def read(self) -> str:
-        """Return what /metrics shows."""
+        """Return the text of GET /metrics."""
         answer = await self._client.get("/metrics", headers=self.operator.headers)
         assert answer.status_code == 200, answer.text
         return answer.text
 
     @asynccontextmanager
     async def moves(self) -> AsyncIterator[Moves]:
-        """Look before and after what is done in this context."""
+        """Scrape at the beginning and at the end of this context."""
         moved = Moves()
         moved.before = await self.read()
         yield moved

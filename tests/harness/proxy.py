@@ -1,4 +1,4 @@
-"""A small TCP proxy before PostgreSQL, to lose, delay and swallow what passes: a network at its worst."""
+"""A small TCP proxy in front of PostgreSQL that cuts connections, delays COMMIT and swallows packets."""
 
 import asyncio
 import contextlib
@@ -9,11 +9,11 @@ from enum import Enum
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 COMMIT = b"Q\x00\x00\x00\x0bCOMMIT\x00"
-"""What psycopg sends for COMMIT: a simple query."""
+"""COMMIT as psycopg sends it: a simple query."""
 
 
 class Trouble(Enum):
-    """What happens to the next COMMIT."""
+    """The trouble that the next COMMIT meets."""
 
     NONE = "it passes"
     CUT_BEFORE = "the connection ends before COMMIT arrives"
@@ -23,7 +23,7 @@ class Trouble(Enum):
 
 
 class Proxy:
-    """Stands between the application and one server."""
+    """A proxy between the application and one server."""
 
     def __init__(self, conninfo: str) -> None:
         self._target = conninfo_to_dict(conninfo)
@@ -31,14 +31,14 @@ class Proxy:
         self._port = 0
         self.trouble = Trouble.NONE
         self.passing = 0
-        """How many COMMITs pass before one meets the trouble."""
+        """Number of COMMITs that pass before one meets the trouble."""
         self.swallowing = False
-        """Whether everything that is sent disappears. Who missed something hears nothing more but the end."""
+        """True to swallow every packet. A peer that missed one receives only the end of its connection from then on."""
         self.flowing = asyncio.Event()
-        """Clear it to keep everything, goodbyes too, on its way until it is set again."""
+        """Clear it to keep all packets in flight, ends of connections too, until it is set again."""
         self.flowing.set()
         self.committing = asyncio.Event()
-        """A COMMIT was met by trouble."""
+        """Set once a COMMIT has met the trouble."""
         self.release = asyncio.Event()
         """Set it to let a delayed COMMIT pass."""
         self._writers: list[asyncio.StreamWriter] = []
@@ -47,16 +47,16 @@ class Proxy:
 
     @property
     def conninfo(self) -> str:
-        """How to connect through the proxy."""
+        """The connection string of the server through the proxy."""
         return make_conninfo("", **self._target | {"host": "127.0.0.1", "port": self._port})
 
     async def start(self) -> None:
-        """Let connections through, on the same port as before."""
+        """Accept connections, on the same port as before."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
         self._port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
-        """End every connection and refuse new ones."""
+        """Cut every connection and refuse new ones."""
         assert self._server is not None
         self._server.close()
         for writer in self._writers:
@@ -141,7 +141,7 @@ class Proxy:
 
 @asynccontextmanager
 async def proxy(conninfo: str) -> AsyncIterator[Proxy]:
-    """Run a proxy before a server."""
+    """Run a proxy in front of a server."""
     between = Proxy(conninfo)
     await between.start()
     try:

@@ -1,4 +1,4 @@
-"""A shop: somebody who sells, somebody who buys, and both databases to look into."""
+"""A shop for tests: a seller, a buyer, and connections to both databases."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -25,7 +25,7 @@ FUNDS = 1000
 
 @dataclass
 class Shop:
-    """Ada sells a product for 100, of which there are 5; Bob has 1000."""
+    """Ada sells a product for 100, with 5 in stock; Bob has 1000."""
 
     client: httpx.AsyncClient
     app: FastAPI
@@ -45,13 +45,13 @@ class Shop:
         return {"product_id": self.product, "quantity": quantity, "account_id": self.purse, **more}
 
     async def buy(self, quantity: int = 1, key: str | None = None, **more: object) -> httpx.Response:
-        """Let Bob buy."""
+        """Buy as Bob."""
         return await self.client.post("/purchases", json=self.wanted(quantity, **more), headers=self.bob.paying(key))
 
     async def refund(
         self, purchase: dict[str, Any], who: Person | None = None, key: str | None = None
     ) -> httpx.Response:
-        """Let somebody pay a purchase back; Ada, unless said otherwise."""
+        """Refund a purchase, as Ada unless `who` is given."""
         return await self.client.post(f"/purchases/{purchase['id']}/refund", headers=(who or self.ada).paying(key))
 
     async def read(self, purchase: dict[str, Any]) -> Any:
@@ -59,41 +59,41 @@ class Shop:
         return found(await self.client.get(f"/purchases/{purchase['id']}", headers=self.bob.headers))
 
     async def stock(self) -> int:
-        """Return how many are left."""
+        """Return the stock of the product."""
         cursor = await self.catalog.execute("SELECT stock FROM products WHERE id = %s", (self.product,))
         row = await cursor.fetchone()
         assert row is not None
         return int(row[0])
 
     async def reserved(self) -> list[str]:
-        """Return what the catalog knows of each purchase."""
+        """Return the status of each purchase's reservation in the catalog."""
         cursor = await self.catalog.execute("SELECT status FROM reservations ORDER BY purchase_id")
         return [status for (status,) in await cursor.fetchall()]
 
     async def money(self) -> tuple[int, int, int]:
-        """Return what Bob has and what of it is held, and what Ada has."""
+        """Return Bob's balance, the part of it that is held, and Ada's balance."""
         held = await self.world.value("SELECT held FROM accounts WHERE id = %s", self.purse)
         bob, ada = await self.world.balances(self.purse, self.till)
         return bob, held, ada
 
-    async def work(self) -> int:
-        """Let a worker of this service take up what nobody is at work on, once every lease is over."""
+    async def finish_abandoned(self) -> int:
+        """Expire every lease and run the job that finishes abandoned purchases; return how many it leased."""
         await self.world.connection.execute("UPDATE purchases SET leased_until = '-infinity' WHERE NOT finished")
         with running(Operation("finish_purchases")):
             return await purchasing.finish_abandoned(service_of(self.app).pools)
 
     async def age(self) -> None:
-        """Let everything have been decided longer ago than what an audit still counts as under way."""
+        """Move every decision one hour back, so that no audit counts a purchase as in flight."""
         await self.world.connection.execute("UPDATE purchases SET decided_at = decided_at - interval '1 hour'")
 
     async def audit(self) -> dict[str, Any]:
-        """Run an audit of everything there is, and return it."""
+        """Run an audit of all purchases, however recent; return it."""
         await self.age()
         audit: dict[str, Any] = found(await self.client.post("/ops/audit", headers=self.root.headers))
         return audit
 
     async def clean(self) -> bool:
-        """Tell whether the audit finds nothing, and nothing is under way."""
+        """Return True if the audit finds no violation and no purchase in flight."""
         audit = await self.audit()
         return bool(audit["ok"]) and audit["checks"][0]["in_flight"] == []
 
@@ -104,33 +104,33 @@ async def shop(client: httpx.AsyncClient, app: FastAPI, world: World, catalog: C
 
 
 class Network:
-    """The way from the service to one database."""
+    """The network between the service and one database."""
 
     def __init__(self, between: Proxy) -> None:
         self.between = between
 
-    async def cut(self, database: Pool) -> None:
-        """Let the database be away, and requests that wait for it give up soon."""
+    async def cut(self, pool: Pool) -> None:
+        """Cut the network, and shorten the wait of requests for a connection."""
         await self.between.stop()
-        database.options = replace(database.options, timeout=1)
+        pool.options = replace(pool.options, timeout=1)
 
-    async def mend(self, database: Pool) -> None:
-        """Let it be back, and wait until the service has noticed."""
+    async def restore(self, pool: Pool) -> None:
+        """Restore the network, and wait until the service can use it."""
         await self.between.start()
-        database.options = replace(database.options, timeout=60)
-        async with database.checkout() as checkout:
+        pool.options = replace(pool.options, timeout=60)
+        async with pool.checkout() as checkout:
             await checkout.connection.execute("SELECT 1")
 
 
 @pytest.fixture
 async def networks(served: dict[str, str]) -> AsyncIterator[dict[str, Network]]:
-    """The ways from the service to its databases. Ask for them before the application."""
+    """The networks between the service and its databases. Request this fixture before the application."""
     async with AsyncExitStack() as stack:
         yield {name: Network(await stack.enter_async_context(proxy(url))) for name, url in served.items()}
 
 
 @pytest.fixture
 def networked(settings: Settings, networks: dict[str, Network], monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """The settings of a service that reaches its databases through `networks`."""
+    """Settings of a service that reaches its databases through `networks`."""
     conninfos = {f"{name}_database_url": network.between.conninfo for name, network in networks.items()}
     return settings.model_copy(update=conninfos)

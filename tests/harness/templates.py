@@ -16,8 +16,8 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
 
-from api.process.settings import DATABASES
 from repositories.schema import migrations, roles
+from repositories.schema.databases import DATABASES
 
 ADMIN = "FOLIO_TEST_ADMIN"
 """Environment variable: the administrator's connection string."""

@@ -1,4 +1,4 @@
-"""People and accounts for a test, put in with raw SQL: a test does not trust what it tests."""
+"""Users and accounts for a test, inserted with raw SQL: a test must not rely on the code that it tests."""
 
 import hashlib
 import secrets
@@ -13,7 +13,7 @@ Connection = psycopg.AsyncConnection[TupleRow]
 
 @dataclass(frozen=True)
 class Person:
-    """A user and how to speak as them."""
+    """A user and their API key."""
 
     id: int
     username: str
@@ -21,22 +21,22 @@ class Person:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What a request of theirs carries."""
+        """The headers of a request by this user."""
         return {"Authorization": f"Bearer {self.api_key}"}
 
     def paying(self, key: str | None = None) -> dict[str, str]:
-        """What a request of theirs carries that moves money; a fresh key unless one is given."""
+        """Return the headers of a request that moves money, with a new Idempotency-Key unless `key` is given."""
         return self.headers | {"Idempotency-Key": key or uuid.uuid4().hex}
 
 
 class World:
-    """What stands in the main database of a test."""
+    """The main database of a test."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
     async def person(self, username: str, *, role: str = "member", read_only: bool = False) -> Person:
-        """Put a user and a key in."""
+        """Insert a user with an API key."""
         user_id = await self.value(
             "INSERT INTO users (username, username_key, email, email_key, role)"
             " VALUES (%s, lower(%s), %s, lower(%s), %s) RETURNING id",
@@ -56,7 +56,7 @@ class World:
     async def account(
         self, owner: Person, *, currency: str = "EUR", minimum: int | None = 0, status: str = "open"
     ) -> int:
-        """Put an empty account in and return its id."""
+        """Insert an empty account; return its id."""
         return await self.value(
             "INSERT INTO accounts (owner_id, name, currency, minimum, status)"
             " VALUES (%s, 'test', %s, %s, %s) RETURNING id",
@@ -67,7 +67,7 @@ class World:
         )
 
     async def fund(self, account_id: int, amount: int) -> None:
-        """Let an account have received an amount from outside, as the ledger would have it."""
+        """Insert a transfer to an account from a new account without minimum, with all that the ledger writes."""
         outside = await self.value(
             "INSERT INTO accounts (owner_id, name, currency, minimum)"
             " SELECT owner_id, 'outside', currency, NULL FROM accounts WHERE id = %s RETURNING id",
@@ -101,14 +101,14 @@ class World:
         return value
 
     async def balances(self, *account_ids: int) -> list[int]:
-        """Return the balances of accounts, in the order given."""
+        """Return the balances of accounts, in the order of `account_ids`."""
         return [
             await self.value("SELECT balance FROM accounts WHERE id = %s", account_id) for account_id in account_ids
         ]
 
 
 async def a_product(catalog: Connection, seller: Person, account_id: int, *, price: int = 10, stock: int = 5) -> int:
-    """Put a product in, sold for euros, and return its id."""
+    """Insert a product with a price in euro cents; return its id."""
     cursor = await catalog.execute(
         "INSERT INTO products (seller_id, account_id, name, description, price, currency, stock)"
         " VALUES (%s, %s, 'Notebook', 'A folio of 96 leaves.', %s, 'EUR', %s) RETURNING id",

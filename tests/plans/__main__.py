@@ -11,7 +11,7 @@ import psycopg
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from api.process.settings import DATABASES
+from repositories.schema.databases import DATABASES
 from tests.harness import postgres, templates
 from tests.plans import document, filling
 from tests.plans.control import control

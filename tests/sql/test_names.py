@@ -7,10 +7,10 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from api.process.settings import DATABASES
 from repositories.postgres import connections
 from repositories.postgres.statements import Connection, Statement
 from repositories.schema import migrations
+from repositories.schema.databases import DATABASES
 from tests.harness import templates
 from tests.harness.launcher import PATIENCE
 from tests.harness.postgres import OPTIONS

@@ -1,4 +1,4 @@
-"""`folio doctor`: a line for everything that Folio's promises rest on, and an exit status that is honest."""
+"""`folio doctor`: a finding for each check, and an honest exit status."""
 
 import json
 import tempfile
@@ -25,21 +25,21 @@ def settings(databases: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture
 def empty() -> Iterator[dict[str, str]]:
-    """Databases that have had no migration."""
+    """Databases without a schema."""
     with templates.empty() as main, templates.empty() as catalog:
         yield {"FOLIO_MAIN_DATABASE_URL": main, "FOLIO_CATALOG_DATABASE_URL": catalog}
 
 
 @pytest.fixture
 def own_server() -> Iterator[dict[str, str]]:
-    """A data folder for an embedded server with its own options: those of the tests' server trade safety for speed."""
+    """A data folder for an embedded server with safe options: the tests' server trades safety for speed."""
     with tempfile.TemporaryDirectory(prefix="folio doctor ") as folder:
         Path(folder).chmod(0o755)
         yield {"FOLIO_DATA_DIR": folder}
 
 
 def doctor(settings: dict[str, str], *options: str) -> tuple[CompletedCommand, Lines]:
-    """Run it, and return its lines by check and database; `ok`, exit status and lines agree in every run."""
+    """Run the doctor; return its findings by check and database. `ok`, exit status and findings agree in every run."""
     done = command("doctor", "--json", *options, settings=settings)
     assert "Traceback" not in done.stderr
     report = json.loads(done.stdout)
@@ -50,7 +50,7 @@ def doctor(settings: dict[str, str], *options: str) -> tuple[CompletedCommand, L
     for line in report["findings"]:
         lines[line["check"]][line["database"]] = line
         assert (line["do"] is None) == (line["status"] == "ok"), line
-    assert set(CHECKS) <= lines.keys(), "every check has its line, whatever failed"
+    assert set(CHECKS) <= lines.keys(), "every check has its finding, even if others fail"
     assert all(lines[check].keys() == {"main", "catalog"} for check in CHECKS)
     return done, lines
 
@@ -66,18 +66,18 @@ def execute(conninfo: str, statement: str) -> None:
 
 
 def alter(conninfo: str, change: str) -> None:
-    """Change a setting of one database, for sessions to come."""
+    """Change a setting of one database, for new sessions."""
     with psycopg.connect(conninfo) as connection:
         name = connection.info.dbname
     execute(conninfo, f'ALTER DATABASE "{name}" SET {change}')
 
 
 def test_a_server_as_serve_starts_it_is_sound(own_server: dict[str, str]) -> None:
-    """Nothing fails on the embedded server, beside the service too; before serve made its databases that is said."""
+    """Nothing fails on the embedded server, also while it serves; before `serve` created it, the doctor says so."""
     done, lines = doctor(own_server)
     assert (done.returncode, status(lines, "connect")) == (0, ("unknown", "unknown"))
     assert "folio serve" in lines["embedded server"][None]["do"]
-    assert list(Path(own_server["FOLIO_DATA_DIR"]).iterdir()) == [], "it changes nothing"
+    assert list(Path(own_server["FOLIO_DATA_DIR"]).iterdir()) == [], "the doctor changes nothing"
     assert command("migrate", settings=own_server).returncode == 0
     assert doctor(own_server)[0].returncode == 0
     with service(own_server):
@@ -86,9 +86,9 @@ def test_a_server_as_serve_starts_it_is_sound(own_server: dict[str, str]) -> Non
     assert done.returncode == 0, done.stdout
     for check in (*STATE, "role", "migrations", "connections"):
         assert status(lines, check) == ("ok", "ok"), lines[check]
-    assert "now 0 of Folio's" not in lines["connections"]["main"]["is"]
+    assert "open now: 0 of Folio" not in lines["connections"]["main"]["is"]
     _, alone = doctor(own_server)
-    assert "now 0 of Folio's, 0 of others" in alone["connections"]["main"]["is"], "a doctor does not count itself"
+    assert "open now: 0 of Folio, 0 of others" in alone["connections"]["main"]["is"], "a doctor does not count itself"
     assert lines["disk"][None]["status"] in {"ok", "warning"}
     assert {"main", "catalog"} == {advice["database"] for advice in json.loads(done.stdout)["advice"]}
     assert table.returncode == 0
@@ -96,7 +96,7 @@ def test_a_server_as_serve_starts_it_is_sound(own_server: dict[str, str]) -> Non
 
 
 def test_a_server_that_may_lose_commits_fails(settings: dict[str, str]) -> None:
-    """Each setting of durability that is off is a failure; the tests' own server is such a one."""
+    """Each durability setting that is off is a failure; the tests' own server has some off."""
     durability = ("fsync", "full_page_writes", "synchronous_commit")
     with psycopg.connect(settings["FOLIO_MAIN_DATABASE_URL"]) as connection:
         shown = {name: connection.execute(f"SHOW {name}".encode()).fetchone() for name in durability}
@@ -104,7 +104,7 @@ def test_a_server_that_may_lose_commits_fails(settings: dict[str, str]) -> None:
     alter(settings["FOLIO_CATALOG_DATABASE_URL"], "synchronous_commit = off")
     done, lines = doctor(settings)
     assert done.returncode == 1
-    assert status(lines, "synchronous_commit") == ("ok", "failed"), "as Folio's sessions have it"
+    assert status(lines, "synchronous_commit") == ("ok", "failed"), "the value of Folio's own sessions"
     for name in ("fsync", "full_page_writes"):
         expected = "ok" if shown[name] == ("on",) else "failed"
         assert status(lines, name) == (expected, expected)
@@ -112,7 +112,7 @@ def test_a_server_that_may_lose_commits_fails(settings: dict[str, str]) -> None:
 
 
 def test_a_database_that_is_away_hides_nothing_else(settings: dict[str, str]) -> None:
-    """What depends on it is not looked at and said so; the other database is; no line shows a password."""
+    """Checks that depend on it are unknown, those of the other database run, and no password is printed."""
     away = make_conninfo(settings["FOLIO_MAIN_DATABASE_URL"], host="127.0.0.1", port=1, password="open-sesame")
     done, lines = doctor(settings | {"FOLIO_MAIN_DATABASE_URL": away})
     assert (done.returncode, lines["connect"]["main"]["status"]) == (1, "failed")
@@ -125,7 +125,7 @@ def test_a_database_that_is_away_hides_nothing_else(settings: dict[str, str]) ->
 
 
 def test_a_password_that_breaks_its_url_is_not_shown(settings: dict[str, str]) -> None:
-    """What libpq would quote it in: as part of a host, of a port, or whole."""
+    """Libpq would quote the password as part of a host, of a port, or within the whole URL."""
     for broken in (
         "postgresql://u:open@sesame@localhost/d",
         "postgresql://u:sesame/x@localhost/d",
@@ -144,7 +144,7 @@ def test_a_password_that_breaks_its_url_is_not_shown(settings: dict[str, str]) -
 
 
 def test_pending_migrations_fail_unless_serve_applies_them(empty: dict[str, str]) -> None:
-    """The doctor says which command applies them, and applies none."""
+    """The doctor names the command that applies them, and applies none."""
     _, lines = doctor(empty)
     assert status(lines, "migrations") == ("failed", "failed")
     assert "folio migrate" in lines["migrations"]["main"]["do"]
@@ -157,7 +157,7 @@ def test_pending_migrations_fail_unless_serve_applies_them(empty: dict[str, str]
 
 
 def test_a_schema_that_contradicts_the_files_fails(settings: dict[str, str]) -> None:
-    """A file that was changed after a database had it, and one that this release does not have."""
+    """One file changed after it was applied, and this release lacks another."""
     execute(settings["FOLIO_MAIN_DATABASE_URL"], "UPDATE schema_migrations SET checksum = 'other' WHERE version = 1")
     execute(settings["FOLIO_CATALOG_DATABASE_URL"], "UPDATE schema_migrations SET version = 9999 WHERE version = 3")
     _, lines = doctor(settings)
@@ -167,7 +167,7 @@ def test_a_schema_that_contradicts_the_files_fails(settings: dict[str, str]) -> 
 
 
 def test_the_sum_that_fails_is_the_sum_that_serve_refuses(settings: dict[str, str]) -> None:
-    """Both name the same parts, with what a worker opens outside its pools."""
+    """Both print the same parts, including a worker's connections outside its pools."""
     large = settings | {"FOLIO_POOL_MAX_SIZE": "400", "FOLIO_PORT": "0"}
     _, lines = doctor(large, "--workers", "3")
     assert status(lines, "connections") == ("failed", "failed")
@@ -179,20 +179,20 @@ def test_the_sum_that_fails_is_the_sum_that_serve_refuses(settings: dict[str, st
 
 
 def test_a_database_that_takes_no_writes_fails(settings: dict[str, str]) -> None:
-    """As a standby does."""
+    """Read-only sessions fail as a standby does."""
     alter(settings["FOLIO_CATALOG_DATABASE_URL"], "default_transaction_read_only = on")
     _, lines = doctor(settings)
     assert status(lines, "writes") == ("ok", "failed")
 
 
-def test_wrong_and_unusual_settings_have_their_lines(settings: dict[str, str]) -> None:
-    """A value that is none fails; a limit that is off, a failpoint and a name that nothing reads are warned of."""
+def test_wrong_and_unusual_settings_have_their_findings(settings: dict[str, str]) -> None:
+    """An invalid value fails; a limit that is off, a failpoint and an unknown name are warnings."""
     for wrong in ({"FOLIO_PORT": "http"}, {"FOLIO_POOL_MAX_SIZE": "x"}, {"FOLIO_MAIN_POOL_MIN_SIZE": "9"}):
         done, lines = doctor(settings | wrong)
         assert (done.returncode, lines["settings"][None]["status"]) == (1, "failed")
         assert next(iter(wrong)).removeprefix("FOLIO_MAIN_") in lines["settings"][None]["is"]
     unusual = {"FOLIO_FAILPOINT": "after reserve", "FOLIO_WRONG_KEYS_PER_MINUTE": "0", "FOLIO_WORKER": "2"}
     done, _ = doctor(settings | unusual)
-    warned = [line for line in json.loads(done.stdout)["findings"] if line["check"] == "settings" and line["do"]]
-    assert {line["status"] for line in warned} == {"warning"}
-    assert {line["is"].split()[0] for line in warned} == unusual.keys()
+    warnings = [line for line in json.loads(done.stdout)["findings"] if line["check"] == "settings" and line["do"]]
+    assert {line["status"] for line in warnings} == {"warning"}
+    assert {line["is"].split()[0] for line in warnings} == unusual.keys()

@@ -1,4 +1,4 @@
-"""`folio serve` on its embedded PostgreSQL: a life with commands beside it, kills, and a second start."""
+"""`folio serve` on its embedded PostgreSQL: commands while it serves, kills, and a second start."""
 
 import os
 import re
@@ -29,16 +29,16 @@ def settings() -> Iterator[dict[str, str]]:
 
 def postmasters(folder: str) -> list[psutil.Process]:
     """Return the PostgreSQL servers whose data lies in a folder."""
-    found = []
+    servers = []
     for process in psutil.process_iter(["name", "cmdline"]):
         line = process.info["cmdline"] or []
         if process.info["name"] == "postgres" and any(folder in part for part in line):
-            found.append(process)
-    return found
+            servers.append(process)
+    return servers
 
 
-def looking(folder: str) -> subprocess.CompletedProcess[str]:
-    """Look into the server of a data folder with psql, as sql/README.md says."""
+def run_psql(folder: str) -> subprocess.CompletedProcess[str]:
+    """Connect to the server of a data folder with psql, as sql/README.md says."""
     [block] = re.findall(r"^data=\.folio\n.*?(?=^```)", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
     path = f"{binaries.installed().root / 'bin'}{os.pathsep}{os.environ['PATH']}"
     script = block.replace("data=.folio", f"data='{folder}'")
@@ -48,7 +48,7 @@ def looking(folder: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_life_on_the_embedded_server(settings: dict[str, str]) -> None:
-    """It starts from nothing, serves as folio_app, heals PostgreSQL, and loses nothing; commands work beside it."""
+    """It starts without data, serves as folio_app, restarts PostgreSQL, and loses nothing; commands work meanwhile."""
     folder = settings["FOLIO_DATA_DIR"]
     with service(settings) as folio:
         operator = printed(command("operator", "add", "root", "--json", settings=settings))
@@ -64,15 +64,15 @@ def test_a_life_on_the_embedded_server(settings: dict[str, str]) -> None:
         with psycopg.connect(serving) as served, pytest.raises(psycopg.errors.InsufficientPrivilege):
             served.execute("TRUNCATE posts")
 
-        looked = looking(folder)
-        assert (looked.returncode, looked.stderr) == (0, "")
-        assert "0001_users.sql" in looked.stdout
+        psql = run_psql(folder)
+        assert (psql.returncode, psql.stderr) == (0, "")
+        assert "0001_users.sql" in psql.stdout
 
         [postmaster] = postmasters(folder)
         postmaster.send_signal(signal.SIGKILL)
         until(lambda: folio.answers("/users"))
-        written = folio.request("POST", "/posts", operator["api_key"], json={"title": "kept", "content": "c"})
-        assert written.status_code == 201
+        post = folio.request("POST", "/posts", operator["api_key"], json={"title": "kept", "content": "c"})
+        assert post.status_code == 201
 
         folio.end(signal.SIGKILL)
         assert len(postmasters(folder)) == 1, "an orphan that the next start must take over"

@@ -1,4 +1,4 @@
-"""`folio` on servers of the user's own: what it refuses, and many processes at once."""
+"""`folio` on servers of the user's own: refusals, and several processes at once."""
 
 import asyncio
 import json
@@ -27,19 +27,19 @@ def settings(served: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture
 def empty() -> Iterator[dict[str, str]]:
-    """Databases that have had no migration."""
+    """Databases without a schema."""
     with templates.empty() as main, templates.empty() as catalog:
         yield {"FOLIO_MAIN_DATABASE_URL": main, "FOLIO_CATALOG_DATABASE_URL": catalog}
 
 
 def test_pending_migrations_are_refused_by_name(empty: dict[str, str]) -> None:
-    """`serve` names `folio migrate`; a dry run says what would be done and does nothing; then it is done."""
+    """`serve` names `folio migrate`; a dry run lists the migrations and applies none; then they are applied."""
     refused = command("serve", "--port", "0", settings=empty)
     assert refused.returncode == 1
     assert "folio migrate" in refused.stderr
-    would = printed(command("migrate", "--dry-run", "--json", settings=empty))
-    assert would["migrations"]["main"][0] == "0001_users.sql"
-    assert printed(command("migrate", "--json", settings=empty)) == would | {"dry_run": False}
+    plan = printed(command("migrate", "--dry-run", "--json", settings=empty))
+    assert plan["migrations"]["main"][0] == "0001_users.sql"
+    assert printed(command("migrate", "--json", settings=empty)) == plan | {"dry_run": False}
     assert "up to date" in command("migrate", settings=empty).stdout
 
 
@@ -68,7 +68,7 @@ def test_databases_of_before_the_first_release_are_refused(empty: dict[str, str]
 
 
 async def test_a_command_waits_for_its_databases(databases: dict[str, str]) -> None:
-    """As long as it is told to: they may be starting as well."""
+    """A command waits up to FOLIO_START_TIMEOUT, since the databases may be starting too."""
     waiting = asyncio.Event()
 
     async def command(start_timeout: float) -> None:
@@ -89,8 +89,8 @@ async def test_a_command_waits_for_its_databases(databases: dict[str, str]) -> N
         await patient
 
 
-def test_two_that_start_at_once_migrate_once(empty: dict[str, str]) -> None:
-    """Both serve, and each migration was applied once."""
+def test_two_services_that_start_at_once_migrate_once(empty: dict[str, str]) -> None:
+    """Both serve, and each migration is applied once."""
     migrating = empty | {"FOLIO_MIGRATE_ON_START": "true"}
     with ThreadPoolExecutor(2) as threads:
         both = list(threads.map(lambda _: Service(migrating), range(2)))
@@ -105,7 +105,7 @@ def test_two_that_start_at_once_migrate_once(empty: dict[str, str]) -> None:
 
 
 def test_wrong_settings_are_refused_with_a_clear_error(settings: dict[str, str]) -> None:
-    """One URL of two, pools larger than the server, a minimum over the maximum, a number that is none."""
+    """One URL of two, pools too large for the server, a minimum above the maximum, a port that is no number."""
     main_only = {"FOLIO_MAIN_DATABASE_URL": settings["FOLIO_MAIN_DATABASE_URL"]}
     for wrong, status, words in (
         (main_only, 2, "FOLIO_CATALOG_DATABASE_URL"),
@@ -118,15 +118,15 @@ def test_wrong_settings_are_refused_with_a_clear_error(settings: dict[str, str])
         assert "Traceback" not in refused.stderr
 
 
-def test_a_login_that_could_change_the_schema_is_warned_of(settings: dict[str, str], databases: dict[str, str]) -> None:
-    """A superuser, and who is in the role of the owner; for each database, at the start. The application is not."""
+def test_a_login_that_may_change_the_schema_is_a_warning(settings: dict[str, str], databases: dict[str, str]) -> None:
+    """At start, each database warns of a superuser and of a member of the owner's role; folio_app is no warning."""
     with templates.login("IN ROLE folio_owner") as owner:
         powerful = {
             "FOLIO_MAIN_DATABASE_URL": databases["main"],
             "FOLIO_CATALOG_DATABASE_URL": owner(databases["catalog"]),
             "FOLIO_LOG_FORMAT": "json",
         }
-        assert {found["database"]: found["reason"] for found in warnings(powerful)} == {
+        assert {warning["database"]: warning["reason"] for warning in warnings(powerful)} == {
             "main": "superuser",
             "catalog": "owner",
         }
@@ -134,7 +134,7 @@ def test_a_login_that_could_change_the_schema_is_warned_of(settings: dict[str, s
 
 
 def warnings(settings: dict[str, str]) -> list[dict[str, str]]:
-    """Serve for a moment and return what was said of the logins."""
+    """Serve for a moment and return the warnings about logins."""
     folio = Service(settings)
     try:
         until(folio.answers)
@@ -160,12 +160,14 @@ def test_workers_end_with_a_parent_that_was_killed(settings: dict[str, str]) -> 
 
 
 def test_an_audit_that_finds_a_break_exits_with_1(settings: dict[str, str], databases: dict[str, str]) -> None:
-    """The row is shown, for people and for scripts."""
+    """The broken row is printed, as JSON for scripts and as a table for people."""
     with psycopg.connect(databases["main"], autocommit=True) as connection:
         connection.execute("INSERT INTO users (username, username_key) VALUES ('ada', 'ada')")
         connection.execute("INSERT INTO accounts (owner_id, name, currency, balance) VALUES (1, 'a', 'EUR', 5)")
-    found = command("audit", "--json", settings=settings)
-    assert found.returncode == 1
-    broken = {check["name"]: check["rows"] for check in json.loads(found.stdout)["checks"] if check["rows"]}
+    audit = command("audit", "--json", settings=settings)
+    assert audit.returncode == 1
+    broken = {check["name"]: check["rows"] for check in json.loads(audit.stdout)["checks"] if check["rows"]}
     assert list(broken) == ["main/balance"]
     assert broken["main/balance"][0]["account_id"] == 1
+    table = command("audit", settings=settings)
+    assert (table.returncode, "1 broken rows, such as {'account_id': 1" in table.stdout) == (1, True), table.stdout

@@ -1,4 +1,4 @@
-"""What only a socket shows: heads without bodies, clients that are slow, and who a proxy says it is."""
+"""The server over a real socket: HEAD, slow clients and deadlines."""
 
 import asyncio
 import socket
@@ -10,14 +10,14 @@ import pytest
 from api import entries
 from api.cli import server
 from api.process.settings import Settings
-from tests.api.test_transfers import order
 from tests.harness.expect import found, problem
+from tests.harness.payments import order
 from tests.harness.world import World
 
 
 @pytest.fixture
 def deadline() -> float:
-    """Seconds that a request may take; a test about it sets its own."""
+    """Seconds that a request may take; a test of the deadline sets its own."""
     return 60.0
 
 
@@ -31,8 +31,8 @@ def connect(address: str) -> socket.socket:
     return socket.create_connection((url.hostname, url.port), timeout=60)
 
 
-def everything(client: socket.socket) -> bytes:
-    """Read until the server closes."""
+def read_all(client: socket.socket) -> bytes:
+    """Read until the server closes the connection."""
     received = b""
     while chunk := client.recv(65536):
         received += chunk
@@ -40,7 +40,7 @@ def everything(client: socket.socket) -> bytes:
 
 
 def test_head_is_get_without_a_body(address: str) -> None:
-    """Status and headers of GET, on what is there and on what is not."""
+    """HEAD has the status and headers of GET, for found and for missing resources."""
     with httpx.Client(base_url=address, timeout=60) as http:
         for path, status in (("/posts", 200), ("/livez", 200), ("/posts/1", 404)):
             head, get = http.head(path), http.get(path)
@@ -51,33 +51,33 @@ def test_head_is_get_without_a_body(address: str) -> None:
 
 @pytest.mark.parametrize("deadline", [3.0])
 def test_a_body_that_does_not_arrive_is_408(address: str) -> None:
-    """Within the deadline, and the connection is closed: what would still come is no request."""
+    """The answer comes within the deadline, and closes the connection: later bytes are no request."""
     with connect(address) as client:
         client.sendall(
             b"POST /users HTTP/1.1\r\nHost: folio\r\nContent-Type: application/json\r\nContent-Length: 90\r\n\r\n{"
         )
-        received = everything(client)
+        received = read_all(client)
     assert received.startswith(b"HTTP/1.1 408 ")
     assert b"request_timeout" in received
     assert b"connection: close" in received.lower()
 
 
 def test_headers_that_do_not_arrive_end_the_connection(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without an answer, as nothing was asked yet; headers over the limit are 400."""
-    monkeypatch.setattr(server, "HEADERS_TIMEOUT", 0.5)
+    """There is no answer, since there is no request yet; headers over the limit are 400."""
+    monkeypatch.setattr(server, "HEADERS_TIMEOUT_SECONDS", 0.5)
     with connect(address) as client:
         client.sendall(b"GET /livez HTTP/1.1\r\nHost: fo")
-        assert everything(client) == b""
+        assert read_all(client) == b""
     with connect(address) as client:
-        client.sendall(b"GET /livez HTTP/1.1\r\nX: " + b"x" * (server.HEADERS_SIZE + 1))
-        assert everything(client).startswith(b"HTTP/1.1 400 ")
+        client.sendall(b"GET /livez HTTP/1.1\r\nX: " + b"x" * (server.MAX_HEADERS_BYTES + 1))
+        assert read_all(client).startswith(b"HTTP/1.1 400 ")
 
 
 @pytest.mark.parametrize("deadline", [5.0])
-async def test_a_slow_reader_of_a_long_statement_keeps_nobody_waiting(
+async def test_a_slow_reader_of_a_long_statement_uses_no_connection(
     address: str, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may go on past the deadline of a request; meanwhile all of the pool is there for others."""
+    """It may read past the deadline of a request; meanwhile no connection of the pool is checked out."""
     monkeypatch.setattr(entries, "CSV_ROWS", 1)
     ada = await world.person("ada")
     account = await world.account(ada)
@@ -97,8 +97,8 @@ async def test_a_slow_reader_of_a_long_statement_keeps_nobody_waiting(
 
 
 @pytest.mark.parametrize("deadline", [3.0])
-async def test_a_deadline_is_answered_over_tcp_too(address: str, world: World) -> None:
-    """503 deadline_exceeded while a row is locked, and the connection serves the next request."""
+async def test_an_exceeded_deadline_is_answered_over_tcp(address: str, world: World) -> None:
+    """The answer is 503 deadline_exceeded while a row is locked, and the connection serves the next request."""
     ada = await world.person("ada")
     payer, payee = await world.account(ada, minimum=None), await world.account(ada)
     async with httpx.AsyncClient(base_url=address, timeout=60) as http:

@@ -1,12 +1,12 @@
-"""Idempotency-Key: the same request under the same key is done once and answered alike."""
+"""Idempotency-Key: the same request under the same key is carried out once and answered alike."""
 
 import asyncio
 
 import httpx
 import pytest
 
-from tests.api.test_transfers import order
 from tests.harness.expect import insist
+from tests.harness.payments import order
 from tests.harness.world import World
 
 pytestmark = pytest.mark.full_pool
@@ -30,7 +30,7 @@ async def test_50_identical_transfers_at_once_are_one_transfer_and_50_identical_
 
 
 async def test_50_identical_refusals_at_once_are_decided_once(client: httpx.AsyncClient, world: World) -> None:
-    """A refusal that was decided under the locks is an answer like any other."""
+    """A refusal that was decided under the locks is stored and replayed like any other answer."""
     ada = await world.person("ada")
     payer, payee = await world.account(ada), await world.account(ada)
     headers = ada.paying("once")
@@ -42,7 +42,7 @@ async def test_50_identical_refusals_at_once_are_decided_once(client: httpx.Asyn
 
 
 async def test_a_stored_refusal_outlives_its_reason(client: httpx.AsyncClient, world: World) -> None:
-    """Whoever wants a new try takes a new key."""
+    """A new attempt needs a new key."""
     ada = await world.person("ada")
     payer, payee = await world.account(ada), await world.account(ada)
     first = await client.post("/transfers", json=order(payer, payee), headers=ada.paying("poor"))
@@ -53,7 +53,7 @@ async def test_a_stored_refusal_outlives_its_reason(client: httpx.AsyncClient, w
 
 
 async def test_a_repeat_is_answered_even_when_the_money_is_gone(client: httpx.AsyncClient, world: World) -> None:
-    """The key is looked for before anything is decided."""
+    """The key is looked for under the locks, before the request is judged."""
     ada = await world.person("ada")
     payer, payee = await world.account(ada), await world.account(ada)
     await world.fund(payer, 100)
@@ -62,10 +62,8 @@ async def test_a_repeat_is_answered_even_when_the_money_is_gone(client: httpx.As
     assert (first.status_code, again.status_code, again.content) == (201, 201, first.content)
 
 
-async def test_a_repeat_shows_what_was_first_shown_whoever_owns_the_accounts_now(
-    client: httpx.AsyncClient, world: World
-) -> None:
-    """The first answer, not one made from today's owners."""
+async def test_a_repeat_gets_the_first_answer_after_a_change_of_owner(client: httpx.AsyncClient, world: World) -> None:
+    """A replay shows the balances that the first answer showed, not those of the present owner."""
     ada, bob = await world.person("ada"), await world.person("bob")
     payer, payee = await world.account(ada, minimum=None), await world.account(ada)
     first = await client.post("/transfers", json=order(payer, payee), headers=ada.paying("mine"))
@@ -103,9 +101,9 @@ async def test_a_key_belongs_to_its_user(client: httpx.AsyncClient, world: World
     ada, bob = await world.person("ada"), await world.person("bob")
     for person in (ada, bob):
         payer, payee = await world.account(person, minimum=None), await world.account(person)
-        made = await client.post("/transfers", json=order(payer, payee), headers=person.paying("k"))
-        assert made.status_code == 201
-        assert "Idempotency-Replayed" not in made.headers
+        answer = await client.post("/transfers", json=order(payer, payee), headers=person.paying("k"))
+        assert answer.status_code == 201
+        assert "Idempotency-Replayed" not in answer.headers
 
 
 @pytest.mark.parametrize("path", ["/posts", "/accounts"])
@@ -126,7 +124,7 @@ async def test_other_creating_posts_accept_a_key(client: httpx.AsyncClient, worl
 
 
 async def test_404_and_validation_store_nothing(client: httpx.AsyncClient, world: World) -> None:
-    """The key can be used for a better request."""
+    """The key can be used for a corrected request."""
     ada = await world.person("ada")
     payer, payee = await world.account(ada, minimum=None), await world.account(ada)
     for bad, status in ((order(payer, 999), 404), (order(payer, payee, 0), 422)):

@@ -15,8 +15,8 @@ from api.http import exception_handlers as handlers
 from api.process import logs
 from api.process.service import service_of
 from repositories.posts import PostRepository
-from tests.api.test_transfers import order
 from tests.harness.expect import problem
+from tests.harness.payments import order
 from tests.harness.world import Person, World
 
 SECRET = "s3cret"

@@ -41,7 +41,7 @@ async def make_a_third_checkout_wait(pool: Pool) -> None:
         third = asyncio.create_task(check_out())
         while not pool.stats().waiting:  # noqa: ASYNC110 - the pool has no event to await
             await asyncio.sleep(0.01)
-        await asyncio.sleep(2 * advice.LONG_WAIT)  # the duration of the wait is the observation
+        await asyncio.sleep(2 * advice.LONG_WAIT_SECONDS)  # the duration of the wait is the observation
     await third
 
 
@@ -57,7 +57,7 @@ async def test_the_observations_of_a_pool_change_its_advice(
     app: FastAPI, client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Long waits and long checkouts raise the recommended size of that pool by one step, and of no other."""
-    monkeypatch.setattr(advice, "ENOUGH", 12)
+    monkeypatch.setattr(advice, "MIN_CHECKOUTS", 12)
     for _ in range(4):  # enough that the checkouts of the jobs are a minority
         await make_a_third_checkout_wait(service_of(app).pools["main"])
     pools = await read_pools(client, world)

@@ -1,4 +1,4 @@
-"""The audit: clean when all is well, and each query finds its own kind of break."""
+"""The audit: clean after ordinary work, and each invariant's query finds its own kind of break."""
 
 import asyncio
 
@@ -8,9 +8,9 @@ from fastapi import FastAPI
 
 from api.process.service import service_of
 from api.process.settings import Settings
-from repositories.audit import invariants as audits
-from tests.api.test_transfers import order
+from repositories.audit import run
 from tests.harness.expect import found
+from tests.harness.payments import order
 from tests.harness.world import Connection, World, a_product
 
 pytestmark = pytest.mark.full_pool
@@ -41,7 +41,7 @@ async def audit(client: httpx.AsyncClient, headers: dict[str, str]) -> dict[str,
 async def test_the_audit_is_clean_after_ordinary_work_and_only_for_operators(
     client: httpx.AsyncClient, world: World
 ) -> None:
-    """Every check by name, none with a row; members are refused; before the first run there is none to show."""
+    """Every check is named and has no row; members are refused; before the first run there is no result."""
     ada, root = await world.person("ada"), await world.person("root", role="operator")
     payer, payee = await world.account(ada, minimum=None), await world.account(ada)
     assert (await client.get("/ops/audit", headers=root.headers)).json()["code"] == "audit_not_found"
@@ -60,13 +60,13 @@ ANOTHER_TIME = "UPDATE transfers SET created_at = created_at - interval '1 year'
 async def test_each_check_finds_its_kind_of_break(
     client: httpx.AsyncClient, world: World, catalog: Connection, check: str, change: str
 ) -> None:
-    """A superuser with the triggers off and the constraints gone breaks the data; the check has a row."""
+    """Without triggers and constraints a superuser breaks the data, and the check reports a row."""
     ada, root = await world.person("ada"), await world.person("root", role="operator")
     account = await world.account(ada)
     await world.fund(account, 100)
     other = await world.account(ada)
-    paid = found(await client.post("/transfers", json=order(account, other), headers=ada.paying("k")), 201)
-    found(await client.post(f"/transfers/{paid['id']}/reversal", headers=ada.paying()), 201)
+    payment = found(await client.post("/transfers", json=order(account, other), headers=ada.paying("k")), 201)
+    found(await client.post(f"/transfers/{payment['id']}/reversal", headers=ada.paying()), 201)
     for _ in range(2):
         promise = order(account, other, 40, expires_in=60)
         hold = found(await client.post("/holds", json=promise, headers=ada.paying()), 201)
@@ -87,11 +87,11 @@ async def test_each_check_finds_its_kind_of_break(
     assert (await audit(client, root.headers))[check] > 0
 
 
-async def test_an_audit_that_takes_longer_than_a_request_goes_on(
+async def test_an_audit_that_takes_longer_than_its_request_continues(
     client: httpx.AsyncClient, app: FastAPI, settings: Settings, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """202 with where to look, 409 for another one meanwhile, and then it is there to be read."""
-    monkeypatch.setitem(audits.BUDGETS, "lock_timeout", "60s")
+    """The answer is 202 with the result's location; a second audit is 409; then the result is stored."""
+    monkeypatch.setitem(run.BUDGETS, "lock_timeout", "60s")
     root = await world.person("root", role="operator")
     async with world.connection.transaction():
         await world.connection.execute("LOCK TABLE entries IN ACCESS EXCLUSIVE MODE")

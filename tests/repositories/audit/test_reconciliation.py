@@ -1,4 +1,4 @@
-"""The two databases compared: what contradicts is reported, what is under way is said to be."""
+"""Reconciliation: contradictions between the two databases are reported, purchases in flight are listed."""
 
 import pytest
 
@@ -16,13 +16,13 @@ BREAKS = {
     "UPDATE reservations SET product_id = 2 WHERE purchase_id = 1": (1, "completed", "confirmed"),
     "INSERT INTO reservations VALUES (99, 1, 1, 'confirmed')": (99, None, "confirmed"),
 }
-"""What breaks the catalog, and the row that tells: the purchase, and what either side says of it."""
+"""Statements that break the catalog, and the row reported: purchase id, purchase status, reservation status."""
 
 
 @pytest.fixture
 async def busy(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    """A sale, a rejection and a refund, read a page of one at a time."""
-    monkeypatch.setattr(reconciliation, "PAGE", 1)
+    """A shop with a sale, a rejection and a refund, compared in pages of one."""
+    monkeypatch.setattr(reconciliation, "PAGE_SIZE", 1)
     found(await shop.buy(), 201)
     problem(await shop.buy(STOCK), 422, "out_of_stock")
     found(await shop.refund(found(await shop.buy(), 201)), 201)
@@ -35,8 +35,8 @@ async def busy(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Shop:
 
 
 @pytest.mark.parametrize("breaking", BREAKS)
-async def test_each_contradiction_is_found_with_the_purchase_it_is_about(busy: Shop, breaking: str) -> None:
-    """One row, with what either side says; the audit is not ok."""
+async def test_each_contradiction_is_reported_with_its_purchase(busy: Shop, breaking: str) -> None:
+    """One row has the status of either side; the audit is not ok."""
     await busy.catalog.execute(breaking)
     audit = await busy.audit()
     assert not audit["ok"]
@@ -47,13 +47,13 @@ async def test_each_contradiction_is_found_with_the_purchase_it_is_about(busy: S
     assert all(check.keys() == {"name", "rows"} for check in audit["checks"][1:])
 
 
-async def test_what_is_under_way_is_no_contradiction_and_is_named(busy: Shop) -> None:
-    """Pending, or decided and not yet told: in flight. Decided within the last minute: neither."""
+async def test_a_purchase_in_flight_is_listed_and_is_no_contradiction(busy: Shop) -> None:
+    """An unfinished purchase is in flight; one that was decided within the last minute is not reported at all."""
     await busy.world.connection.execute("UPDATE purchases SET finished = FALSE WHERE id = 1")
     await busy.catalog.execute("UPDATE reservations SET status = 'reserved' WHERE purchase_id = 1")
     check = (await busy.audit())["checks"][0]
     assert (check["rows"], check["in_flight"]) == ([], [{"purchase_id": 1, "status": "completed"}])
-    assert await busy.work() == 1
+    assert await busy.finish_abandoned() == 1
     assert await busy.clean()
     await busy.catalog.execute("UPDATE reservations SET status = 'reserved' WHERE purchase_id = 1")
     await busy.world.connection.execute("UPDATE purchases SET decided_at = clock_timestamp() WHERE id = 1")
@@ -62,22 +62,22 @@ async def test_what_is_under_way_is_no_contradiction_and_is_named(busy: Shop) ->
 
 
 async def test_a_difference_is_read_again_before_it_is_reported(busy: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was mended, or refunded, between the two readings is no break."""
+    """A difference that is gone at the second reading is not reported."""
     await busy.catalog.execute("UPDATE reservations SET status = 'reserved' WHERE purchase_id = 1")
     contradicts = reconciliation._contradicts
-    seen = []
+    results = []
 
-    def first_look(*given: object) -> bool:
-        seen.append(contradicts(*given))  # type: ignore[arg-type]
-        return seen[-1]
+    def record(*arguments: object) -> bool:
+        results.append(contradicts(*arguments))  # type: ignore[arg-type]
+        return results[-1]
 
-    again = reconciliation._again
+    compare_again = reconciliation._compare_again
 
-    async def mended(*given: object) -> object:
+    async def fix_and_compare_again(*arguments: object) -> object:
         await busy.catalog.execute("UPDATE reservations SET status = 'confirmed' WHERE purchase_id = 1")
-        return await again(*given)  # type: ignore[arg-type]
+        return await compare_again(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(reconciliation, "_contradicts", first_look)
-    monkeypatch.setattr(reconciliation, "_again", mended)
+    monkeypatch.setattr(reconciliation, "_contradicts", record)
+    monkeypatch.setattr(reconciliation, "_compare_again", fix_and_compare_again)
     assert await busy.clean()
-    assert True in seen
+    assert True in results

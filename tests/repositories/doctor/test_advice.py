@@ -1,4 +1,4 @@
-"""What the sizes of pools should be."""
+"""The advice on pool sizes: its rule, its limits and its reasons."""
 
 import os
 from pathlib import Path
@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from repositories.doctor import advice
-from repositories.doctor.advice import ENOUGH, Cores, Observed, advise
-from repositories.doctor.capacity import Demand, Limits
+from repositories.doctor.advice import MIN_CHECKOUTS, Cores, Observations, advise
+from repositories.doctor.capacity import Demand
+from repositories.server import Limits
 
 
 def demand(*, workers: int = 1, size: int = 4, maximum: int = 100, pools: int = 2) -> Demand:
@@ -15,20 +16,20 @@ def demand(*, workers: int = 1, size: int = 4, maximum: int = 100, pools: int = 
     return Demand(Limits("here", maximum, 3), workers, dict.fromkeys(names, size))
 
 
-def seen(**difference: float) -> Observed:
-    """A pool that is used well, but for a difference."""
-    calm = {"checkouts": 10 * ENOUGH, "wait_p95": 0.001, "hold_p50": 0.003, "peak_in_use": 4, "turned_away": 0}
-    return Observed(**calm | difference)  # type: ignore[arg-type]
+def observations(**difference: float) -> Observations:
+    """Return the observations of a pool that works well, except for a difference."""
+    calm = {"checkouts": 10 * MIN_CHECKOUTS, "wait_p95": 0.001, "use_p50": 0.003, "peak_in_use": 4, "turned_away": 0}
+    return Observations(**calm | difference)  # type: ignore[arg-type]
 
 
 WAITS = {"wait_p95": 0.2}
-LOCKED = {"wait_p95": 0.2, "hold_p50": 0.1}
+LOCKED = {"wait_p95": 0.2, "use_p50": 0.1}
 
 
 @pytest.mark.parametrize(
-    ("cores", "needed", "observed", "sizes", "words"),
+    ("cores", "needed", "observed", "sizes", "reason"),
     [
-        # Nothing was observed: cores, workers, limit.
+        # Without observations: cores, workers and the limit decide.
         (2, demand(), None, (4, 2), "2 connections a core"),
         (8, demand(), None, (16, 8), "8 cores"),
         (8, demand(workers=4), None, (4, 2), "4 worker"),
@@ -37,39 +38,39 @@ LOCKED = {"wait_p95": 0.2, "hold_p50": 0.1}
         (8, demand(maximum=19, pools=1), None, (13, 7), "1 pool each"),
         (8, demand(maximum=5), None, (1, 1), "allows 2"),
         (2, demand(workers=50), None, (1, 1), "enough for 12 workers"),
-        # Too little was observed: the same.
-        (2, demand(), seen(checkouts=ENOUGH - 1, **LOCKED), (4, 2), "too few"),
-        # All is well.
-        (2, demand(), seen(), (4, 2), "no reason"),
-        (2, demand(size=32), seen(peak_in_use=32), (4, 2), "no reason"),
-        # They wait for connections that work: more would be slower.
-        (2, demand(), seen(**WAITS), (4, 2), "CPU is the limit"),
-        (2, demand(size=32), seen(peak_in_use=32, **WAITS), (4, 2), "CPU is the limit"),
-        (2, demand(), seen(turned_away=3), (4, 2), "CPU is the limit"),
-        # They wait for connections that wait themselves: a step more, to twice what the cores say.
-        (2, demand(), seen(**LOCKED), (6, 3), "one step more"),
-        (2, demand(size=2), seen(peak_in_use=2, **LOCKED), (4, 2), "one step more"),
-        (2, demand(size=6), seen(peak_in_use=6, **LOCKED), (8, 4), "one step more"),
-        (2, demand(size=8), seen(peak_in_use=8, **LOCKED), (8, 4), "look for what holds them"),
-        (2, demand(maximum=19), seen(**LOCKED), (5, 3), "allows 16"),
-        # They waited, but not for the pool: it never was all in use.
-        (2, demand(), seen(peak_in_use=3, **LOCKED), (4, 2), "no reason"),
-        # Few were ever in use.
-        (8, demand(size=16), seen(peak_in_use=3), (6, 3), "fewer will do"),
-        (2, demand(), seen(peak_in_use=1), (2, 1), "fewer will do"),
+        # Too few observations decide nothing.
+        (2, demand(), observations(checkouts=MIN_CHECKOUTS - 1, **LOCKED), (4, 2), "too few"),
+        # The pool works well.
+        (2, demand(), observations(), (4, 2), "no reason"),
+        (2, demand(size=32), observations(peak_in_use=32), (4, 2), "no reason"),
+        # Requests wait, but connections are used briefly: more would be slower.
+        (2, demand(), observations(**WAITS), (4, 2), "CPU is the limit"),
+        (2, demand(size=32), observations(peak_in_use=32, **WAITS), (4, 2), "CPU is the limit"),
+        (2, demand(), observations(turned_away=3), (4, 2), "CPU is the limit"),
+        # Requests wait, and connections are used for long: one step more, to at most twice the rule.
+        (2, demand(), observations(**LOCKED), (6, 3), "one step more"),
+        (2, demand(size=2), observations(peak_in_use=2, **LOCKED), (4, 2), "one step more"),
+        (2, demand(size=6), observations(peak_in_use=6, **LOCKED), (8, 4), "one step more"),
+        (2, demand(size=8), observations(peak_in_use=8, **LOCKED), (8, 4), "find out why"),
+        (2, demand(maximum=19), observations(**LOCKED), (5, 3), "allows 16"),
+        # Requests waited, but not for the pool, which was never exhausted.
+        (2, demand(), observations(peak_in_use=3, **LOCKED), (4, 2), "no reason"),
+        # Few connections were ever in use.
+        (8, demand(size=16), observations(peak_in_use=3), (6, 3), "fewer will do"),
+        (2, demand(), observations(peak_in_use=1), (2, 1), "fewer will do"),
     ],
 )
-def test_the_advice_follows_from_what_is_known(
-    cores: int, needed: Demand, observed: Observed | None, sizes: tuple[int, int], words: str
+def test_sizes_and_reason_follow_from_cores_workers_limits_and_observations(
+    cores: int, needed: Demand, observed: Observations | None, sizes: tuple[int, int], reason: str
 ) -> None:
-    """Sizes and the reason, case by case."""
-    given = advise("main", Cores(cores, server=True), needed, observed)
-    assert (given.max_size, given.min_size) == sizes, given.why
-    assert words in given.why
+    """Each case has its sizes and its reason."""
+    advised = advise("main", Cores(cores, server=True), needed, observed)
+    assert (advised.max_size, advised.min_size) == sizes, advised.why
+    assert reason in advised.why
 
 
 def test_advice_that_is_followed_fits_the_server() -> None:
-    """Whatever the cores: the sum that start-up looks at stays within the limit, if one of each can."""
+    """With any number of cores, the sum that start-up checks stays within the limit if one connection each fits."""
     for workers in range(1, 9):
         for maximum in range(3 + workers * 2 * 4, 200, 7):
             size = advise("main", Cores(64, server=True), demand(workers=workers, maximum=maximum), None).max_size
@@ -77,8 +78,8 @@ def test_advice_that_is_followed_fits_the_server() -> None:
             assert followed.total <= followed.allowed
 
 
-def test_a_server_elsewhere_is_said_to_be_unknown() -> None:
-    """Its cores are not those of this machine."""
+def test_the_cores_of_a_remote_server_are_unknown() -> None:
+    """Only a server on this machine runs on its cores; the advice says so for any other."""
     for conninfo, near in (
         ("host=/run/postgresql dbname=d", True),
         ("postgresql://localhost/d", True),
@@ -86,17 +87,17 @@ def test_a_server_elsewhere_is_said_to_be_unknown() -> None:
         ("postgresql://db.example.com/d", False),
         ("host=a,b dbname=d", False),
     ):
-        cores = Cores.beside(conninfo)
+        cores = Cores.count_for(conninfo)
         assert cores.server is near
         assert ("unknown" in str(cores)) is not near
         assert cores.count >= 1
 
 
-def test_a_container_has_the_cores_that_it_has_the_time_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half a core is one; more than there are is what there are; no limit, or no such file, likewise."""
+def test_a_container_has_the_cores_whose_time_it_gets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a core counts as one; a quota above the machine's cores, no quota and no quota file count all cores."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     monkeypatch.setattr(advice, "CPU_MAX", tmp_path / "cpu.max")
-    assert Cores.beside("host=/run").count == 8
-    for said, cores in (("max 100000", 8), ("50000 100000", 1), ("250000 100000", 3), ("1600000 100000", 8)):
-        (tmp_path / "cpu.max").write_text(f"{said}\n")
-        assert Cores.beside("host=/run").count == cores
+    assert Cores.count_for("host=/run").count == 8
+    for quota, cores in (("max 100000", 8), ("50000 100000", 1), ("250000 100000", 3), ("1600000 100000", 8)):
+        (tmp_path / "cpu.max").write_text(f"{quota}\n")
+        assert Cores.count_for("host=/run").count == cores

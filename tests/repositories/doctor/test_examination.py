@@ -1,4 +1,4 @@
-"""What the doctor reads of a server, and how it judges that."""
+"""The doctor's checks of one database: the values that they read, and their judgement."""
 
 import asyncio
 import time
@@ -6,14 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from repositories import server as diagnosis
+from repositories import server
 from repositories.doctor import capacity, examination, findings
-from repositories.doctor.capacity import Limits
 from repositories.doctor.examination import CHECKS, STATE, Examination
 from repositories.doctor.findings import Status
 from repositories.postgres import connections
-from repositories.schema.roles import Privileges
-from repositories.server import Clock, State, Use
+from repositories.server import Clock, ConnectionCounts, Limits, Privileges, State
 from tests.harness.launcher import PATIENCE
 from tests.harness.proxy import proxy
 
@@ -29,12 +27,12 @@ SOUND = State(
 )
 
 
-def judged(**difference: object) -> dict[str, Status]:
-    """Return the checks of a state that is sound but for a difference, where they are not ok."""
+def faults(**difference: object) -> dict[str, Status]:
+    """Return the checks that are not ok, of a sound state with a difference."""
     state = State(**{**vars(SOUND), **difference})
-    found = findings.of_state("main", state)
-    assert tuple(finding.check for finding in found) == STATE
-    return {finding.check: finding.status for finding in found if finding.status is not Status.OK}
+    report = findings.judge_state("main", state)
+    assert tuple(finding.check for finding in report) == STATE
+    return {finding.check: finding.status for finding in report if finding.status is not Status.OK}
 
 
 @pytest.mark.parametrize(
@@ -53,9 +51,9 @@ def judged(**difference: object) -> dict[str, Status]:
         ({"data_checksums": "off"}, {"data_checksums": Status.WARNING}),
     ],
 )
-def test_what_may_lose_a_commit_fails(difference: dict[str, object], expected: dict[str, Status]) -> None:
-    """Each setting for itself; without checksums nothing is lost, but damage is found late."""
-    assert judged(**difference) == expected
+def test_settings_that_may_lose_a_commit_fail(difference: dict[str, object], expected: dict[str, Status]) -> None:
+    """Each setting fails by itself; missing checksums are a warning, since they lose no commit."""
+    assert faults(**difference) == expected
 
 
 @pytest.mark.parametrize(
@@ -72,37 +70,39 @@ def test_what_may_lose_a_commit_fails(difference: dict[str, object], expected: d
     ],
 )
 def test_a_clock_is_judged_by_the_difference_that_is_certain(ahead: float, uncertainty: float, status: Status) -> None:
-    """A slow round trip makes no clock wrong."""
-    assert findings.of_clock("main", Clock(ahead, uncertainty)).status is status
+    """A slow round trip alone makes no clock wrong."""
+    assert findings.judge_clock("main", Clock(ahead, uncertainty)).status is status
 
 
-async def test_a_clock_that_is_off_is_seen(databases: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server's time is compared with this machine's, in both directions, whatever the time zone."""
+async def test_a_wrong_clock_is_noticed(databases: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server's time is compared with this machine's in both directions; its time zone does not matter."""
     async with connections.connect(databases["main"], purpose="test") as connection:
         await connection.execute("SET TIME ZONE INTERVAL '+14:00' HOUR TO MINUTE")
-        right = await diagnosis.read_clock(connection)
-        monkeypatch.setattr(diagnosis, "time", SimpleNamespace(time=lambda: time.time() + 60))
-        behind = await diagnosis.read_clock(connection)
+        right = await server.read_clock(connection)
+        monkeypatch.setattr(server, "time", SimpleNamespace(time=lambda: time.time() + 60))
+        behind = await server.read_clock(connection)
     assert abs(right.ahead) <= right.uncertainty + 0.5
-    assert findings.of_clock("main", right).status is Status.OK
+    assert findings.judge_clock("main", right).status is Status.OK
     assert -60.5 - behind.uncertainty < behind.ahead < -59.5 + behind.uncertainty
-    assert findings.of_clock("main", behind).status is Status.FAILED
+    assert findings.judge_clock("main", behind).status is Status.FAILED
 
 
 @pytest.mark.parametrize(
     ("superuser", "owner", "status"),
     [(False, False, Status.OK), (True, False, Status.WARNING), (False, True, Status.WARNING)],
 )
-def test_who_could_do_more_than_serve_is_warned_of(superuser: bool, owner: bool, status: Status) -> None:
-    """A superuser, and who may act as the owner."""
-    found = findings.of_privileges("main", Privileges("somebody", superuser=superuser, owner=owner))
-    assert (found.status, found.found.startswith("somebody: ")) == (status, True)
+def test_a_login_with_more_privileges_than_serving_needs_is_a_warning(
+    superuser: bool, owner: bool, status: Status
+) -> None:
+    """A superuser is a warning, and so is a member of the owner's role."""
+    finding = findings.judge_privileges("main", Privileges("ada", superuser=superuser, owner=owner))
+    assert (finding.status, finding.value.startswith("ada: ")) == (status, True)
 
 
 async def test_a_server_that_falls_silent_ends_the_examination(
     databases: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each check has its line: the one that was waited for, and those that nobody looks at any more."""
+    """Each check has its finding: the one that timed out is failed, and those after it are unknown."""
     connect = Examination._connect
 
     async def connect_and_swallow(*arguments: object) -> object:
@@ -113,17 +113,17 @@ async def test_a_server_that_falls_silent_ends_the_examination(
         return connection
 
     monkeypatch.setattr(Examination, "_connect", connect_and_swallow)
-    monkeypatch.setattr(examination, "DEADLINE", 30)  # to connect, on a busy machine
+    monkeypatch.setattr(examination, "ANSWER_SECONDS", 30)  # connecting is slow on a busy machine
     async with proxy(databases["main"]) as between:
-        looked = Examination("main", between.conninfo, migrated_by_serve=False)
+        database = Examination("main", between.conninfo, migrated_by_serve=False)
         async with asyncio.timeout(PATIENCE):
-            await looked.run()
-    found = {finding.check: finding for finding in looked.findings}
-    assert found["connect"].status is not Status.FAILED
-    assert {found[check].status for check in STATE} == {Status.FAILED}
-    assert "no answer within" in found["fsync"].found
-    assert {found[check].status for check in ("role", "clock", "migrations")} == {Status.UNKNOWN}
-    assert {*found, "connections"} == set(CHECKS)
+            await database.run()
+    report = {finding.check: finding for finding in database.findings}
+    assert report["connect"].status is not Status.FAILED
+    assert {report[check].status for check in STATE} == {Status.FAILED}
+    assert "no answer within" in report["fsync"].value
+    assert {report[check].status for check in ("role", "clock", "migrations")} == {Status.UNKNOWN}
+    assert {*report, "connections"} == set(CHECKS)
 
 
 def limits(address: str, maximum: int = 100) -> Limits:
@@ -131,7 +131,7 @@ def limits(address: str, maximum: int = 100) -> Limits:
 
 
 def test_databases_of_one_server_share_its_connections() -> None:
-    """Each worker has its pools and, for each database, readiness, operations and an audit."""
+    """Each worker needs its pools and, for each database, connections for readiness, operations and an audit."""
     sizes = {"main": 4, "catalog": 6}
     shared = capacity.demands(2, sizes, {"main": limits("a"), "catalog": limits("a")})
     assert {(demand.total, demand.allowed) for demand in shared.values()} == {(2 * (4 + 6 + 3 + 3), 97)}
@@ -143,9 +143,9 @@ def test_databases_of_one_server_share_its_connections() -> None:
     ("maximum", "others", "status"),
     [(17, 0, Status.OK), (17, 1, Status.WARNING), (16, 0, Status.FAILED), (16, 90, Status.FAILED)],
 )
-def test_the_sum_fails_where_a_server_can_never_hold_it(maximum: int, others: int, status: Status) -> None:
-    """14 connections, and 3 that are not Folio's: others who are there now are a warning, as they may leave."""
+def test_the_sum_fails_if_the_server_can_never_allow_it(maximum: int, others: int, status: Status) -> None:
+    """14 connections, and 3 reserved; connections that others have now are a warning, since they may close."""
     sizes = {"main": 4, "catalog": 4}
-    server = {"main": limits("a", maximum), "catalog": limits("a", maximum)}
-    demand = capacity.demands(1, sizes, server)["main"]
-    assert findings.of_connections("main", demand, Use(folio=8, others=others), "Lower it.").status is status
+    demand = capacity.demands(1, sizes, {"main": limits("a", maximum), "catalog": limits("a", maximum)})["main"]
+    counts = ConnectionCounts(folio=8, others=others)
+    assert findings.judge_connections("main", demand, counts, "Lower it.").status is status

@@ -1,4 +1,4 @@
-"""Negative controls: each guarantee, taken away, is missed by the test that holds it."""
+"""Negative controls: without a guarantee, the test of that guarantee fails."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,29 +12,23 @@ from repositories import accounts, holds
 from repositories.accounts import Account, AccountRepository
 from repositories.holds import Hold, HoldRepository
 from repositories.idempotency_keys import Key
-from repositories.postgres import unit_of_work as units
+from repositories.postgres import unit_of_work
 from repositories.postgres.pools import Checkout
-from repositories.postgres.statements import Statement
 from repositories.postgres.unit_of_work import Work
 from repositories.transfers import InsertedTransfer, TransferOrder, TransferRepository
 from tests.api import test_holds
 from tests.api.http import test_idempotency
-from tests.api.test_transfers import order
+from tests.harness.payments import order
+from tests.harness.variants import without
 from tests.harness.world import World
 from tests.repositories.ledger import test_concurrency
-from tests.repositories.postgres import test_unit_of_work as test_commits
+from tests.repositories.postgres import test_unit_of_work
 
 pytestmark = pytest.mark.full_pool
 
 
-def without(monkeypatch: pytest.MonkeyPatch, statement: Statement, words: str) -> None:
-    """Take words out of a statement."""
-    assert words in statement.text
-    monkeypatch.setattr(statement, "text", statement.text.replace(words, ""))
-
-
 class Meeting:
-    """A race that is lost on any machine: the first waits here for a second."""
+    """A race that is lost on any machine: the first to attend waits for the second."""
 
     def __init__(self) -> None:
         self._come = 0
@@ -49,18 +43,18 @@ class Meeting:
 
 
 async def test_without_the_row_lock(client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two decide on the same version."""
+    """Two transfers are judged at the same version."""
     lock, meeting = AccountRepository.lock, Meeting()
 
     async def unlocked(self: AccountRepository, *, ids: Sequence[int]) -> dict[int, Account]:
-        found = await lock(self, ids=ids)
+        locked = await lock(self, ids=ids)
         await meeting.attend()
-        return found
+        return locked
 
     without(monkeypatch, accounts.LOCK, "FOR NO KEY UPDATE")
     monkeypatch.setattr(AccountRepository, "lock", unlocked)
     with pytest.raises(AssertionError):
-        await test_concurrency.test_20_at_one_version_are_one(client, world)
+        await test_concurrency.test_of_20_transfers_at_one_version_one_is_made(client, world)
 
 
 async def test_without_the_lock_order(client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,23 +75,23 @@ async def test_without_the_lock_order(client: httpx.AsyncClient, world: World, m
 async def test_with_the_key_in_a_transaction_of_its_own(
     client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever waited for the account finds no key yet, and pays again."""
-    write, run, meeting = TransferRepository.insert, units.run, Meeting()
-    unkept: list[tuple[Key, int]] = []
+    """A request that waited for the account finds no key yet, and pays again."""
+    write, run, meeting = TransferRepository.insert, unit_of_work.run, Meeting()
+    unstored: list[tuple[Key, int]] = []
 
     async def forget(
         self: TransferRepository, *, orders: Sequence[TransferOrder], key: Key | None = None
     ) -> list[InsertedTransfer]:
-        written = await write(self, orders=orders)
+        rows = await write(self, orders=orders)
         assert key is not None
-        unkept.append((key, written[0].id))
-        return written
+        unstored.append((key, rows[0].id))
+        return rows
 
-    async def keep_later(checkout: Checkout, work: Work[Any], **options: Any) -> Any:
+    async def store_later(checkout: Checkout, work: Work[Any], **options: Any) -> Any:
         result = await run(checkout, work, **options)
         await meeting.attend()
-        while unkept:
-            key, transfer_id = unkept.pop()
+        while unstored:
+            key, transfer_id = unstored.pop()
             await checkout.connection.execute(
                 "INSERT INTO idempotency_keys (user_id, key, request_hash, kind, resource_id, shown_account_ids)"
                 " VALUES ($1, $2, $3, 'transfer', $4, '{}') ON CONFLICT DO NOTHING",
@@ -106,7 +100,7 @@ async def test_with_the_key_in_a_transaction_of_its_own(
         return result
 
     monkeypatch.setattr(TransferRepository, "insert", forget)
-    monkeypatch.setattr(units, "run", keep_later)
+    monkeypatch.setattr(unit_of_work, "run", store_later)
     with pytest.raises(AssertionError):
         await test_idempotency.test_50_identical_transfers_at_once_are_one_transfer_and_50_identical_answers(
             client, world
@@ -116,20 +110,20 @@ async def test_with_the_key_in_a_transaction_of_its_own(
 async def test_with_the_commit_after_the_answer(
     client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in the exit of a dependency: 201 for what was never written."""
+    """A COMMIT in the exit of a dependency: 201 for a transfer that was never written."""
 
     async def commit_at_exit(checkout: Checkout, work: Work[Any], **options: Any) -> Any:
         connection = checkout.connection
         await connection.execute("BEGIN")
         result = await work(connection)
-        checkout._held.push_async_callback(connection.execute, "COMMIT")
+        checkout._stack.push_async_callback(connection.execute, "COMMIT")
         return result
 
-    monkeypatch.setattr(units, "run", commit_at_exit)
+    monkeypatch.setattr(unit_of_work, "run", commit_at_exit)
     ada = await world.person("ada")
     payment = ada, order(await world.account(ada, minimum=None), await world.account(ada))
     with pytest.raises((AssertionError, KeyError)):
-        await test_commits.test_a_commit_that_turns_into_a_rollback_never_answers_2xx(
+        await test_unit_of_work.test_a_commit_that_turns_into_a_rollback_never_answers_2xx(
             client, world, payment, monkeypatch
         )
 
@@ -137,17 +131,17 @@ async def test_with_the_commit_after_the_answer(
 async def test_with_holds_that_the_balance_check_forgets(
     client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The constraint of the database still stands in the way: an error of ours, not a refusal."""
-    made = await test_holds.Promise(client, world).make()
+    """The constraint of the database still refuses it, as an internal error instead of a refusal."""
+    deposit = await test_holds.Deposit(client, world).open()
     monkeypatch.setattr(Account, "available", property(lambda self: self.balance))
     with pytest.raises(AssertionError):
-        await test_holds.test_a_hold_counts_against_available_and_is_seen_by_both(made, client)
+        await test_holds.test_a_hold_counts_against_available_and_is_seen_by_both(deposit, client)
 
 
 async def test_with_a_pending_hold_that_two_may_capture(
     client: httpx.AsyncClient, app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Judged as it was before the lock, and settled whatever it is: both capture, and one fails on the constraint."""
+    """Judged by its state before the lock, and settled in any state: both capture, and one fails on the constraint."""
     get, lock, meeting = HoldRepository.get, HoldRepository.lock, Meeting()
     before_the_lock: dict[HoldRepository, Hold] = {}
 
@@ -162,7 +156,7 @@ async def test_with_a_pending_hold_that_two_may_capture(
         await lock(self, id=id)
         return before_the_lock[self]
 
-    made = await test_holds.Promise(client, world).make()
+    deposit = await test_holds.Deposit(client, world).open()
     monkeypatch.setattr(HoldRepository, "get", read)
     monkeypatch.setattr(HoldRepository, "lock", stale)
     without(monkeypatch, holds.SETTLE, "AND status = 'active'")
@@ -173,4 +167,4 @@ async def test_with_a_pending_hold_that_two_may_capture(
     # A second try would find the hold captured.
     monkeypatch.setattr(test_holds, "insist", once)
     with pytest.raises(AssertionError):
-        await test_holds.test_capture_release_and_expiry_race_to_one_winner(made, app, ("capture", "capture"))
+        await test_holds.test_capture_release_and_expiry_race_to_one_winner(deposit, app, ("capture", "capture"))

@@ -1,4 +1,4 @@
-"""Many at once: no deadlock, no overdraft, no money made or lost, and a ledger that nobody can rewrite."""
+"""Many requests at once: no deadlock, no overdraft, no money made or lost, and a ledger that cannot be rewritten."""
 
 import asyncio
 import random
@@ -8,11 +8,10 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 
-from api.process import background
-from api.process import jobs as workers
+from api.process import background, jobs
 from api.process.service import service_of
-from tests.api.test_transfers import order
 from tests.harness.expect import insist
+from tests.harness.payments import order
 from tests.harness.world import Person, World
 
 pytestmark = pytest.mark.full_pool
@@ -32,7 +31,7 @@ async def gather(client: httpx.AsyncClient, requests: list[tuple[dict[str, objec
 
 
 async def oppose(client: httpx.AsyncClient, world: World, count: int) -> None:
-    """Send as many transfers one way as the other, all at once, and see that nothing is lost and nobody in the way."""
+    """Send `count` transfers each way at once; assert that no money is lost and PostgreSQL saw no deadlock."""
     ada, bob = await world.person("ada"), await world.person("bob")
     left, right = await world.account(ada, minimum=None), await world.account(bob, minimum=None)
     there = [(order(left, right, 7), ada.paying()) for _ in range(count)]
@@ -52,12 +51,12 @@ async def oppose(client: httpx.AsyncClient, world: World, count: int) -> None:
 
 
 async def test_2_times_500_opposing_transfers_end_where_they_began(client: httpx.AsyncClient, world: World) -> None:
-    """Every one is made, the sum is unchanged, the versions have no gap, and PostgreSQL saw no deadlock."""
+    """Every transfer is made, the sum is unchanged, the versions have no gap, and PostgreSQL saw no deadlock."""
     await oppose(client, world, 500)
 
 
-async def test_20_at_one_version_are_one(client: httpx.AsyncClient, world: World) -> None:
-    """Whoever pays at the version that they read is refused when anybody was faster."""
+async def test_of_20_transfers_at_one_version_one_is_made(client: httpx.AsyncClient, world: World) -> None:
+    """A transfer with from_account_version is refused if another transfer was faster."""
     ada = await world.person("ada")
     payer, payee = await world.account(ada, minimum=None), await world.account(ada)
     statuses = await gather(client, [(order(payer, payee, from_account_version=0), ada.paying()) for _ in range(20)])
@@ -65,7 +64,7 @@ async def test_20_at_one_version_are_one(client: httpx.AsyncClient, world: World
 
 
 async def one_of_everything(client: httpx.AsyncClient, chance: random.Random, accounts: Accounts, root: Person) -> None:
-    """Do one thing with money, by chance, and see that it is made or refused."""
+    """Send one random request that moves or holds money; assert that it is made or refused."""
 
     async def post(path: str, body: object, who: Person) -> httpx.Response:
         answer = await insist(client, path, body, who.paying())
@@ -74,18 +73,18 @@ async def one_of_everything(client: httpx.AsyncClient, chance: random.Random, ac
 
     (payer, source), (payee, target) = chance.sample(accounts, 2)
     body = order(source, target, chance.randint(1, 50))
-    what = chance.choice(("transfer", "batch", "reversal", "capture", "release", "expire"))
-    if what == "batch":
+    kind = chance.choice(("transfer", "batch", "reversal", "capture", "release", "expire"))
+    if kind == "batch":
         more = [order(source, other, 5) for _, other in chance.sample(accounts, 3)]
         await post("/transfers/batch", {"atomic": chance.random() < 0.5, "transfers": [body, *more]}, payer)
         return
-    if what in {"transfer", "reversal"}:
-        made = await post("/transfers", body, payer)
-        ends = [f"{made.headers.get('Location')}/reversal"] * 2
+    if kind in {"transfer", "reversal"}:
+        answer = await post("/transfers", body, payer)
+        ends = [f"{answer.headers.get('Location')}/reversal"] * 2
     else:
-        made = await post("/holds", body | {"expires_in": 1}, payer)
-        ends = [f"{made.headers.get('Location')}/{what}"]
-    if made.status_code == 201 and what not in {"transfer", "expire"}:
+        answer = await post("/holds", body | {"expires_in": 1}, payer)
+        ends = [f"{answer.headers.get('Location')}/{kind}"]
+    if answer.status_code == 201 and kind not in {"transfer", "expire"}:
         await asyncio.gather(*(post(end, None, who) for end, who in zip(ends, (payee, root), strict=False)))
 
 
@@ -101,7 +100,7 @@ async def test_everything_at_once_leaves_a_clean_ledger(client: httpx.AsyncClien
         async with room:
             await one_of_everything(client, chance, accounts, root)
 
-    sweeps = [asyncio.create_task(workers.sweep(service_of(app).pools["main"], 0.05)) for _ in range(2)]
+    sweeps = [asyncio.create_task(jobs.sweep(service_of(app).pools["main"], 0.05)) for _ in range(2)]
     try:
         await asyncio.gather(*(one() for _ in range(80)))
     finally:
@@ -113,8 +112,8 @@ async def test_everything_at_once_leaves_a_clean_ledger(client: httpx.AsyncClien
     assert await world.value(kinds) == 3
 
 
-async def test_20_that_race_for_funds_for_7_are_7(client: httpx.AsyncClient, world: World) -> None:
-    """No overdraft: 7 are made, 13 are refused, nothing is left over."""
+async def test_of_20_transfers_with_funds_for_7_7_are_made(client: httpx.AsyncClient, world: World) -> None:
+    """No overdraft: 7 are made, 13 are refused, and the payer has nothing left."""
     ada = await world.person("ada")
     payer, payee = await world.account(ada), await world.account(ada)
     await world.fund(payer, 700)
@@ -124,7 +123,7 @@ async def test_20_that_race_for_funds_for_7_are_7(client: httpx.AsyncClient, wor
 
 
 async def test_one_key_on_different_accounts_at_once_is_one_transfer(client: httpx.AsyncClient, world: World) -> None:
-    """The account locks do not serialize these: the key's constraint does, and the losers look again."""
+    """The account locks do not serialize these requests; the constraint of the key does, and the losers run again."""
     ada = await world.person("ada")
     payers = [await world.account(ada, minimum=None) for _ in range(8)]
     payee = await world.account(ada)
@@ -146,7 +145,7 @@ async def test_the_database_itself_refuses_to_change_the_ledger(world: World) ->
 
 
 async def test_the_database_holds_the_balance_rules_as_constraints(world: World) -> None:
-    """A mistake of Folio's cannot leave available below minimum, nor a balance out of range."""
+    """A bug in Folio cannot leave available below minimum, nor a balance out of range."""
     ada = await world.person("ada")
     account = await world.account(ada)
     await world.fund(account, 100)

@@ -1,4 +1,4 @@
-"""What the metrics count of money: transfers and units of work, by how they ended, once it is committed."""
+"""Metrics of money: transfers and units of work, counted by outcome once they are committed."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -11,13 +11,13 @@ from fastapi import FastAPI
 from api.process.service import service_of
 from api.process.settings import Settings
 from repositories.ledger import orders
-from repositories.postgres import unit_of_work as units
+from repositories.postgres import unit_of_work
 from repositories.postgres.errors import DeadlineExceeded, RolledBack, Taken
 from repositories.postgres.operation import Operation, running
 from repositories.postgres.statements import Connection
-from tests.api.test_transfers import order
 from tests.harness.expect import found
 from tests.harness.metrics import Scraper
+from tests.harness.payments import order
 from tests.harness.proxy import Proxy, Trouble, proxy
 from tests.harness.world import Person, World
 
@@ -37,7 +37,7 @@ def settings(settings: Settings, network: Proxy) -> Settings:
 
 
 class Purse:
-    """Ada's two accounts: one has 100, the other as much as she likes to spend."""
+    """Ada's two accounts: one has 100, the other has no minimum."""
 
     def __init__(self, client: httpx.AsyncClient, ada: Person, poor: int, rich: int) -> None:
         self.client = client
@@ -60,7 +60,7 @@ async def purse(client: httpx.AsyncClient, world: World) -> Purse:
 
 
 async def test_a_transfer_is_counted_once_by_its_outcome(purse: Purse, scraper: Scraper) -> None:
-    """Made or why not; a repeat under its key counts nothing."""
+    """Made, or the code of the refusal; a repeat under its key counts nothing."""
     async with scraper.moves() as moved:
         for _ in range(3):
             await purse.post("/transfers", purse.enough, 201, "a")
@@ -76,7 +76,7 @@ async def test_a_transfer_is_counted_once_by_its_outcome(purse: Purse, scraper: 
 async def test_each_transfer_of_a_batch_is_counted(
     purse: Purse, scraper: Scraper, atomic: bool, status: int, expected: dict[str, int]
 ) -> None:
-    """An atomic one that is refused makes none: only its first refusal counts."""
+    """A refused atomic batch counts its first refusal alone."""
     batch = {"atomic": atomic, "transfers": [purse.enough, purse.too_much, purse.enough]}
     async with scraper.moves() as moved:
         for _ in range(2):
@@ -95,7 +95,7 @@ async def test_a_reversal_is_a_transfer(purse: Purse, scraper: Scraper) -> None:
 
 
 async def test_a_capture_is_a_transfer_and_a_hold_is_none_yet(purse: Purse, scraper: Scraper) -> None:
-    """A hold that is refused is a transfer that will not be."""
+    """A refused hold counts as a refused transfer."""
     async with scraper.moves() as moved:
         held = await purse.post("/holds", purse.enough | {"expires_in": 60}, 201)
         await purse.post("/holds", purse.too_much | {"expires_in": 60}, 422)
@@ -108,7 +108,7 @@ async def test_a_capture_is_a_transfer_and_a_hold_is_none_yet(purse: Purse, scra
 
 
 async def test_a_unit_is_counted_by_how_it_ended(app: FastAPI, scraper: Scraper) -> None:
-    """Committed; rolled back by an exception, by a failed COMMIT or by one that was answered ROLLBACK."""
+    """Committed; or rolled back by an exception, a failed COMMIT, or a COMMIT answered with ROLLBACK."""
 
     async def write(connection: Connection) -> None:
         orders.count("made")
@@ -133,19 +133,19 @@ async def test_a_unit_is_counted_by_how_it_ended(app: FastAPI, scraper: Scraper)
     async with service_of(app).pools["main"].checkout() as checkout:
         async with scraper.moves() as moved:
             with running(Operation("test")):
-                await units.run(checkout, write)
+                await unit_of_work.run(checkout, write)
         assert [moved.units(outcome) for outcome in ("committed", "rolled_back")] == [1, 0]
         assert moved.transfers() == {"made": 1}
         for work, error in ((fail, DeadlineExceeded), (fail_late, Taken), (fail_unseen, RolledBack)):
             async with scraper.moves() as moved:
                 with pytest.raises(error), running(Operation("test")):
-                    await units.run(checkout, work)
+                    await unit_of_work.run(checkout, work)
             assert [moved.units(outcome) for outcome in ("committed", "rolled_back")] == [0, 1], work
             assert moved.transfers() == {}, "what was rolled back was not made"
 
 
 async def test_a_unit_that_is_run_again_is_counted_as_retried(app: FastAPI, scraper: Scraper) -> None:
-    """As often as it is run again; each run that failed was rolled back, and the last one counts its transfers."""
+    """Once for each further run; failed runs count as rolled back, and only the last run counts its transfers."""
     runs = 0
 
     async def work(connection: Connection) -> None:
@@ -157,7 +157,7 @@ async def test_a_unit_that_is_run_again_is_counted_as_retried(app: FastAPI, scra
 
     async with service_of(app).pools["main"].checkout() as checkout, scraper.moves() as moved:
         with running(Operation("test")):
-            await units.run(checkout, work)
+            await unit_of_work.run(checkout, work)
     assert [moved.units(outcome) for outcome in ("committed", "rolled_back", "retried")] == [1, 2, 2]
     assert moved.transfers() == {"made": 1}
 
@@ -166,7 +166,7 @@ async def test_a_unit_that_is_run_again_is_counted_as_retried(app: FastAPI, scra
 async def test_a_commit_that_was_not_confirmed_is_unknown(
     purse: Purse, scraper: Scraper, network: Proxy, trouble: Trouble
 ) -> None:
-    """Its unit is run again under its key; what that finds done it does not count, since it did not see it done."""
+    """The unit runs again under its key; it does not count a transfer that the lost COMMIT had written."""
     async with scraper.moves() as moved:
         network.trouble = trouble
         await purse.post("/transfers", purse.enough, 201)
@@ -176,7 +176,7 @@ async def test_a_commit_that_was_not_confirmed_is_unknown(
 
 
 async def test_without_a_key_an_unknown_unit_is_not_run_again(purse: Purse, scraper: Scraper, network: Proxy) -> None:
-    """It is answered 503."""
+    """The request is answered 503 instead."""
     async with scraper.moves() as moved:
         network.trouble = Trouble.CUT_AFTER
         post = {"title": "t", "content": "c"}

@@ -1,4 +1,4 @@
-"""The ledger against a model of it: hypothesis drives both over HTTP and compares them after every step."""
+"""The ledger and a model of it: hypothesis drives both over HTTP and compares them after every step."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -22,8 +22,8 @@ from hypothesis.stateful import (
 )
 
 from api.process.service import service_of
-from repositories.ledger import holds as holding
-from repositories.postgres import unit_of_work as units
+from repositories.ledger import holds as ledger
+from repositories.postgres import unit_of_work
 from tests.harness.world import Person, World
 
 pytestmark = pytest.mark.full_pool
@@ -38,7 +38,7 @@ picks = st.integers(0, 5)
 
 @dataclass
 class Account:
-    """What the model knows of an account."""
+    """An account in the model."""
 
     id: int
     owner: Person
@@ -46,7 +46,7 @@ class Account:
     balance: int = 0
     held: int = 0
     overdue: int = 0
-    """Held still, by holds that are over: it may be swept at any moment, and stops nobody."""
+    """Money of expired holds that no sweep has freed yet; it blocks no payment."""
     version: int = 0
     status: str = "open"
 
@@ -143,27 +143,27 @@ def machine(folio: Running) -> type[RuleBasedStateMachine]:  # noqa: C901 - one 
             elif code:
                 self.refused("/transfers", body, source.owner, code)
             else:
-                made = self.post("/transfers", body | {"from_account_version": source.version}, source.owner, 201)
-                self.move(source, target, amount, made["id"])
+                answer = self.post("/transfers", body | {"from_account_version": source.version}, source.owner, 201)
+                self.move(source, target, amount, answer["id"])
 
         @rule(orders=st.lists(st.tuples(picks, picks, amounts), min_size=1, max_size=6), atomic=st.booleans())
         def batch(self, orders: list[tuple[int, int, int]], atomic: bool) -> None:
             owner = self.account(orders[0][0]).owner
             before = [(account.balance, account.version) for account in self.accounts]
-            asked, expected = [], []
+            transfers, expected = [], []
             for payer, payee, amount in orders:
                 source, target = self.account(payer), self.account(payee)
-                asked.append({"from_account_id": source.id, "to_account_id": target.id, "amount": amount})
+                transfers.append({"from_account_id": source.id, "to_account_id": target.id, "amount": amount})
                 code = "account_not_found" if source.owner != owner else self.why_not(source, target, amount)
                 expected.append(code)
                 if code is None:
                     self.move(source, target, amount, 0)
-            made = [code is None for code in expected]
-            new = self.transfers[len(self.transfers) - sum(made) :]
-            body = {"atomic": atomic, "transfers": asked}
-            if atomic and not all(made):
+            accepted = [code is None for code in expected]
+            new = self.transfers[len(self.transfers) - sum(accepted) :]
+            body = {"atomic": atomic, "transfers": transfers}
+            if atomic and not all(accepted):
                 answer = folio.run(folio.client.post("/transfers/batch", json=body, headers=owner.paying()))
-                first = made.index(False)
+                first = accepted.index(False)
                 assert (answer.json()["code"], answer.json()["index"]) == (expected[first], first)
                 del self.transfers[len(self.transfers) - len(new) :]
                 for account, (balance, version) in zip(self.accounts, before, strict=True):
@@ -184,9 +184,9 @@ def machine(folio: Running) -> type[RuleBasedStateMachine]:  # noqa: C901 - one 
             if code:
                 self.refused("/holds", body, source.owner, code)
                 return
-            made = self.post("/holds", body, source.owner, 201)
+            answer = self.post("/holds", body, source.owner, 201)
             source.held += amount
-            self.holds.append(Hold(made["id"], source, target, amount))
+            self.holds.append(Hold(answer["id"], source, target, amount))
 
         def ended(self, hold: Hold, status: str) -> None:
             hold.status = status
@@ -197,8 +197,8 @@ def machine(folio: Running) -> type[RuleBasedStateMachine]:  # noqa: C901 - one 
         def capture(self, pick: int, amount: int | None) -> None:
             hold = self.holds[pick % len(self.holds)]
             path, body = f"/holds/{hold.id}/capture", {"amount": amount}
-            taken = amount or hold.amount
-            if taken > hold.amount:
+            captured_amount = amount or hold.amount
+            if captured_amount > hold.amount:
                 self.refused(path, body, hold.payee.owner, "validation_error")
             elif "frozen" in {hold.payer.status, hold.payee.status}:
                 self.refused(path, body, hold.payee.owner, "account_frozen")
@@ -207,9 +207,9 @@ def machine(folio: Running) -> type[RuleBasedStateMachine]:  # noqa: C901 - one 
                 self.refused(path, body, hold.payee.owner, code)
             else:
                 captured = self.post(path, body, hold.payee.owner, 200)
-                assert (captured["status"], captured["captured_amount"]) == ("captured", taken)
+                assert (captured["status"], captured["captured_amount"]) == ("captured", captured_amount)
                 self.ended(hold, "captured")
-                self.move(hold.payer, hold.payee, taken, captured["transfer_id"])
+                self.move(hold.payer, hold.payee, captured_amount, captured["transfer_id"])
 
         @precondition(lambda self: self.holds)
         @rule(pick=st.integers(0, 30))
@@ -237,7 +237,7 @@ def machine(folio: Running) -> type[RuleBasedStateMachine]:  # noqa: C901 - one 
         def sweep(self) -> None:
             async def swept() -> None:
                 async with service_of(folio.app).pools["main"].checkout() as checkout:
-                    await units.run(checkout, holding.sweep)
+                    await unit_of_work.run(checkout, ledger.sweep)
 
             folio.run(swept())
             for account in self.accounts:
@@ -254,10 +254,10 @@ def machine(folio: Running) -> type[RuleBasedStateMachine]:  # noqa: C901 - one 
             if code:
                 self.refused(path, {}, owner, code)
                 return
-            made = self.post(path, {}, owner, 201)
-            assert made["reverses_id"] == transfer.id
+            reversal = self.post(path, {}, owner, 201)
+            assert reversal["reverses_id"] == transfer.id
             transfer.reversed = True
-            self.move(transfer.payee, transfer.payer, transfer.amount, made["id"])
+            self.move(transfer.payee, transfer.payer, transfer.amount, reversal["id"])
 
         @rule(pick=picks)
         def freeze_or_thaw(self, pick: int) -> None:

@@ -1,1 +1,1 @@
-"""Tests of pools, units of work and lost commits."""
+"""Tests of pools, units of work and lost COMMITs."""

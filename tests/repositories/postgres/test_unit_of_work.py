@@ -1,4 +1,4 @@
-"""COMMIT when it goes wrong: nothing acknowledged is lost, nothing is done twice, and nobody is told a lie."""
+"""COMMIT when it fails: no acknowledged write is lost, none is done twice, and every answer is true."""
 
 import asyncio
 import contextlib
@@ -19,10 +19,11 @@ from repositories.ledger import transfers as ledger
 from repositories.ledger.keys import Outcome
 from repositories.postgres import connections
 from repositories.postgres import unit_of_work as units
-from repositories.postgres.errors import Fault
+from repositories.postgres.errors import Fault, OutcomeUnknown
+from repositories.postgres.operation import CommitState, Operation, running
 from repositories.postgres.statements import Connection
 from repositories.transfers import ShownTransfer, TransferOrder
-from tests.api.test_transfers import order
+from tests.harness.payments import order
 from tests.harness.proxy import Proxy, Trouble, proxy
 from tests.harness.world import Person, World
 
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.full_pool
 
 @pytest.fixture
 async def network(served: dict[str, str]) -> AsyncIterator[Proxy]:
-    """The network between the application and the main database."""
+    """A proxy between the application and the main database."""
     async with proxy(served["main"]) as between:
         yield between
 
@@ -52,7 +53,7 @@ def settings(served: dict[str, str], network: Proxy, monkeypatch: pytest.MonkeyP
 
 @pytest.fixture
 async def payment(world: World) -> tuple[Person, dict[str, object]]:
-    """Somebody, and a transfer of theirs that can be made."""
+    """A user, and the body of a transfer that the user can make."""
     ada = await world.person("ada")
     return ada, order(await world.account(ada, minimum=None), await world.account(ada))
 
@@ -61,7 +62,7 @@ async def payment(world: World) -> tuple[Person, dict[str, object]]:
 async def test_a_commit_whose_answer_is_lost_is_exactly_one_transfer(
     client: httpx.AsyncClient, network: Proxy, world: World, payment: tuple[Person, dict[str, object]], trouble: Trouble
 ) -> None:
-    """Whether COMMIT arrived or not, the unit is run again under its key, which tells what happened."""
+    """Whether COMMIT arrived or not, the unit runs again under its key, and the stored key tells the outcome."""
     ada, body = payment
     network.trouble = trouble
     answer = await client.post("/transfers", json=body, headers=ada.paying("k"))
@@ -72,7 +73,7 @@ async def test_a_commit_whose_answer_is_lost_is_exactly_one_transfer(
     assert (again.status_code, again.content) == (201, answer.content)
 
 
-async def test_a_commit_into_a_black_hole_is_answered_honestly_and_in_time(
+async def test_a_commit_into_a_black_hole_is_an_unknown_outcome_in_time(
     client: httpx.AsyncClient, network: Proxy, world: World, payment: tuple[Person, dict[str, object]]
 ) -> None:
     """The lost backend still holds its locks: 503 outcome_unknown, and a later retry with the same key is safe."""
@@ -80,10 +81,10 @@ async def test_a_commit_into_a_black_hole_is_answered_honestly_and_in_time(
     network.trouble = Trouble.SWALLOW
     started = time.monotonic()
     answer = await client.post("/transfers", json=body, headers=ada.paying("k"))
-    assert time.monotonic() - started < 30  # COMMIT has a deadline of its own, long before the request's
+    assert time.monotonic() - started < 30  # COMMIT has its own deadline, long before that of the request
     assert (answer.status_code, answer.json()["code"]) == (503, "outcome_unknown")
     assert int(answer.headers["Retry-After"]) > 0
-    # What transaction_timeout would do a little later.
+    # transaction_timeout would do this a little later.
     await world.connection.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND state = 'idle in transaction'"
@@ -94,10 +95,10 @@ async def test_a_commit_into_a_black_hole_is_answered_honestly_and_in_time(
 
 
 @pytest.mark.parametrize("trouble", [Trouble.CUT_BEFORE, Trouble.CUT_AFTER])
-async def test_a_lost_commit_of_many_or_of_a_hold_is_run_again_as_a_whole(
+async def test_a_lost_commit_of_a_batch_or_a_hold_is_run_again_as_a_whole(
     client: httpx.AsyncClient, network: Proxy, world: World, payment: tuple[Person, dict[str, object]], trouble: Trouble
 ) -> None:
-    """With all its locks: a batch, a hold and its capture, each written once and answered as it was written."""
+    """A batch, a hold and its capture are each written once, and answered as they were written."""
     ada, body = payment
     batch = {"atomic": False, "transfers": [body, body]}
     requests = [("/transfers/batch", batch), ("/holds", body | {"expires_in": 60}), ("/holds/{id}/capture", {})]
@@ -121,7 +122,7 @@ async def test_a_lost_commit_of_many_or_of_a_hold_is_run_again_as_a_whole(
 async def test_without_a_key_a_lost_commit_is_an_unknown_outcome(
     client: httpx.AsyncClient, network: Proxy, payment: tuple[Person, dict[str, object]]
 ) -> None:
-    """Nothing tells whether it happened: 503 outcome_unknown, never a second try."""
+    """Without a stored key the outcome cannot be found: 503 outcome_unknown, and no retry."""
     ada, _ = payment
     network.trouble = Trouble.CUT_AFTER
     answer = await client.post("/posts", json={"title": "t", "content": "c"}, headers=ada.headers)
@@ -138,7 +139,7 @@ async def test_a_commit_that_turns_into_a_rollback_never_answers_2xx(
     payment: tuple[Person, dict[str, object]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """One error that nobody saw, and PostgreSQL answers COMMIT with ROLLBACK, which psycopg does not raise."""
+    """After one swallowed error PostgreSQL answers COMMIT with ROLLBACK, which psycopg does not raise."""
     whole = ledger.transfer
 
     async def careless(connection: Connection, *, order: TransferOrder, key: Key) -> Outcome[ShownTransfer]:
@@ -156,7 +157,7 @@ async def test_a_commit_that_turns_into_a_rollback_never_answers_2xx(
 
 @pytest.mark.parametrize("how", ["native", "anyio"])
 async def test_a_cancelled_request_outlasts_its_commit(app: FastAPI, network: Proxy, world: World, how: str) -> None:
-    """A cancellation waits for COMMIT, whose connection stays whole; only then it is raised."""
+    """A cancellation is raised only after COMMIT is confirmed, and the connection stays usable."""
     network.trouble = Trouble.DELAY
     scope = anyio.CancelScope()
 
@@ -176,7 +177,7 @@ async def test_a_cancelled_request_outlasts_its_commit(app: FastAPI, network: Pr
         network.release.set()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-        # anyio's shield keeps a scope's cancellation out, and the unit was done before the next await.
+        # anyio's shield keeps the scope's cancellation out, and the unit ended before the next await.
         assert task.cancelled() == (how == "native")
         assert not checkout.connection.closed
         assert await world.value("SELECT count(*) FROM audits") == 1
@@ -223,8 +224,8 @@ async def test_a_unit_that_is_not_committed_is_rolled_back(app: FastAPI, world: 
 
 
 @pytest.mark.parametrize("state", ["40001", "40P01"])
-async def test_what_postgresql_asks_to_repeat_is_repeated_three_times(app: FastAPI, state: str) -> None:
-    """Serialization failures and deadlocks are retried up to 3 times, then 503: never a wrong business error."""
+async def test_serialization_failures_and_deadlocks_are_retried_three_times(app: FastAPI, state: str) -> None:
+    """After the third retry the fault is `contention`, never a wrong refusal."""
     runs = 0
 
     async def work(connection: Connection) -> int:
@@ -241,3 +242,85 @@ async def test_what_postgresql_asks_to_repeat_is_repeated_three_times(app: FastA
         with pytest.raises(Fault) as raised:
             await units.run(checkout, work)
         assert (runs, raised.value.code) == (4, "contention")
+
+
+async def insert_audit(connection: Connection) -> None:
+    await connection.execute("INSERT INTO audits (ok, checks) VALUES (TRUE, '[]')")
+
+
+@pytest.mark.parametrize(("final", "state"), [(True, CommitState.COMMITTED), (False, CommitState.IDLE)])
+async def test_the_outcome_is_unknown_until_the_re_run_is_committed(
+    app: FastAPI, network: Proxy, *, final: bool, state: CommitState
+) -> None:
+    """Not even the beginning of the re-run takes UNKNOWN back; its confirmed COMMIT does."""
+    network.trouble = Trouble.CUT_BEFORE
+    states = []
+    with running(Operation("test")) as operation:
+
+        async def work(connection: Connection) -> None:
+            states.append(operation.commit)
+            await insert_audit(connection)
+
+        async with service_of(app).pools["main"].checkout() as checkout:
+            await units.run(checkout, work, repeatable=True, final=final)
+    assert states == [CommitState.IDLE, CommitState.UNKNOWN]
+    assert operation.commit is state
+
+
+async def test_a_commit_whose_task_is_cancelled_is_an_unknown_outcome(
+    app: FastAPI, network: Proxy, world: World
+) -> None:
+    """The shutdown of the event loop cancels every task: here COMMIT has reached the server all the same."""
+    network.trouble = Trouble.DELAY
+    with running(Operation("test")) as operation:
+        async with service_of(app).pools["main"].checkout() as checkout:
+            task = asyncio.create_task(units.run(checkout, insert_audit))
+            await asyncio.wait_for(network.committing.wait(), 20)
+            [commit] = units._commits_in_flight
+            commit.cancel()
+            network.release.set()
+            with pytest.raises(OutcomeUnknown):
+                await task
+    assert operation.commit is CommitState.UNKNOWN
+    assert await world.value("SELECT count(*) FROM audits") == 1
+
+
+async def test_a_cancellation_during_a_lost_commit_is_raised_and_the_outcome_stays_unknown(
+    app: FastAPI, network: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cancelled operation is not run again: shutdown and deadlines have ended it."""
+    monkeypatch.setattr(units, "COMMIT_TIMEOUT", 1.0)
+    network.trouble = Trouble.SWALLOW
+    with running(Operation("test")) as operation:
+        async with service_of(app).pools["main"].checkout() as checkout:
+            task = asyncio.create_task(units.run(checkout, insert_audit, repeatable=True))
+            await asyncio.wait_for(network.committing.wait(), 20)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+    assert operation.commit is CommitState.UNKNOWN
+
+
+async def test_settle_also_waits_for_a_commit_that_is_sent_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Background work may send a COMMIT while settle waits for another one."""
+    commits: set[asyncio.Task[bool]] = set()
+    monkeypatch.setattr(units, "_commits_in_flight", commits)
+    first, second = asyncio.Event(), asyncio.Event()
+
+    def send(confirmed: asyncio.Event) -> asyncio.Task[bool]:
+        task = asyncio.create_task(confirmed.wait())
+        commits.add(task)
+        task.add_done_callback(commits.discard)
+        return task
+
+    earlier = send(first)
+    settling = asyncio.create_task(units.settle(60))
+    await asyncio.sleep(0)
+    later = send(second)
+    first.set()
+    await earlier
+    await asyncio.wait({settling}, timeout=0.1)
+    assert not settling.done()
+    second.set()
+    await asyncio.wait_for(settling, 20)
+    assert later.done()

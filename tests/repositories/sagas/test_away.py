@@ -1,4 +1,4 @@
-"""A database that is away before, between and after the steps: an honest answer, and nothing lost or done twice."""
+"""A database away before, between and after the steps of a purchase: a true answer, and no step lost or done twice."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -11,13 +11,13 @@ from api.process import background
 from api.process.service import service_of
 from api.process.settings import Settings
 from repositories.ledger import purchases as ledger
-from repositories.postgres import unit_of_work as units
+from repositories.postgres import unit_of_work
 from repositories.postgres.errors import DatabaseUnavailable, DeadlineExceeded
 from repositories.postgres.pools import Pool
 from repositories.postgres.statements import Connection
 from repositories.purchases import PurchaseRepository
 from repositories.reservations import ReservationRepository
-from repositories.sagas import purchases as purchasing
+from repositories.sagas import purchases as sagas
 from tests.harness.expect import contents, found, problem
 from tests.harness.proxy import Trouble
 from tests.harness.shop import FUNDS, PRICE, STOCK, Network, Shop
@@ -38,17 +38,17 @@ Cutting = Callable[[], Awaitable[None]]
 
 @pytest.fixture
 def after_the_hold(monkeypatch: pytest.MonkeyPatch) -> Callable[[Cutting], None]:
-    """Let something happen, once, when the money is held and before anything else does."""
+    """Run a function once, after the money of a purchase is held and before its next step."""
 
     def arrange(cut: Cutting) -> None:
-        finish = purchasing.Saga.finish
+        finish = sagas.Saga.finish
 
-        async def later(self: purchasing.Saga) -> None:
-            monkeypatch.setattr(purchasing.Saga, "finish", finish)
+        async def later(self: sagas.Saga) -> None:
+            monkeypatch.setattr(sagas.Saga, "finish", finish)
             await cut()
             await finish(self)
 
-        monkeypatch.setattr(purchasing.Saga, "finish", later)
+        monkeypatch.setattr(sagas.Saga, "finish", later)
 
     return arrange
 
@@ -61,7 +61,7 @@ async def test_with_the_catalog_away_before_the_hold_nothing_happens(
     await networks["catalog"].cut(databases_of["catalog"])
     problem(await shop.buy(key="k"), 503, "database_unavailable")
     assert await contents(shop.world) == before
-    await networks["catalog"].mend(databases_of["catalog"])
+    await networks["catalog"].restore(databases_of["catalog"])
     found(await shop.buy(key="k"), 201)
     assert await shop.clean()
 
@@ -71,7 +71,7 @@ async def test_with_main_away_nothing_happens(shop: Shop, networks: dict[str, Ne
     await networks["main"].cut(databases_of["main"])
     problem(await shop.buy(key="k"), 503, "database_unavailable")
     assert found(await shop.client.get(f"/products/{shop.product}"))["stock"] == STOCK
-    await networks["main"].mend(databases_of["main"])
+    await networks["main"].restore(databases_of["main"])
     assert (await shop.money(), await shop.stock(), await shop.reserved()) == ((FUNDS, 0, 0), STOCK, [])
     found(await shop.buy(key="k"), 201)
 
@@ -79,7 +79,7 @@ async def test_with_main_away_nothing_happens(shop: Shop, networks: dict[str, Ne
 async def test_with_the_catalog_away_after_the_hold_the_purchase_is_pending(
     shop: Shop, networks: dict[str, Network], databases_of: Any, after_the_hold: Callable[[Cutting], None]
 ) -> None:
-    """202 with Location; the money is held, not spent; a repeat says the same; a worker completes it, once."""
+    """202 with Location; the money is held, not spent; a repeat gets the same; a job completes the purchase, once."""
     after_the_hold(lambda: networks["catalog"].cut(databases_of["catalog"]))
     answer = await shop.buy(2, key="k")
     pending = found(answer, 202)
@@ -89,9 +89,9 @@ async def test_with_the_catalog_away_after_the_hold_the_purchase_is_pending(
     problem(await shop.refund(pending), 409, "purchase_not_completed")
     again = await shop.buy(2, key="k")
     assert (again.status_code, again.json()) == (202, pending)
-    await networks["catalog"].mend(databases_of["catalog"])
-    assert await shop.work() == 1
-    assert await shop.work() == 0
+    await networks["catalog"].restore(databases_of["catalog"])
+    assert await shop.finish_abandoned() == 1
+    assert await shop.finish_abandoned() == 0
     assert (await shop.read(pending))["status"] == "completed"
     assert (await shop.money(), await shop.stock()) == ((FUNDS - 200, 0, 200), STOCK - 2)
     assert (await shop.buy(2, key="k")).status_code == 201
@@ -101,7 +101,7 @@ async def test_with_the_catalog_away_after_the_hold_the_purchase_is_pending(
 async def test_with_the_catalog_away_after_the_decision_a_worker_tells_it(
     shop: Shop, networks: dict[str, Network], databases_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """202, completed and paid; for a refund: 202, refunded, the stock comes back when the catalog does."""
+    """202, completed and paid. A refund: 202, refunded, and the stock is given back once the catalog is."""
     decide = ledger.decide
 
     async def later(connection: Connection, **arguments: Any) -> Any:
@@ -117,8 +117,8 @@ async def test_with_the_catalog_away_after_the_decision_a_worker_tells_it(
     assert found(refunded, 202)["status"] == "refunded"
     assert (await shop.refund(paid, key="k")).status_code == 202
     assert (await shop.money(), await shop.stock(), await shop.reserved()) == ((FUNDS, 0, 0), STOCK - 1, ["reserved"])
-    await networks["catalog"].mend(databases_of["catalog"])
-    assert await shop.work() == 1
+    await networks["catalog"].restore(databases_of["catalog"])
+    assert await shop.finish_abandoned() == 1
     assert (await shop.refund(paid, key="k")).status_code == 201
     assert (await shop.stock(), await shop.reserved()) == (STOCK, ["released"])
     assert await shop.clean()
@@ -133,7 +133,7 @@ async def test_with_the_catalog_away_after_the_decision_a_worker_tells_it(
 async def test_a_lost_commit_of_any_step_of_a_purchase_is_found_out(
     shop: Shop, networks: dict[str, Network], database: str, passing: int, trouble: Trouble
 ) -> None:
-    """The step is run again and finds what it did: one payment, one reservation, one answer."""
+    """The step runs again and finds its own effect: one payment, one reservation, one answer."""
     networks[database].between.trouble, networks[database].between.passing = trouble, passing
     answer = await shop.buy()
     assert networks[database].between.committing.is_set()
@@ -151,9 +151,9 @@ async def test_a_lost_commit_of_any_step_of_a_refund_is_found_out(
     shop: Shop, networks: dict[str, Network], database: str, passing: int, trouble: Trouble
 ) -> None:
     """Paid back once, given back once."""
-    made = found(await shop.buy(), 201)
+    purchase = found(await shop.buy(), 201)
     networks[database].between.trouble, networks[database].between.passing = trouble, passing
-    answer = await shop.refund(made)
+    answer = await shop.refund(purchase)
     assert networks[database].between.committing.is_set()
     assert found(answer, 201)["status"] == "refunded"
     assert (await shop.money(), await shop.stock()) == ((FUNDS, 0, 0), STOCK)
@@ -166,7 +166,7 @@ async def test_a_catalog_that_swallows_everything_does_not_keep_the_answer(
     after_the_hold: Callable[[Cutting], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """202 before the deadline, while the saga hangs on a COMMIT that nobody answers."""
+    """202 before the deadline, while the saga waits for a COMMIT that is never answered."""
 
     async def cut() -> None:
         networks["catalog"].between.trouble = Trouble.SWALLOW
@@ -174,7 +174,7 @@ async def test_a_catalog_that_swallows_everything_does_not_keep_the_answer(
     after_the_hold(cut)
     # Two seconds are left for the saga: the deadline of these tests is 60.
     monkeypatch.setattr(background, "ANSWER_SECONDS", 58)
-    monkeypatch.setattr(units, "COMMIT_TIMEOUT", 3.0)
+    monkeypatch.setattr(unit_of_work, "COMMIT_TIMEOUT", 3.0)
     pending = found(await shop.buy(), 202)
     assert pending["status"] == "pending"
     assert await shop.money() == (FUNDS, PRICE, 0)
@@ -182,7 +182,7 @@ async def test_a_catalog_that_swallows_everything_does_not_keep_the_answer(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND state = 'idle in transaction'"
     )
-    assert await shop.work() == 1
+    assert await shop.finish_abandoned() == 1
     assert (await shop.money(), await shop.stock()) == ((FUNDS - PRICE, 0, PRICE), STOCK - 1)
     assert await shop.clean()
 
@@ -190,13 +190,13 @@ async def test_a_catalog_that_swallows_everything_does_not_keep_the_answer(
 async def test_a_saga_that_is_swallowed_gives_its_connection_back(
     shop: Shop, networks: dict[str, Network], databases_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No server's timeout speaks against a network that swallows everything: the saga has a deadline of its own."""
+    """A network that swallows every packet triggers no timeout of the server: the saga has its own deadline."""
     async with databases_of["catalog"].checkout():
         pass  # a connection is there
     networks["catalog"].between.swallowing = True
-    monkeypatch.setattr(purchasing, "TIMEOUT", 1.0)
+    monkeypatch.setattr(sagas, "TIMEOUT", 1.0)
     async with databases_of["main"].checkout() as main:
-        made = await PurchaseRepository(main.connection).insert(
+        purchase = await PurchaseRepository(main.connection).insert(
             buyer_id=shop.bob.id,
             product_id=shop.product,
             quantity=1,
@@ -205,18 +205,18 @@ async def test_a_saga_that_is_swallowed_gives_its_connection_back(
             payee_account_id=shop.till,
         )
     with pytest.raises(DeadlineExceeded):
-        await purchasing.Saga(databases_of, made).finish()
-    assert len(databases_of["catalog"].holders) == 0
+        await sagas.Saga(databases_of, purchase).finish()
+    assert len(databases_of["catalog"].checked_out) == 0
     networks["catalog"].between.swallowing = False
-    monkeypatch.setattr(purchasing, "TIMEOUT", 60.0)
-    assert await shop.work() == 1
+    monkeypatch.setattr(sagas, "TIMEOUT", 60.0)
+    assert await shop.finish_abandoned() == 1
     assert await shop.clean()
 
 
-async def test_one_that_cannot_be_finished_keeps_no_other_waiting(
+async def test_a_purchase_that_cannot_be_finished_delays_no_other(
     shop: Shop, databases_of: Any, after_the_hold: Callable[[Cutting], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A worker leases both; the first fails and is said to, the second is finished."""
+    """A job leases both; the first fails and its error is raised, the second is finished."""
     reserve = ReservationRepository.reserve
 
     async def never(self: ReservationRepository, **purchase: Any) -> bool:
@@ -229,47 +229,61 @@ async def test_one_that_cannot_be_finished_keeps_no_other_waiting(
     pending = [found(await shop.buy(), 202) for _ in range(2)]
     stuck.remove(2)
     with pytest.raises(DatabaseUnavailable):
-        await shop.work()
+        await shop.finish_abandoned()
     assert [(await shop.read(purchase))["status"] for purchase in pending] == ["pending", "completed"]
     stuck.clear()
-    assert await shop.work() == 1
+    assert await shop.finish_abandoned() == 1
     assert await shop.clean()
 
 
-async def test_a_product_whose_claim_was_kept_is_made_once_the_catalog_is_back(
+async def test_a_product_with_a_claimed_key_is_inserted_once_the_catalog_is_back(
     shop: Shop, networks: dict[str, Network], databases_of: Any
 ) -> None:
     """503 under its key, then 201 under the same: one product."""
     body = {"name": "n", "price": 1, "currency": "EUR", "stock": 1, "account_id": shop.till}
     await networks["catalog"].cut(databases_of["catalog"])
     problem(await shop.client.post("/products", json=body, headers=shop.ada.paying("k")), 503, "database_unavailable")
-    await networks["catalog"].mend(databases_of["catalog"])
+    await networks["catalog"].restore(databases_of["catalog"])
     for _ in range(2):
         found(await shop.client.post("/products", json=body, headers=shop.ada.paying("k")), 201)
+    assert len(found(await shop.client.get("/products"))["items"]) == 2
+
+
+@pytest.mark.parametrize("trouble", [Trouble.CUT_BEFORE, Trouble.CUT_AFTER])
+async def test_a_lost_commit_of_a_product_is_found_out_and_no_replay(
+    shop: Shop, networks: dict[str, Network], trouble: Trouble
+) -> None:
+    """The insert runs again under its key and finds its own effect: one product, answered as new."""
+    body = {"name": "n", "price": 1, "currency": "EUR", "stock": 1, "account_id": shop.till}
+    networks["catalog"].between.trouble = trouble
+    answer = await shop.client.post("/products", json=body, headers=shop.ada.paying("k"))
+    assert networks["catalog"].between.committing.is_set()
+    found(answer, 201)
+    assert "Idempotency-Replayed" not in answer.headers
     assert len(found(await shop.client.get("/products"))["items"]) == 2
 
 
 async def test_no_connection_is_held_while_the_other_database_is_waited_for(
     shop: Shop, databases_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In a purchase, a refund, a worker's round, and whatever is done to products."""
+    """Holds for a purchase, a refund, a round of the job, and each request for a product."""
     take = Pool.take
-    taken: list[str] = []
+    checkouts: list[str] = []
 
     async def watching(self: Pool, held: AsyncExitStack) -> Connection:
         [other] = [database for database in databases_of.values() if database is not self]
-        assert len(other.holders) == 0, f"{self.name} is waited for with {other.name} in hand"
-        taken.append(self.name)
+        assert len(other.checked_out) == 0, f"{self.name} is waited for with {other.name} in hand"
+        checkouts.append(self.name)
         return await take(self, held)
 
     monkeypatch.setattr(Pool, "take", watching)
-    made = found(await shop.buy(), 201)
-    found(await shop.refund(made), 201)
+    purchase = found(await shop.buy(), 201)
+    found(await shop.refund(purchase), 201)
     body = {"name": "n", "price": 1, "currency": "EUR", "stock": 1, "account_id": shop.till}
     path = (await shop.client.post("/products", json=body, headers=shop.ada.paying())).headers["Location"]
     changing = shop.ada.headers | {"If-Match": "*"}
     found(await shop.client.patch(path, json={"account_id": shop.till}, headers=changing))
     assert (await shop.client.delete(path, headers=changing)).status_code == 204
     assert (await shop.client.get(path, headers=shop.bob.headers)).status_code == 404
-    assert await shop.work() == 0
-    assert taken.count("catalog") >= 9
+    assert await shop.finish_abandoned() == 0
+    assert checkouts.count("catalog") >= 9

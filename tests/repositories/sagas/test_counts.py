@@ -1,16 +1,16 @@
-"""What the metrics show of purchases: the transfers that they are, and those that are not at their end."""
+"""Metrics of purchases: their transfers, and the unfinished purchases."""
 
 import pytest
 
 from repositories.postgres.errors import DatabaseUnavailable
-from repositories.sagas import purchases as purchasing
+from repositories.sagas import purchases as sagas
 from tests.harness.expect import found
 from tests.harness.metrics import Scraper, total
 from tests.harness.shop import Shop
 
 
 async def test_a_purchase_and_its_refund_are_transfers(shop: Shop, scraper: Scraper) -> None:
-    """Each made once, when it is paid; what is refused counts by why; a repeat counts nothing."""
+    """Each payment counts once as made; a refusal counts by its code; a repeat counts nothing."""
     async with scraper.moves() as moved:
         bought = found(await shop.buy(key="a"), 201)
         found(await shop.buy(key="a"), 201)
@@ -31,11 +31,11 @@ async def test_a_purchase_and_its_refund_are_transfers(shop: Shop, scraper: Scra
     assert moved.transfers() == {"out_of_stock": 1}
 
 
-@pytest.mark.parametrize(("step", "state", "made"), [("_reserve", "pending", 0), ("_confirm", "unconfirmed", 1)])
-async def test_what_is_not_at_its_end_is_shown_with_its_age(
-    shop: Shop, scraper: Scraper, monkeypatch: pytest.MonkeyPatch, step: str, state: str, made: int
+@pytest.mark.parametrize(("step", "state", "transfers"), [("_reserve", "pending", 0), ("_confirm", "unconfirmed", 1)])
+async def test_unfinished_purchases_are_shown_with_their_age(
+    shop: Shop, scraper: Scraper, monkeypatch: pytest.MonkeyPatch, step: str, state: str, transfers: int
 ) -> None:
-    """Until a worker finishes it: paid for and to be told to the catalog, or not even decided."""
+    """Pending until decided, unconfirmed until the catalog knows the decision, until a job finishes the purchase."""
 
     async def away(*_: object) -> None:
         raise DatabaseUnavailable
@@ -44,16 +44,16 @@ async def test_what_is_not_at_its_end_is_shown_with_its_age(
     assert total(text, "folio_purchases_unfinished") == total(text, "folio_purchases_unfinished_oldest_seconds") == 0
     async with scraper.moves() as moved:
         with monkeypatch.context() as patched:
-            patched.setattr(purchasing.Saga, step, away)
+            patched.setattr(sagas.Saga, step, away)
             found(await shop.buy(), 202)
     assert moved.by("folio_purchases_unfinished", state=state) == moved.by("folio_purchases_unfinished") == 1
-    assert moved.transfers().get("made", 0) == made
+    assert moved.transfers().get("made", 0) == transfers
     await shop.world.connection.execute(
         "UPDATE purchases SET created_at = created_at - interval '1 hour', decided_at = decided_at - interval '1 hour'"
     )
     assert 3600 < total(await scraper.read(), "folio_purchases_unfinished_oldest_seconds") < 4000
     async with scraper.moves() as moved:
-        assert await shop.work() == 1
-    assert moved.transfers().get("made", 0) == 1 - made
+        assert await shop.finish_abandoned() == 1
+    assert moved.transfers().get("made", 0) == 1 - transfers
     assert total(moved.after, "folio_purchases_unfinished") == 0
     assert total(moved.after, "folio_purchases_unfinished_oldest_seconds") == 0

@@ -1,4 +1,4 @@
-"""A late step never undoes a decision, and any number of workers finish each purchase once."""
+"""A late step never undoes a decision, and any number of processes finish each purchase once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,19 +9,19 @@ import pytest
 
 from api.process.service import service_of
 from repositories import products
-from repositories.postgres import unit_of_work as units
+from repositories.postgres import unit_of_work
 from repositories.postgres.statements import Connection
 from repositories.purchases import Purchase, PurchaseRepository
 from repositories.reservations import ReservationRepository
 from repositories.sagas.purchases import Saga
 from tests.harness.expect import found
 from tests.harness.shop import FUNDS, PRICE, STOCK, Shop
-from tests.repositories.ledger.test_broken_variants import without
+from tests.harness.variants import without
 
 
 @dataclass
 class Begun:
-    """A purchase of which only the money is held, by a request that has got stuck since."""
+    """A purchase whose money is held by a request that has been stuck since."""
 
     shop: Shop
     purchase: Purchase
@@ -33,15 +33,15 @@ class Begun:
             return await step(ReservationRepository(connection))
 
         async with service_of(self.shop.app).pools["catalog"].checkout() as checkout:
-            return await units.run(checkout, work)
+            return await unit_of_work.run(checkout, work)
 
     async def reserve(self) -> Any:
-        asked = {"product_id": self.purchase.product_id, "quantity": self.purchase.quantity}
-        return await self.catalog(lambda repository: repository.reserve(purchase_id=self.purchase.id, **asked))
+        item = {"product_id": self.purchase.product_id, "quantity": self.purchase.quantity}
+        return await self.catalog(lambda repository: repository.reserve(purchase_id=self.purchase.id, **item))
 
     async def release(self) -> None:
-        asked = {"product_id": self.purchase.product_id, "quantity": self.purchase.quantity}
-        await self.catalog(lambda repository: repository.release(purchase_id=self.purchase.id, **asked))
+        item = {"product_id": self.purchase.product_id, "quantity": self.purchase.quantity}
+        await self.catalog(lambda repository: repository.release(purchase_id=self.purchase.id, **item))
 
     async def confirm(self) -> None:
         await self.catalog(lambda repository: repository.confirm(purchase_id=self.purchase.id))
@@ -63,7 +63,7 @@ async def begun(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Begun:
 
 
 async def test_a_reservation_that_comes_after_the_release_reserves_nothing(begun: Begun) -> None:
-    """It finds the tombstone."""
+    """The late reservation finds the tombstone of the release."""
     await begun.release()
     assert not await begun.reserve()
     assert (await begun.shop.stock(), await begun.shop.reserved()) == (STOCK, ["released"])
@@ -71,13 +71,13 @@ async def test_a_reservation_that_comes_after_the_release_reserves_nothing(begun
     assert await begun.shop.reserved() == ["released"]
 
 
-async def test_without_a_tombstone_it_would(begun: Begun, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_a_tombstone_stock_is_lost(begun: Begun, monkeypatch: pytest.MonkeyPatch) -> None:
     """Negative control: the stock would be lost."""
     insert = ReservationRepository._insert
 
-    async def forgetful(self: ReservationRepository, *given: Any) -> None:
-        if given[-1] != "released":
-            await insert(self, *given)
+    async def forgetful(self: ReservationRepository, *arguments: Any) -> None:
+        if arguments[-1] != "released":
+            await insert(self, *arguments)
 
     monkeypatch.setattr(ReservationRepository, "_insert", forgetful)
     with pytest.raises(AssertionError):
@@ -85,7 +85,7 @@ async def test_without_a_tombstone_it_would(begun: Begun, monkeypatch: pytest.Mo
 
 
 async def test_each_step_may_be_run_again(begun: Begun) -> None:
-    """Reserved, confirmed and released once, however often, in whatever order after the decision."""
+    """Stock is reserved, confirmed and released once, however often the steps run after the decision."""
     for _ in range(2):
         assert await begun.reserve()
         assert await begun.shop.stock() == STOCK - 2
@@ -101,15 +101,15 @@ async def test_each_step_may_be_run_again(begun: Begun) -> None:
 
 
 async def test_steps_of_one_purchase_that_race_end_alike(begun: Begun) -> None:
-    """A reservation and a release at once: the stock is whole, whoever came first."""
+    """A reservation and a release at once leave the stock whole, in either order."""
     await asyncio.gather(*(step() for step in [begun.reserve, begun.release] * 5))
     assert (await begun.shop.stock(), await begun.shop.reserved()) == (STOCK, ["released"])
 
 
-async def test_who_was_stuck_finds_the_purchase_decided(begun: Begun) -> None:
-    """A worker finished it, and the seller refunded it: the request that wakes up changes nothing."""
+async def test_a_request_that_was_stuck_finds_the_purchase_decided(begun: Begun) -> None:
+    """After a job finished the purchase and the seller refunded it, the late request changes nothing."""
     shop = begun.shop
-    assert await shop.work() == 1
+    assert await shop.finish_abandoned() == 1
     assert await shop.money() == (FUNDS - 2 * PRICE, 0, 2 * PRICE)
     for _ in range(2):
         late = Saga(service_of(shop.app).pools, begun.purchase)
@@ -122,8 +122,8 @@ async def test_who_was_stuck_finds_the_purchase_decided(begun: Begun) -> None:
     assert await shop.clean()
 
 
-async def test_10_that_finish_it_at_once_finish_it_once(begun: Begun) -> None:
-    """One payment, one reservation, whoever is at work on it."""
+async def test_10_sagas_of_one_purchase_at_once_finish_it_once(begun: Begun) -> None:
+    """One payment, one reservation."""
     shop = begun.shop
     await asyncio.gather(*(Saga(service_of(shop.app).pools, begun.purchase).finish() for _ in range(10)))
     assert (await shop.money(), await shop.stock()) == ((FUNDS - 200, 0, 200), STOCK - 2)
@@ -132,7 +132,7 @@ async def test_10_that_finish_it_at_once_finish_it_once(begun: Begun) -> None:
 
 
 async def test_a_leased_purchase_is_left_alone(begun: Begun) -> None:
-    """Until the lease is over; workers that look at once lease each purchase to one of them."""
+    """A purchase is leased again only after its lease; of four jobs at once, one leases it."""
     shop = begun.shop
 
     async def lease(limit: int) -> list[int]:
@@ -147,8 +147,8 @@ async def test_a_leased_purchase_is_left_alone(begun: Begun) -> None:
     assert sorted(map(len, await asyncio.gather(*(lease(10) for _ in range(4))))) == [0, 0, 0, 1]
 
 
-async def test_a_worker_waits_for_nobody(begun: Begun) -> None:
-    """What somebody is deciding is skipped, not waited for; of two, the other is leased."""
+async def test_a_job_skips_locked_purchases(begun: Begun) -> None:
+    """Of two purchases, one of them locked, the job leases the other without waiting."""
     shop = begun.shop
     found(await shop.buy(), 201)
     await shop.world.connection.execute("UPDATE purchases SET leased_until = '-infinity'")
@@ -163,7 +163,7 @@ async def test_a_worker_waits_for_nobody(begun: Begun) -> None:
 async def test_without_the_lock_of_the_product_more_is_sold_than_there_is(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Negative control: two that both saw the last one; the constraint of the database still stands in the way."""
+    """Negative control: two purchases see the last unit; only the constraint of the database refuses one."""
     await shop.catalog.execute("UPDATE products SET stock = 1")
     get, both = ReservationRepository._get, asyncio.Barrier(2)
 

@@ -1,4 +1,4 @@
-"""The two databases on two servers, each of which is stopped and started under a load of purchases."""
+"""The two databases on two servers; each server is stopped and started under a load of purchases."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.harness.launcher import PATIENCE
-from tests.harness.market import DECIDED_WITHIN, Market
+from tests.harness.market import DECISION_SECONDS, Market
 from tests.harness.processes import Service, service
 from tests.harness.servers import Server, new_server
 
@@ -33,7 +33,7 @@ def folio(servers: dict[str, Server]) -> Iterator[tuple[Service, dict[str, str]]
 async def test_purchases_over_two_servers_outlive_the_loss_of_either(
     folio: tuple[Service, dict[str, str]], servers: dict[str, Server]
 ) -> None:
-    """Each key is one purchase, paid once; what was under way is decided within 60 s of the server's return."""
+    """Each key is one purchase, paid once; unfinished purchases are decided within 60 s of the server's return."""
     running, settings = folio
     market = await Market(settings, {name: server.conninfo for name, server in servers.items()}).open()
     bought = 0
@@ -51,21 +51,21 @@ async def test_purchases_over_two_servers_outlive_the_loss_of_either(
                 shopper.enough = True
             await asyncio.gather(*shopping)
             while await market.undecided():
-                assert time.monotonic() - returned < DECIDED_WITHIN
+                assert time.monotonic() - returned < DECISION_SECONDS
                 await asyncio.sleep(0.2)
             bought += sum(shopper.bought for shopper in shoppers)
-            await market.holds(keys=bought)
+            await market.verify(keys=bought)
 
 
 async def come_about(condition: Callable[[], bool]) -> None:
-    """Wait until something holds, while others go on."""
+    """Wait until a condition holds."""
     async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - it is not worth an event
+        while not condition():  # noqa: ASYNC110 - no event exists for it
             await asyncio.sleep(0.1)
 
 
 class Shopper:
-    """Buys one after the other, each until it is answered; faults are to be honest ones."""
+    """A client that buys unit after unit, and repeats each request until it is not answered 503."""
 
     def __init__(self, client: httpx.AsyncClient, market: Market, name: str) -> None:
         self._client = client

@@ -1,4 +1,4 @@
-"""Migrations: each once, in order, whole or not at all; a history that contradicts the files is refused."""
+"""Migrations run once each, in order, whole or not at all; a history that contradicts the files is refused."""
 
 import asyncio
 import shutil
@@ -16,7 +16,7 @@ from tests.harness import templates
 
 @pytest.fixture
 def empty() -> Iterator[str]:
-    """A database that has had nothing."""
+    """A database without a schema."""
     with templates.empty() as conninfo:
         yield conninfo
 
@@ -35,14 +35,14 @@ async def migrate(conninfo: str) -> list[str]:
 
 
 async def test_processes_that_start_at_once_apply_each_migration_once(empty: str) -> None:
-    """Four at once: together they apply every file, each once, and all succeed."""
+    """Four processes together apply every file once, and all succeed."""
     applied = await asyncio.gather(*(migrate(empty) for _ in range(4)))
     assert sorted(name for names in applied for name in names) == [file.name for file in migrations.migrations("main")]
     assert await migrations.pending(empty, "main") == []
 
 
-async def test_looking_changes_nothing(empty: str) -> None:
-    """`pending`, which a dry run shows, makes no table."""
+async def test_pending_changes_nothing(empty: str) -> None:
+    """`pending`, which a dry run prints, creates no table."""
     assert len(await migrations.pending(empty, "main")) == len(migrations.migrations("main"))
     with psycopg.connect(empty) as connection:
         assert connection.execute("SELECT count(*) FROM pg_class WHERE relname = 'schema_migrations'").fetchone() == (
@@ -51,7 +51,7 @@ async def test_looking_changes_nothing(empty: str) -> None:
 
 
 async def test_a_changed_file_is_refused(empty: str, files: Path) -> None:
-    """The checksum tells; nothing is applied."""
+    """Its checksum differs from the stored one; nothing is applied."""
     await migrate(empty)
     first = files / "0001_users.sql"
     first.write_text(first.read_text() + "-- later\n")
@@ -60,7 +60,7 @@ async def test_a_changed_file_is_refused(empty: str, files: Path) -> None:
 
 
 async def test_a_newer_unknown_migration_is_refused(empty: str, files: Path) -> None:
-    """A database that a newer release migrated is not for this one."""
+    """A database that a newer release migrated is refused by this one."""
     (files / "9999_later.sql").write_text("SELECT 1;")
     await migrate(empty)
     (files / "9999_later.sql").unlink()
@@ -69,7 +69,7 @@ async def test_a_newer_unknown_migration_is_refused(empty: str, files: Path) -> 
 
 
 async def test_a_migration_that_fails_is_rolled_back_whole(empty: str, files: Path) -> None:
-    """What stood before it stays; what it had done is undone; it is tried again next time."""
+    """Its own changes are undone, earlier migrations stay, and it stays pending."""
     await migrate(empty)
     (files / "9999_later.sql").write_text("CREATE TABLE half (id bigint); SELECT 1 / 0;")
     with pytest.raises(MigrationError, match="failed and was rolled back"):

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from api.process.settings import DATABASES
 from repositories.schema import migrations
+from repositories.schema.databases import DATABASES
 from tests.harness import templates
 
 QUOTED = re.compile(r"--[^\n]*|'[^']*'|\$\$.*?\$\$", re.DOTALL)

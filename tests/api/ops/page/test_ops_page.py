@@ -16,7 +16,7 @@ from selenium.webdriver.common.keys import Keys
 
 from api.process.service import service_of
 from api.process.settings import Settings
-from repositories.audit import invariants as audits
+from repositories.audit import run
 from tests.api.ops.page.browser import Page
 from tests.harness.launcher import PATIENCE
 from tests.harness.processes import until
@@ -162,7 +162,7 @@ async def test_a_second_audit_in_the_same_process_shows_an_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The page shows the detail of 409 `audit_running` while the first audit waits for a locked table."""
-    monkeypatch.setitem(audits.BUDGETS, "lock_timeout", "60s")
+    monkeypatch.setitem(run.BUDGETS, "lock_timeout", "60s")
     await sql.execute("BEGIN")
     await sql.execute("LOCK TABLE entries")
     with ThreadPoolExecutor(1) as pool:
@@ -178,7 +178,7 @@ async def test_an_audit_that_takes_longer_than_a_request_is_shown_when_it_ends(
     application: FastAPI, settings: Settings, board: Page, sql: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After 202 the page says that the audit is still running, and later shows its result."""
-    monkeypatch.setitem(audits.BUDGETS, "lock_timeout", "60s")
+    monkeypatch.setitem(run.BUDGETS, "lock_timeout", "60s")
     await sql.execute("BEGIN")
     await sql.execute("LOCK TABLE entries")
     service_of(application).settings = settings.model_copy(update={"request_timeout": 3})

@@ -1,4 +1,4 @@
-"""A service whose pools are small."""
+"""A service with small pools."""
 
 from typing import Any
 
@@ -11,13 +11,13 @@ from tests.harness.world import Person, World
 
 @pytest.fixture
 def timeout() -> int:
-    """Seconds that a request waits for a connection, as on a busy machine; a test about it sets its own."""
+    """Seconds that a request waits for a connection: long, for a busy machine. A test of the limit sets its own."""
     return 30
 
 
 @pytest.fixture
 def soft_limit() -> float:
-    """Seconds after which a holder is overdue; a test about it sets its own."""
+    """Seconds after which a checked-out connection is overdue. A test of the limit sets its own."""
     return 60
 
 
@@ -40,8 +40,8 @@ async def operator(world: World) -> Person:
     return await world.person("operator", role="operator")
 
 
-async def look(client: httpx.AsyncClient, operator: Person, database: str = "main") -> dict[str, Any]:
-    """Return what /ops/pools says of one pool."""
+async def read_pool(client: httpx.AsyncClient, operator: Person, database: str = "main") -> dict[str, Any]:
+    """Return one pool as GET /ops/pools shows it."""
     answer = await client.get("/ops/pools", headers=operator.headers)
     assert answer.status_code == 200, answer.text
     pools: list[dict[str, Any]] = answer.json()["pools"]

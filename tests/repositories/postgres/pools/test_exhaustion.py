@@ -1,4 +1,4 @@
-"""Exhaustion: a full pool refuses honestly, operators still see it, and it is whole again when the load goes."""
+"""Exhaustion: a full pool answers 503, operators still see it, and it recovers once the load ends."""
 
 import asyncio
 import random
@@ -13,24 +13,24 @@ from fastapi import FastAPI
 from api.process.service import service_of
 from repositories.postgres.errors import PoolExhausted
 from tests.harness.world import Person, World
-from tests.repositories.postgres.pools.conftest import look
+from tests.repositories.postgres.pools.conftest import read_pool
 
 CLIENTS = 1000
-WHOLE_WITHIN = 5.0
-"""Seconds after the load has gone: 2 are promised, a tenth of a second is usual, and the machine may be busy."""
+RECOVERY_SECONDS = 5.0
+"""Limit after the load ends: a tenth of a second is usual, 2 s are promised, and the machine may be busy."""
 
 
-async def whole(client: httpx.AsyncClient, operator: Person) -> bool:
-    """Tell whether nobody holds or waits for a connection of either pool."""
-    pools = [await look(client, operator, database) for database in ("main", "catalog")]
+async def is_idle(client: httpx.AsyncClient, operator: Person) -> bool:
+    """Return True if no connection of either pool is checked out and no request waits for one."""
+    pools = [await read_pool(client, operator, database) for database in ("main", "catalog")]
     return all(pool["in_use"] == 0 and pool["waiting"] == 0 for pool in pools)
 
 
-async def becomes_whole(client: httpx.AsyncClient, operator: Person) -> float:
-    """Wait until the pools are whole and return how many seconds that took."""
+async def becomes_idle(client: httpx.AsyncClient, operator: Person) -> float:
+    """Wait until the pools are idle; return how many seconds that took."""
     started = time.monotonic()
     async with asyncio.timeout(60):
-        while not await whole(client, operator):  # noqa: ASYNC110 - seen as an operator sees it
+        while not await is_idle(client, operator):  # noqa: ASYNC110 - as an operator sees it
             await asyncio.sleep(0.05)
     return time.monotonic() - started
 
@@ -39,16 +39,16 @@ async def becomes_whole(client: httpx.AsyncClient, operator: Person) -> float:
 async def test_a_full_pool_and_a_full_queue_answer_503_within_the_checkout_timeout(
     client: httpx.AsyncClient, app: FastAPI, operator: Person
 ) -> None:
-    """pool_exhausted with Retry-After; /livez, /readyz and what is for operators answer; afterwards it is whole."""
+    """503 pool_exhausted with Retry-After. /livez, /readyz and the operators' routes answer, and the pool recovers."""
     main = service_of(app).pools["main"]
     assert (await client.get("/readyz")).status_code == 200
     async with main.checkout(), main.checkout():
         started = time.monotonic()
         waiting = [asyncio.create_task(client.get("/posts")) for _ in range(6)]
         async with asyncio.timeout(4):
-            while (await look(client, operator))["refusals"] < 3:  # noqa: ASYNC110 - as an operator sees it
+            while (await read_pool(client, operator))["refusals"] < 3:  # noqa: ASYNC110 - as an operator sees it
                 await asyncio.sleep(0.05)
-        full = await look(client, operator)
+        full = await read_pool(client, operator)
         assert (full["in_use"], full["waiting"], full["max_waiting"]) == (2, 3, 3)
         for path in ("/livez", "/readyz", "/ops/pools", "/metrics"):
             assert (await client.get(path, headers=operator.headers)).status_code == 200, path
@@ -56,32 +56,32 @@ async def test_a_full_pool_and_a_full_queue_answer_503_within_the_checkout_timeo
         assert time.monotonic() - started < 60
         assert {(answer.status_code, answer.json()["code"]) for answer in received} == {(503, "pool_exhausted")}
         assert all(int(answer.headers["Retry-After"]) > 0 for answer in received)
-        assert not await whole(client, operator), "a connection that is kept would be seen"
-    after = await look(client, operator)
+        assert not await is_idle(client, operator), "a leaked connection would be seen"
+    after = await read_pool(client, operator)
     assert (after["timeouts"], after["refusals"]) == (3, 3)
     assert {answer.status_code for answer in await asyncio.gather(*(client.get("/posts") for _ in range(4)))} == {200}
-    assert await becomes_whole(client, operator) < WHOLE_WITHIN
+    assert await becomes_idle(client, operator) < RECOVERY_SECONDS
 
 
 @pytest.mark.parametrize("timeout", [1])
-async def test_a_pool_that_many_hold_for_a_moment_is_exhausted_and_not_away(app: FastAPI) -> None:
-    """Who waits in vain while others are served hears pool_exhausted, whoever holds a connection just then."""
+async def test_a_pool_whose_connections_change_hands_fast_is_exhausted_and_not_away(app: FastAPI) -> None:
+    """A request that times out while others are served gets pool_exhausted, even if no connection is in use then."""
     main = service_of(app).pools["main"]
     main.options = replace(main.options, max_waiting=500)
     main._pool.max_waiting = 500
 
-    async def hold_for_a_moment() -> None:
+    async def use_briefly() -> None:
         async with main.checkout():
             await asyncio.sleep(0.02)
 
-    outcomes = await asyncio.gather(*(hold_for_a_moment() for _ in range(200)), return_exceptions=True)
+    outcomes = await asyncio.gather(*(use_briefly() for _ in range(200)), return_exceptions=True)
     refused = [outcome for outcome in outcomes if outcome is not None]
     assert refused, "two connections serve about a hundred in a second"
     assert {type(outcome) for outcome in refused} == {PoolExhausted}
 
 
 async def hang_up(address: str, request: bytes, moment: float) -> None:
-    """Send a request and leave at some moment, without a word."""
+    """Send a request and abort the connection `moment` seconds later."""
     url = urlsplit(address)
     _, writer = await asyncio.open_connection(url.hostname, url.port)
     try:
@@ -91,13 +91,13 @@ async def hang_up(address: str, request: bytes, moment: float) -> None:
         writer.transport.abort()
 
 
-async def test_1000_clients_that_hang_up_leave_the_pools_whole(
+async def test_1000_clients_that_hang_up_leave_no_connection_checked_out(
     address: str, operator: Person, world: World, application: FastAPI
 ) -> None:
-    """Whatever moment they choose, no connection is lost, and within 2 s the pools are whole."""
+    """At whichever moment they hang up, no connection leaks, and within 2 s the pools are idle."""
     ada = await world.person("ada")
     payer, payee = await world.account(ada, minimum=None), await world.account(ada)
-    chance = random.Random(6)  # noqa: S311 - the same moments in each run
+    chance = random.Random(6)  # noqa: S311 - the same moments in every run
 
     def request(number: int) -> bytes:
         body = b'{"from_account_id": %d, "to_account_id": %d, "amount": 1}' % (payer, payee)
@@ -111,7 +111,7 @@ async def test_1000_clients_that_hang_up_leave_the_pools_whole(
         for wave in range(0, CLIENTS, 100):
             leaving = (hang_up(address, request(number), chance.uniform(0, 0.3)) for number in range(wave, wave + 100))
             await asyncio.gather(*leaving)
-        assert await becomes_whole(client, operator) < WHOLE_WITHIN
+        assert await becomes_idle(client, operator) < RECOVERY_SECONDS
         main = service_of(application).pools["main"].stats()
         assert (main.size, main.in_use) <= (2, 0)
         assert {r.status_code for r in await asyncio.gather(*(client.get("/posts") for _ in range(2)))} == {200}

@@ -1,4 +1,4 @@
-"""The pools: what a restart left behind is noticed, and deadlines bound every wait."""
+"""Waits: connections that a restart ended are noticed, and deadlines bound every wait."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ from tests.harness.proxy import proxy
 from tests.harness.world import World
 
 
-async def test_connections_that_the_server_ended_are_not_handed_out(
+async def test_connections_ended_by_the_server_are_not_handed_out(
     app: FastAPI, client: httpx.AsyncClient, world: World
 ) -> None:
     """After pg_terminate_backend of every pooled connection, the next request succeeds."""
@@ -30,20 +30,20 @@ async def test_connections_that_the_server_ended_are_not_handed_out(
     assert ended
     pooled = service_of(app).pools["main"]._pool._pool
     async with asyncio.timeout(60):
-        # A goodbye is on its way; what the pool opened since then gets none.
-        while not all(connections.hung_up(one) or one.info.backend_pid not in ended for one in pooled):  # noqa: ASYNC110 - as said
+        # The server's farewell takes a moment to arrive. Connections that the pool has opened since then get none.
+        while not all(connections.hung_up(one) or one.info.backend_pid not in ended for one in pooled):  # noqa: ASYNC110 - no event
             await asyncio.sleep(0.05)
     assert (await client.get("/posts")).status_code == 200
 
 
 async def test_every_budget_is_set_on_every_connection(app: FastAPI) -> None:
-    """What DESIGN says, as the server knows it, and which service and worker it is for."""
+    """The server has the budgets of `connections`, and the name of the service and worker."""
     async with service_of(app).pools["main"].checkout() as checkout:
         cursor = await checkout.connection.execute(
             "SELECT name, setting FROM pg_settings WHERE name IN ('statement_timeout', 'lock_timeout',"
             " 'idle_in_transaction_session_timeout', 'transaction_timeout', 'TimeZone', 'application_name')"
         )
-        found: dict[str, str] = dict(await cursor.fetchall())
+        settings: dict[str, str] = dict(await cursor.fetchall())
         version = checkout.connection.info.server_version
     expected = {
         "statement_timeout": "5000",
@@ -54,11 +54,11 @@ async def test_every_budget_is_set_on_every_connection(app: FastAPI) -> None:
     }
     if version >= 170000:
         expected["transaction_timeout"] = "15000"
-    assert found == expected
+    assert settings == expected
 
 
-async def test_a_row_that_stays_locked_is_an_honest_503(client: httpx.AsyncClient, world: World) -> None:
-    """lock_timeout, nothing written, and the pool is whole after it."""
+async def test_a_row_that_stays_locked_is_a_503(client: httpx.AsyncClient, world: World) -> None:
+    """503 lock_timeout; nothing was written, and a retry succeeds."""
     ada = await world.person("ada")
     payer, payee = await world.account(ada, minimum=None), await world.account(ada)
     body = {"from_account_id": payer, "to_account_id": payee, "amount": 1}
@@ -72,11 +72,11 @@ async def test_a_row_that_stays_locked_is_an_honest_503(client: httpx.AsyncClien
 async def test_the_deadline_answers_while_the_database_is_slow(
     app: FastAPI, client: httpx.AsyncClient, settings: Settings, world: World
 ) -> None:
-    """deadline_exceeded in time, whatever the statement does; nothing is written; the connection comes back."""
+    """503 deadline_exceeded in time, however slow the statement is; nothing is written, and the pool recovers."""
     ada = await world.person("ada")
     payer, payee = await world.account(ada, minimum=None), await world.account(ada)
     body = {"from_account_id": payer, "to_account_id": payee, "amount": 1}
-    # A connection is there before time is short, and only the deadline can end its wait.
+    # Open a connection before time is short, and let only the deadline end its wait.
     async with service_of(app).pools["main"].checkout() as checkout:
         await checkout.connection.execute(
             "SELECT set_config(name, '60s', false) FROM pg_settings"
@@ -92,10 +92,10 @@ async def test_the_deadline_answers_while_the_database_is_slow(
     assert (await client.get("/posts")).status_code == 200
 
 
-async def test_readiness_says_which_database_is_wrong_and_why(
+async def test_readiness_names_the_database_that_is_not_ready_and_the_reason(
     client: httpx.AsyncClient, catalog: psycopg.AsyncConnection[psycopg.rows.TupleRow]
 ) -> None:
-    """An error after the connection was made is one of that database: here, a lock on what is to be read."""
+    """That includes an error after connecting: here, a lock on the table that readiness reads."""
     async with catalog.transaction():
         await catalog.execute("LOCK TABLE schema_migrations IN ACCESS EXCLUSIVE MODE")
         ready = await client.get("/readyz")
@@ -105,7 +105,7 @@ async def test_readiness_says_which_database_is_wrong_and_why(
 
 
 @pytest.mark.parametrize("timeout", [5])
-async def test_a_database_that_is_away_is_said_to_be_away(application: FastAPI, settings: Settings) -> None:
+async def test_a_database_that_is_away_is_a_503(application: FastAPI, settings: Settings) -> None:
     """503 database_unavailable within the checkout timeout; alive, but not ready."""
     nowhere = psycopg.conninfo.make_conninfo(settings.main_database_url or "", host="127.0.0.1", port=1)
     service_of(application).settings = settings.model_copy(update={"main_database_url": nowhere})
@@ -120,16 +120,16 @@ async def test_a_database_that_is_away_is_said_to_be_away(application: FastAPI, 
             assert ready.json()["databases"]["catalog"] == "ready"
 
 
-async def test_a_server_that_says_nothing_is_hung_up_on(
+async def test_a_connection_to_a_silent_server_is_closed(
     databases: dict[str, str], settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where bytes are acknowledged and lost nothing else ends the wait; another connection takes its place."""
+    """If bytes are acknowledged and lost, nothing else ends the wait; another connection replaces it."""
     monkeypatch.setattr(connections, "ANSWER_TIMEOUT", 3.0)
     async with proxy(databases["main"]) as between, AsyncExitStack() as stack:
-        database = Pool("main", between.conninfo, settings.pool("main"))
-        await database.open()
-        stack.push_async_callback(database.close)
-        async with database.checkout() as checkout:
+        pool = Pool("main", between.conninfo, settings.pool("main"))
+        await pool.open()
+        stack.push_async_callback(pool.close)
+        async with pool.checkout() as checkout:
             between.swallowing = True
             with pytest.raises(psycopg.OperationalError):
                 async with asyncio.timeout(60):
@@ -139,20 +139,20 @@ async def test_a_server_that_says_nothing_is_hung_up_on(
             await checkout.connection.execute("SELECT 1")
 
 
-async def test_who_waits_for_a_connection_gets_it_when_the_server_is_back(
+async def test_a_waiting_request_gets_a_connection_when_the_server_is_back(
     databases: dict[str, str], settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However long it was away, and whether anybody else asks or not."""
+    """However long the server was away, and even if no other request follows."""
     monkeypatch.setattr(pools, "RECONNECT_TIMEOUT", 0.1)
     async with proxy(databases["main"]) as between, AsyncExitStack() as stack:
         await between.stop()
-        database = Pool("main", between.conninfo, settings.pool("main"))
-        await database.open()
-        stack.push_async_callback(database.close)
-        waiting = asyncio.create_task(stack.enter_async_context(database.checkout()))
+        pool = Pool("main", between.conninfo, settings.pool("main"))
+        await pool.open()
+        stack.push_async_callback(pool.close)
+        waiting = asyncio.create_task(stack.enter_async_context(pool.checkout()))
         async with asyncio.timeout(60):
-            # More than the pool's own attempts at its opening, and those that who waits has made it begin.
-            while database._pool.get_stats().get("connections_errors", 0) < 10:  # noqa: ASYNC110 - psycopg's counter
+            # More attempts than the pool makes when it is opened and when a request begins to wait.
+            while pool._pool.get_stats().get("connections_errors", 0) < 10:  # noqa: ASYNC110 - psycopg's counter
                 await asyncio.sleep(0.1)
         await between.start()
         assert (await waiting).connection

@@ -1,4 +1,4 @@
-"""Holders: everybody who has a connection is known, and one who keeps it is named."""
+"""Checked-out connections: each is listed with its operation, and one that is kept too long is logged."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -9,25 +9,27 @@ import pytest
 from fastapi import FastAPI
 
 from api.process.service import service_of
-from repositories.postgres.holders import stack
+from repositories.postgres.checkouts import stack
 from repositories.postgres.operation import Operation, running
-from tests.api.test_transfers import order
+from tests.harness.payments import order
 from tests.harness.world import Person, World
-from tests.repositories.postgres.pools.conftest import look
+from tests.repositories.postgres.pools.conftest import read_pool
 
-PATIENCE = 60
+PATIENCE_SECONDS = 60
+TOO_LONG = "connection checked out too long"
+RETURNED = "connection returned after the soft limit"
 
 
 def lines(caplog: pytest.LogCaptureFixture, event: str) -> list[dict[str, Any]]:
-    """Return what was logged of an event."""
+    """Return the logged lines of an event."""
     logged = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
     return [line for line in logged if line["event"] == event]
 
 
-async def test_a_request_that_waits_for_a_lock_is_known_with_whom_it_waits_for(
+async def test_a_request_that_waits_for_a_lock_is_listed_with_the_backend_that_blocks_it(
     client: httpx.AsyncClient, operator: Person, world: World
 ) -> None:
-    """Its route, request id, backend, statement and who blocks it, while it waits; nobody afterwards."""
+    """Its route, request id, statement and blocking backend are shown while it waits; afterwards the list is empty."""
     ada = await world.person("ada")
     payer, payee = await world.account(ada, minimum=None), await world.account(ada)
     blocker = world.connection.info.backend_pid
@@ -35,86 +37,86 @@ async def test_a_request_that_waits_for_a_lock_is_known_with_whom_it_waits_for(
         await world.connection.execute("SELECT FROM accounts FOR UPDATE")
         headers = ada.paying("k") | {"X-Request-Id": "waiting"}
         paying = asyncio.create_task(client.post("/transfers", json=order(payer, payee), headers=headers))
-        async with asyncio.timeout(PATIENCE):
-            while not any(held["blocked_by"] for held in (await look(client, operator))["holders"]):  # noqa: ASYNC110
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not any(held["blocked_by"] for held in (await read_pool(client, operator))["holders"]):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
-            [holder] = (await look(client, operator))["holders"]
+            [holder] = (await read_pool(client, operator))["holders"]
     assert (await paying).status_code in {201, 503}
     assert (holder["work"], holder["request_id"]) == ("POST /transfers", "waiting")
     assert (holder["statement"], holder["blocked_by"]) == ("main/accounts/lock", [blocker])
     assert holder["state"] == "active"
     assert holder["wait_event"].startswith("Lock: ")
     assert holder["held_ms"] >= holder["statement_ms"] > 0
-    after = await look(client, operator)
+    after = await read_pool(client, operator)
     assert (after["holders"], after["in_use"]) == ([], 0)
 
 
 @pytest.mark.parametrize("soft_limit", [0.5])
-async def test_a_leak_is_found_and_named(
+async def test_a_leak_is_listed_and_logged(
     app: FastAPI, client: httpx.AsyncClient, operator: Person, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A connection that is kept is overdue: shown, and logged once with where it is kept and once when it is back."""
-    enough = asyncio.Event()
+    """A connection past the soft limit is shown as overdue, logged once with its stack, and again when returned."""
+    done = asyncio.Event()
 
-    async def keep_a_connection() -> None:
+    async def leak() -> None:
         with running(Operation("leak", "of-a-test")):
             async with service_of(app).pools["main"].checkout():
-                await enough.wait()
+                await done.wait()
 
-    keeping = asyncio.create_task(keep_a_connection())
-    async with asyncio.timeout(PATIENCE):
-        while not lines(caplog, "overdue connection"):  # noqa: ASYNC110 - a log line is no event
+    leaking = asyncio.create_task(leak())
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not lines(caplog, TOO_LONG):  # noqa: ASYNC110 - a log line is no event
             await asyncio.sleep(0.05)
-    [line] = lines(caplog, "overdue connection")
+    [line] = lines(caplog, TOO_LONG)
     assert (line["work"], line["request_id"], line["database"]) == ("leak", "of-a-test", "main")
-    assert "await enough.wait()" in line["stack"]
-    [holder] = (await look(client, operator))["holders"]
+    assert "await done.wait()" in line["stack"]
+    [holder] = (await read_pool(client, operator))["holders"]
     assert (holder["work"], holder["overdue"]) == ("leak", True)
     assert holder["backend_pid"] == line["backend_pid"]
-    assert not lines(caplog, "overdue connection given back")
-    enough.set()
-    await keeping
-    [back] = lines(caplog, "overdue connection given back")
-    assert (back["work"], back["backend_pid"]) == ("leak", line["backend_pid"])
-    assert back["held_ms"] >= line["held_ms"] > 450  # a timer may ring a moment early
-    assert len(lines(caplog, "overdue connection")) == 1
-    assert (await look(client, operator))["holders"] == []
+    assert not lines(caplog, RETURNED)
+    done.set()
+    await leaking
+    [returned] = lines(caplog, RETURNED)
+    assert (returned["work"], returned["backend_pid"]) == ("leak", line["backend_pid"])
+    assert returned["held_ms"] >= line["held_ms"] > 450  # a timer may fire a moment early
+    assert len(lines(caplog, TOO_LONG)) == 1
+    assert (await read_pool(client, operator))["holders"] == []
 
 
 @pytest.mark.parametrize("soft_limit", [0.5])
-async def test_who_gives_back_in_time_is_not_logged(
+async def test_a_connection_that_is_returned_in_time_is_not_logged(
     app: FastAPI, client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The clock runs for each checkout anew."""
+    """The soft limit starts again with each checkout."""
     for _ in range(3):
         assert (await client.get("/posts")).status_code == 200
     await asyncio.sleep(1)
-    assert not lines(caplog, "overdue connection")
-    assert len(service_of(app).pools["main"].holders) == 0
+    assert not lines(caplog, TOO_LONG)
+    assert len(service_of(app).pools["main"].checked_out) == 0
 
 
 @pytest.mark.parametrize("soft_limit", [0.5])
-async def test_a_connection_whose_task_has_ended_is_named_as_never_given_back(
+async def test_a_connection_whose_task_has_ended_is_logged_as_never_returned(
     app: FastAPI, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """There is no stack any more; who took it is still known."""
-    kept = AsyncExitStack()
+    """The stack is gone, but the operation is still known."""
+    leaked = AsyncExitStack()
 
-    async def take() -> None:
+    async def check_out() -> None:
         with running(Operation("forgetful")):
-            await kept.enter_async_context(service_of(app).pools["main"].checkout())
+            await leaked.enter_async_context(service_of(app).pools["main"].checkout())
 
-    await asyncio.create_task(take())
-    async with asyncio.timeout(PATIENCE):
-        while not lines(caplog, "overdue connection"):  # noqa: ASYNC110 - a log line is no event
+    await asyncio.create_task(check_out())
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not lines(caplog, TOO_LONG):  # noqa: ASYNC110 - a log line is no event
             await asyncio.sleep(0.05)
-    [line] = lines(caplog, "overdue connection")
+    [line] = lines(caplog, TOO_LONG)
     assert (line["work"], "has ended" in line["stack"]) == ("forgetful", True)
-    await kept.aclose()
+    await leaked.aclose()
 
 
 async def test_a_stack_goes_down_to_the_innermost_await() -> None:
-    """Through coroutines; asyncio's own sees the outermost only."""
+    """It follows every coroutine; asyncio's own Task.get_stack returns the outermost only."""
     here = asyncio.Event()
 
     async def inner() -> None:
@@ -125,7 +127,7 @@ async def test_a_stack_goes_down_to_the_innermost_await() -> None:
 
     task = asyncio.create_task(outer())
     await asyncio.sleep(0)
-    found = stack(task)
-    assert found.index("await inner()") < found.index("await here.wait()")
+    text = stack(task)
+    assert text.index("await inner()") < text.index("await here.wait()")
     here.set()
     await task

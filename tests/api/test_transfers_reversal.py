@@ -1,19 +1,19 @@
-"""Reversals: a transfer taken back, once, by who received it."""
+"""Reversals: a transfer paid back, once, by its recipient or an operator."""
 
 import asyncio
 
 import httpx
 import pytest
 
-from tests.api.test_transfers import order
 from tests.harness.expect import found, insist, problem
+from tests.harness.payments import order
 from tests.harness.world import World
 
 pytestmark = pytest.mark.full_pool
 
 
-async def test_the_recipient_takes_back_once(client: httpx.AsyncClient, world: World) -> None:
-    """A new transfer that names the old one, the other way round; the payer may not, and a stranger sees nothing."""
+async def test_the_recipient_reverses_once(client: httpx.AsyncClient, world: World) -> None:
+    """A reversal is a transfer the other way that names the first; the payer gets 403, a stranger 404."""
     ada, bob, eve = await world.person("ada"), await world.person("bob"), await world.person("eve")
     payer, payee = await world.account(ada), await world.account(bob)
     await world.fund(payer, 100)
@@ -37,7 +37,7 @@ async def test_the_recipient_takes_back_once(client: httpx.AsyncClient, world: W
 
 
 async def test_a_reversal_is_refused_like_any_transfer(client: httpx.AsyncClient, world: World) -> None:
-    """The money is gone, the account is frozen: refused, and no word of the balance to an operator."""
+    """Refused if the money is spent or the account frozen; an operator is not told the balance."""
     ada, bob = await world.person("ada"), await world.person("bob")
     root = await world.person("root", role="operator")
     payer, payee = await world.account(ada, minimum=None), await world.account(bob)
@@ -58,7 +58,7 @@ async def test_a_reversal_is_refused_like_any_transfer(client: httpx.AsyncClient
 
 
 async def test_20_reversals_at_once_are_one(client: httpx.AsyncClient, world: World) -> None:
-    """Under 20 keys: one is made, 19 are told so."""
+    """Under 20 keys: one is made, 19 are refused as already_reversed."""
     ada = await world.person("ada")
     payer, payee = await world.account(ada, minimum=None), await world.account(ada, minimum=None)
     paid = found(await client.post("/transfers", json=order(payer, payee), headers=ada.paying()), 201)

@@ -8,8 +8,8 @@ import pytest
 from psycopg import AsyncCursor
 
 from repositories import transfers
-from tests.api.test_transfers import order
 from tests.harness.expect import contents, found, insist, problem
+from tests.harness.payments import order
 from tests.harness.world import Person, World
 
 pytestmark = pytest.mark.full_pool
@@ -46,7 +46,7 @@ async def test_a_chain_within_a_batch_runs_on_carried_balances(client: httpx.Asy
 
 
 async def test_an_atomic_batch_is_all_or_nothing(client: httpx.AsyncClient, world: World) -> None:
-    """The problem names the index and why, and nothing of the batch is written; kept as any refusal is."""
+    """The problem has the index and the reason; no transfer is written, and the refusal is stored as any other."""
     ada = await world.person("ada")
     a, b = await world.account(ada), await world.account(ada)
     await world.fund(a, 500)
@@ -70,7 +70,7 @@ async def test_an_atomic_batch_is_all_or_nothing(client: httpx.AsyncClient, worl
 
 
 async def test_a_batch_that_is_not_atomic_has_an_outcome_for_each(client: httpx.AsyncClient, world: World) -> None:
-    """200, in the order given; what is refused moves nothing and stops nobody; a repeat shows the same."""
+    """200, in the order given; a refused transfer moves nothing and stops no other; a repeat gets the same answer."""
     ada = await world.person("ada")
     a, b = await world.account(ada), await world.account(ada)
     await world.fund(a, 150)
@@ -98,7 +98,7 @@ async def test_a_batch_that_is_not_atomic_has_an_outcome_for_each(client: httpx.
 
 
 async def test_a_batch_has_1_to_1000_well_formed_transfers(client: httpx.AsyncClient, world: World) -> None:
-    """Anything else is 422 with its place, and nothing is done."""
+    """Any other body is 422 with the path of the error, and nothing is written."""
     ada = await world.person("ada")
     a, b = await world.account(ada, minimum=None), await world.account(ada)
     for wrong, where in (
