@@ -1,4 +1,4 @@
-"""The OpenAPI document: its description, the schema that all problems share, and what generators need besides."""
+"""The OpenAPI document: its description, the schema of problems, and additions for generators of clients."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +14,10 @@ Publish posts, sell products and move money between accounts.
 - Authenticate with an API key: `POST /users` returns one.
 - A POST that moves money needs an `Idempotency-Key`. A retry with the same key gets the first answer again, with
   `Idempotency-Replayed: true`.
+- Times are RFC 3339. A bound rounds up to the microsecond, and the time of a balance down. Leap seconds and more than
+  nine digits after the point are refused.
+- An `ETag` is strong and changes whenever the representation does. Use it exactly as it was sent: a weak one (`W/…`)
+  matches no `If-Match`.
 - Errors are `application/problem+json` (RFC 9457) with a `code`. Lists are keyset pages, newest first.
 """
 

@@ -63,7 +63,7 @@ def _instant(value: object) -> object:
 
 
 def _past_instant(value: object) -> object:
-    """Parse a time. Rounds down to the microsecond: what happens at the next one comes after the time."""
+    """Parse a time. Rounds down to the microsecond: an entry of the next one is later than the time."""
     return _parsed(value, up=False)
 
 

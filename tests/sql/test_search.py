@@ -175,3 +175,44 @@ def test_words_do_not_depend_on_the_locale() -> None:
     assert len(results) >= 2
     assert len(set(results.values())) == 1, results
     assert len(set(parsed.values())) > 1, "negative control: PostgreSQL's own parser depends on the locale"
+
+
+WRITE = {
+    "main": "INSERT INTO posts (author_id, title, content) SELECT id, %s, 'text' FROM users",
+    "catalog": """
+        INSERT INTO products (seller_id, account_id, name, description, price, currency, stock)
+        VALUES (1, 1, %s, 'text', 1, 'EUR', 1)
+    """,
+}
+
+
+@pytest.mark.parametrize(("database", "first"), [("main", 13), ("catalog", 4)])
+def test_rows_from_before_the_migration_are_found_like_later_ones(database: str, first: int) -> None:
+    """The release before inserts without naming the column, before and after it; its queries find plain words."""
+    name = f"{os.environ[templates.PREFIX]}_before_{database}"
+    table = "posts" if database == "main" else "products"
+    insert = WRITE[database]
+    with psycopg.connect(templates.conninfo("postgres"), autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+        try:
+            with psycopg.connect(templates.conninfo(name)) as connection:
+                connection.execute((ROOT / "both/schema_migrations/create.sql").read_bytes())
+                for migration in migrations.migrations(database):
+                    if migration.version == first:
+                        if database == "main":
+                            connection.execute("INSERT INTO users (username, username_key) VALUES ('ada', 'ada')")
+                        connection.execute(insert, ("cafe\u0301 foo.png",))
+                        connection.execute(insert, ("plain words",))
+                        rows = connection.execute(f"SELECT ctid FROM {table} ORDER BY id").fetchall()
+                    connection.execute(migration.text.encode())
+                connection.execute(insert, ("cafe\u0301 foo.png",))
+                for query, count in (("caf\u00e9", 2), ("png", 2), ("foo.png", 2), ("plain", 1)):
+                    found = f"SELECT count(*) FROM {table} WHERE search @@ search_query(%s)"
+                    assert connection.execute(found, (query,)).fetchone() == (count,), query
+                    found = f"SELECT count(*) FROM {table} WHERE search @@ websearch_to_tsquery('simple', %s)"
+                    before = count if query != "foo.png" else 0
+                    assert connection.execute(found, (query,)).fetchone() == (before,), query
+                renewed = connection.execute(f"SELECT ctid FROM {table} ORDER BY id LIMIT 2").fetchall()
+                assert (renewed[0] != rows[0], renewed[1] == rows[1]) == (True, True), "only changed words are written"
+        finally:
+            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -1,7 +1,7 @@
 -- Search by words: the words of a text and of a query are the same in every database, whatever its locale.
 --
--- PostgreSQL's own parser (to_tsvector) takes minutes for some texts, and what it takes for a letter depends on the
--- locale. These functions take words apart by themselves. The column search of products stays, for the release before as
+-- PostgreSQL's parser (to_tsvector) needs minutes for some texts, and its letters depend on the locale. These functions
+-- do without it. The column search of products stays, for the release before as
 -- well: a trigger fills it in place of the generated expression. The next migration renews the rows that are there.
 
 CREATE FUNCTION search_text(document text) RETURNS text

@@ -145,7 +145,7 @@ def test_the_invisible_characters_are_those_of_unicode() -> None:
 @pytest.mark.parametrize("kind", [Name, Line])
 @pytest.mark.parametrize("text", [" ", "\u200b", "\u3164\u3000", "\u202e\u2066", "\u2800", "\u00a0\ufeff", "\n"])
 def test_a_title_shows_something(kind: Any, text: str) -> None:
-    """Blanks, fillers and controls alone are refused; beside letters they stay as they are."""
+    """Blanks, fillers and controls alone are refused; next to letters they stay as they are."""
     with pytest.raises(ValidationError):
         TypeAdapter(kind).validate_python(text)
     if text != "\n":
