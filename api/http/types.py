@@ -144,9 +144,8 @@ Balance = Annotated[int, Field(ge=-MAXIMUM, le=MAXIMUM, description="in minor un
 Digits = BeforeValidator(_digits)
 """For numbers in a URL. Stands after their bounds: otherwise OpenAPI gets `ge` in place of `minimum`."""
 PathId = Annotated[int, Field(ge=1, le=MAXIMUM), Digits, Path(examples=[1])]
-OfUser = Annotated[
-    Annotated[int, Field(ge=1, le=MAXIMUM), Digits] | None, Query(description="id of a user; filters by that user")
-]
+QueryId = Annotated[int, Field(ge=1, le=MAXIMUM), Digits]
+OfUser = Annotated[QueryId | None, Query(description="id of a user; filters by that user")]
 Words = Annotated[
     str | None,
     Query(min_length=1, max_length=200, description="search words; quotes, `or` and `-` work as in a search engine"),

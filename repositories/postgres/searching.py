@@ -16,8 +16,20 @@ _TERM = re.compile(r'-?"[^"]*"?|[^\s"]+')
 
 
 def can_match(query: str) -> bool:
-    """Return True if a query has a word that must occur. Exclusions alone match nothing and need no statement."""
-    return any(not term.startswith("-") and any(map(_in_word, term)) for term in _TERM.findall(query))
+    """Return True if a query has a word that must occur. Exclusions alone match nothing and need no statement.
+
+    Terms and OR are judged as by search_query() in the databases.
+    """
+    terms = _TERM.findall(query)
+    begun = False
+    for place, term in enumerate(terms, 1):
+        if begun and term.lower() == "or" and place < len(terms):
+            begun = False
+        elif any(map(_in_word, term)):
+            if not term.startswith("-"):
+                return True
+            begun = True
+    return False
 
 
 @asynccontextmanager
