@@ -24,6 +24,7 @@ async def if_match(
     if_match: Annotated[
         str | None,
         Header(
+            alias="If-Match",
             description="the ETag that was read, or `*`. A weak one (`W/…`) matches nothing (RFC 9110, 13.1.1); "
             "proxies that compress may weaken tags",
             examples=["*"],
@@ -55,7 +56,7 @@ class IfNoneMatch:
 
 async def if_none_match(
     if_none_match: Annotated[
-        str | None, Header(description="the ETag of the representation that the reader has")
+        str | None, Header(alias="If-None-Match", description="the ETag of the representation that the reader has")
     ] = None,
 ) -> IfNoneMatch:
     """Return the representations that the reader has."""
