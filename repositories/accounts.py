@@ -11,6 +11,7 @@ from repositories.postgres.statements import Connection, statement
 INSERT = statement("main/accounts/insert")
 GET = statement("main/accounts/get")
 LOCK = statement("main/accounts/lock")
+LOCK_PAIR = statement("main/accounts/lock_pair")
 SHARE = statement("main/accounts/share")
 LOCK_OWNED = statement("main/accounts/lock_owned")
 LOCK_OVERDUE = statement("main/accounts/lock_overdue")
@@ -70,10 +71,14 @@ class AccountRepository:
 
         With an `owner_id`, pairs with another owner's payer are left out: no row of theirs is locked or waited for.
         """
-        from_ids, to_ids = zip(*sorted(set(pairs)), strict=True)
-        rows = await LOCK.all(
-            self._connection, Account, from_ids=list(from_ids), to_ids=list(to_ids), owner_id=owner_id
-        )
+        from_ids, to_ids = (list(ids) for ids in zip(*sorted(set(pairs)), strict=True))
+        if len(from_ids) == 1:
+            # Without arrays, PostgreSQL does not plan the statement again on each call.
+            rows = await LOCK_PAIR.all(
+                self._connection, Account, from_id=from_ids[0], to_id=to_ids[0], owner_id=owner_id
+            )
+        else:
+            rows = await LOCK.all(self._connection, Account, from_ids=from_ids, to_ids=to_ids, owner_id=owner_id)
         return {account.id: account for account in rows}
 
     async def share(self, *, id: int) -> None:

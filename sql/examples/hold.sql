@@ -14,9 +14,9 @@ SELECT id, balance, held, balance - held AS available, version FROM accounts WHE
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 
 -- 1. Lock both accounts, by id. Neither has a hold yet; if one had, its overdue holds would be expired now.
-\set sql `cat sql/main/accounts/lock.sql`
-PREPARE "main/accounts/lock" AS :sql
-EXECUTE "main/accounts/lock" (ARRAY[:adas, :bobs]) \crosstabview id currency balance
+\set sql `cat sql/main/accounts/lock_pair.sql`
+PREPARE "main/accounts/lock_pair" AS :sql
+EXECUTE "main/accounts/lock_pair" (:adas, :bobs, :ada) \crosstabview id currency balance
 
 -- 2. Look for the key, now that the locks are held.
 \set sql `cat sql/main/idempotency_keys/find.sql`
@@ -49,7 +49,7 @@ BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 
 -- 1. Read the hold for its accounts, and lock those first: every unit of work locks accounts before holds.
 EXECUTE "main/holds/get" (:hold_id) \gset hold_
-EXECUTE "main/accounts/lock" (ARRAY[:hold_from_account_id, :hold_to_account_id]) \crosstabview id currency balance
+EXECUTE "main/accounts/lock_pair" (:hold_from_account_id, :hold_to_account_id, null) \crosstabview id currency balance
 
 -- 2. Ada's account has holds: overdue ones expire now, even if the job that expires holds has not run. None is overdue.
 \set sql `cat sql/main/holds/expire.sql`
@@ -72,10 +72,10 @@ EXECUTE "main/holds/settle" (:hold_id, 'captured');
 \echo rows: :ROW_COUNT
 
 -- 5. Pay by a transfer that refers to the hold. Its key is null, since bob's key will refer to the hold.
-\set sql `cat sql/main/transfers/insert.sql`
-PREPARE "main/transfers/insert" AS :sql
-EXECUTE "main/transfers/insert" (
-    ARRAY[:adas], ARRAY[:bobs], '{2500}', '{Deposit}', ARRAY[:bob], '{null}', '{null}', '{null}', ARRAY[:hold_id]
+\set sql `cat sql/main/transfers/insert_one.sql`
+PREPARE "main/transfers/insert_one" AS :sql
+EXECUTE "main/transfers/insert_one" (
+    :adas, :bobs, 2500, 'Deposit', :bob, null, null, null, :hold_id
 ) \gset paid_
 
 -- 6. Store the answer under bob's key.

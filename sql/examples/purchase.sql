@@ -31,9 +31,9 @@ SELECT :'product_name' AS name, :product_price AS price, :product_stock AS stock
 -- by this request or, after 15 s, by a job.
 \connect :main
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
-\set sql `cat sql/main/accounts/lock.sql`
-PREPARE "main/accounts/lock" AS :sql
-EXECUTE "main/accounts/lock" (ARRAY[:adas, :bobs]) \crosstabview id currency balance
+\set sql `cat sql/main/accounts/lock_pair.sql`
+PREPARE "main/accounts/lock_pair" AS :sql
+EXECUTE "main/accounts/lock_pair" (:adas, :bobs, :ada) \crosstabview id currency balance
 \set sql `cat sql/main/idempotency_keys/find.sql`
 PREPARE "main/idempotency_keys/find" AS :sql
 EXECUTE "main/idempotency_keys/find" (:ada, 'notebooks-1');
@@ -56,7 +56,7 @@ COMMIT;
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 \set sql `cat sql/catalog/products/lock.sql`
 PREPARE "catalog/products/lock" AS :sql
-EXECUTE "catalog/products/lock" (:product_id) \crosstabview name currency stock
+EXECUTE "catalog/products/lock" (:product_id, NULL) \crosstabview name currency stock
 \set sql `cat sql/catalog/reservations/get.sql`
 PREPARE "catalog/reservations/get" AS :sql
 EXECUTE "catalog/reservations/get" (:purchase_id);
@@ -67,7 +67,7 @@ COMMIT;
 
 -- A step that runs late or twice finds the reservation, and changes nothing.
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
-EXECUTE "catalog/products/lock" (:product_id) \crosstabview name currency stock
+EXECUTE "catalog/products/lock" (:product_id, NULL) \crosstabview name currency stock
 EXECUTE "catalog/reservations/get" (:purchase_id);
 COMMIT;
 
@@ -75,9 +75,9 @@ COMMIT;
 -- free its money, and pay. This commit decides: with too little stock it would be rejected, out_of_stock.
 \connect :main
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
-\set sql `cat sql/main/accounts/lock.sql`
-PREPARE "main/accounts/lock" AS :sql
-EXECUTE "main/accounts/lock" (ARRAY[:adas, :bobs]) \crosstabview id currency held
+\set sql `cat sql/main/accounts/lock_pair.sql`
+PREPARE "main/accounts/lock_pair" AS :sql
+EXECUTE "main/accounts/lock_pair" (:adas, :bobs, null) \crosstabview id currency held
 \set sql `cat sql/main/holds/expire.sql`
 PREPARE "main/holds/expire" AS :sql
 EXECUTE "main/holds/expire" (ARRAY[:adas], 10000);
@@ -91,11 +91,10 @@ SELECT :'purchase_status' AS status;
 \set sql `cat sql/main/purchases/free.sql`
 PREPARE "main/purchases/free" AS :sql
 EXECUTE "main/purchases/free" (:purchase_id);
-\set sql `cat sql/main/transfers/insert.sql`
-PREPARE "main/transfers/insert" AS :sql
-EXECUTE "main/transfers/insert" (
-    ARRAY[:adas], ARRAY[:bobs], '{800}', ARRAY[format('Purchase %s', :purchase_id)], ARRAY[:ada], '{null}', '{null}',
-    '{null}', '{null}'
+\set sql `cat sql/main/transfers/insert_one.sql`
+PREPARE "main/transfers/insert_one" AS :sql
+EXECUTE "main/transfers/insert_one" (
+    :adas, :bobs, 800, format('Purchase %s', :purchase_id), :ada, null, null, null, null
 ) \gset paid_
 \set sql `cat sql/main/purchases/decide.sql`
 PREPARE "main/purchases/decide" AS :sql

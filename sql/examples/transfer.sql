@@ -20,10 +20,11 @@ SELECT sha256('["POST", "/transfers", {"amount": 1250, "description": "Lunch"}]'
 
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 
--- 1. Lock both accounts in id order, in either direction of payment: opposite transfers wait, and never deadlock.
-\set sql `cat sql/main/accounts/lock.sql`
-PREPARE "main/accounts/lock" AS :sql
-EXECUTE "main/accounts/lock" (ARRAY[:bobs, :adas]) \crosstabview id currency balance
+-- 1. Lock both accounts in id order, in either direction of payment: opposite transfers wait, and never deadlock. Only
+--    if the payer is ada's: strangers lock nothing.
+\set sql `cat sql/main/accounts/lock_pair.sql`
+PREPARE "main/accounts/lock_pair" AS :sql
+EXECUTE "main/accounts/lock_pair" (:adas, :bobs, :ada) \crosstabview id currency balance
 
 -- 2. Look for the key, now that the locks are held: an earlier answer wins over any refusal. There is no earlier
 --    answer.
@@ -36,11 +37,10 @@ EXECUTE "main/idempotency_keys/find" (:ada, :'key');
 --    mistake.
 
 -- 4. Write the transfer, its two entries, its key and both balances, in one statement.
-\set sql `cat sql/main/transfers/insert.sql`
-PREPARE "main/transfers/insert" AS :sql
-EXECUTE "main/transfers/insert" (
-    ARRAY[:adas], ARRAY[:bobs], ARRAY[1250], ARRAY['Lunch'], ARRAY[:ada], ARRAY[:'key'],
-    ARRAY[:'request_hash'::bytea], '{null}', '{null}'
+\set sql `cat sql/main/transfers/insert_one.sql`
+PREPARE "main/transfers/insert_one" AS :sql
+EXECUTE "main/transfers/insert_one" (
+    :adas, :bobs, 1250, 'Lunch', :ada, :'key', :'request_hash', null, null
 ) \gset written_
 SELECT :written_from_balance AS from_balance, :written_from_version AS from_version,
     :written_to_balance AS to_balance, :written_to_version AS to_version;
@@ -50,15 +50,15 @@ COMMIT;
 
 -- The answer is lost, and the client repeats the request: the same locks, and now the key is found.
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
-EXECUTE "main/accounts/lock" (ARRAY[:bobs, :adas]) \crosstabview id currency balance
+EXECUTE "main/accounts/lock_pair" (:adas, :bobs, :ada) \crosstabview id currency balance
 EXECUTE "main/idempotency_keys/find" (:ada, :'key') \gset found_
 SELECT :'found_kind' AS kind, :found_resource_id = :written_id AS same_transfer,
     :'found_shown_account_ids' AS shown_account_ids, :'found_request_hash' = :'request_hash' AS same_request;
 
 -- The answer is built from the receipt, which never changes, with the balance of ada's account only, as the first time.
-\set sql `cat sql/main/transfers/receipts.sql`
-PREPARE "main/transfers/receipts" AS :sql
-EXECUTE "main/transfers/receipts" (ARRAY[:found_resource_id]) \gset receipt_
+\set sql `cat sql/main/transfers/get.sql`
+PREPARE "main/transfers/get" AS :sql
+EXECUTE "main/transfers/get" (:found_resource_id) \gset receipt_
 SELECT :receipt_amount AS amount, :'receipt_currency' AS currency, :'receipt_description' AS description,
     :receipt_from_balance AS from_balance, :receipt_from_version AS from_version;
 COMMIT;

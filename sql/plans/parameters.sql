@@ -74,7 +74,6 @@ VALUES
 ('main/accounts/list', 'later page', $$('2019-01-01', 100, 101)$$, NULL),
 ('main/accounts/list_by_owner', 'owns many', $$(2, '9999-12-31', 9223372036854775807, 51)$$, NULL),
 ('main/accounts/list_by_owner', 'owns few', $$(100000, '9999-12-31', 9223372036854775807, 51)$$, NULL),
-('main/accounts/lock', 'two', $$('{500001}', '{1}', NULL)$$, NULL),
 (
     'main/accounts/lock', '1,001 of a batch',
     format(
@@ -82,6 +81,7 @@ VALUES
         (SELECT array_agg(10 * id + 1) FROM generate_series(50001, 51000) AS made (id))
     ), NULL
 ),
+('main/accounts/lock_pair', '', '(500001, 1, 100000)', NULL),
 ('main/accounts/lock_overdue', '', '(1000)', NULL),
 ('main/accounts/lock_owned', 'owns many', '(2)', NULL),
 ('main/accounts/lock_owned', 'owns few', '(100000)', NULL),
@@ -188,10 +188,7 @@ VALUES
 ('main/request_counts/add', 'new address', $$('wrong_key', '10.9.9.9')$$, NULL),
 ('main/transfers/find_reversal', 'reversed', '(1000100)', NULL),
 ('main/transfers/find_reversal', 'not reversed', '(1500001)', NULL),
-(
-    'main/transfers/insert', 'one',
-    $$('{500001}', '{1}', '{100}', '{Rent}', '{100000}', '{new}', ARRAY[sha256('new')], '{NULL}', '{NULL}')$$, NULL
-),
+('main/transfers/get', '', '(1500000)', NULL),
 (
     'main/transfers/insert', '1,000 of a batch',
     (
@@ -205,6 +202,10 @@ VALUES
         FROM generate_series(1, 1000) AS made (n)
     ), NULL
 ),
+(
+    'main/transfers/insert_one', '',
+    $$(500001, 1, 100, 'Rent', 100000, 'new', sha256('new'), NULL, NULL)$$, NULL
+),
 ('main/transfers/list', 'first page', $$('9999-12-31', 9223372036854775807, 51)$$, NULL),
 ('main/transfers/list', 'later page', $$('2022-06-01', 100, 101)$$, NULL),
 ('main/transfers/list_by_account', '700,000 entries', $$(1000001, '9999-12-31', 9223372036854775807, 51)$$, NULL),
@@ -212,11 +213,6 @@ VALUES
 ('main/transfers/list_by_account', 'few entries', $$(600001, '9999-12-31', 9223372036854775807, 51)$$, NULL),
 ('main/transfers/list_by_owner', 'owns many', $$(2, '9999-12-31', 9223372036854775807, 51)$$, NULL),
 ('main/transfers/list_by_owner', 'owns few', $$(100000, '9999-12-31', 9223372036854775807, 51)$$, NULL),
-('main/transfers/receipts', 'one', $$('{1500000}')$$, NULL),
-(
-    'main/transfers/receipts', '1,000 of a batch',
-    format('(%L)', (SELECT array_agg(id) FROM generate_series(1500001, 1501000) AS made (id))), NULL
-),
 ('main/users/delete', '', '(100000)', NULL),
 ('main/users/get', '', '(100000)', NULL),
 ('main/users/get_by_username', '', $$('user100000')$$, NULL),

@@ -17,21 +17,22 @@ from tests.harness.programs import PROGRAMS, libpq_environment
 PROGRAM = PROGRAMS / "pgbench"
 FIXED = Path(__file__).with_name("sql") / "transfer_70b6393.sql"
 """The statements of commit 70b6393, kept so that the yardstick does not move."""
-PRESENT = ("main/accounts/lock", "main/idempotency_keys/find", "main/transfers/insert")
+PRESENT = ("main/accounts/lock_pair", "main/idempotency_keys/find", "main/transfers/insert_one")
 """The statement files of one transfer at present, between BEGIN and COMMIT."""
 ARGUMENTS = {
-    "ids": (":payer", ":payee"),
-    "user_id": (":user",),
-    "key": (":key",),
-    "keys": (":key",),
-    "from_account_ids": (":payer",),
-    "to_account_ids": (":payee",),
-    "amounts": ("1",),
-    "descriptions": ("NULL",),
-    "created_by": (":user",),
-    "request_hashes": ("sha256(convert_to(:key::text, 'UTF8'))",),
-    "reverses_ids": ("NULL",),
-    "hold_ids": ("NULL",),
+    "from_id": ":payer",
+    "to_id": ":payee",
+    "owner_id": ":user",
+    "user_id": ":user",
+    "key": ":key",
+    "from_account_id": ":payer",
+    "to_account_id": ":payee",
+    "amount": "1",
+    "description": "NULL",
+    "created_by": ":user",
+    "request_hash": "sha256(convert_to(:key::text, 'UTF8'))",
+    "reverses_id": "NULL",
+    "hold_id": "NULL",
 }
 """Arguments of the present statements, by the parameter names of their headers."""
 PAYERS = r"""\set payer random(1, 10000)
@@ -74,12 +75,10 @@ def _fill(statement: Statement) -> str:
     names = statement.parameters
 
     def argument(match: re.Match[str]) -> str:
-        scalar, array = match[2], match[3]
-        values = [f"{value}::{scalar}" for value in ARGUMENTS[names[int(match[1]) - 1]]]
-        return f"ARRAY[{', '.join(values)}]" if array else values[0]
+        return f"{ARGUMENTS[names[int(match[1]) - 1]]}::{match[2]}"
 
     lines = [line for line in statement.text.splitlines() if not line.lstrip().startswith("--")]
-    return re.sub(r"\$(\d+)::(\w+)(\[\])?", argument, "\n".join(lines))
+    return re.sub(r"\$(\d+)::(\w+)", argument, "\n".join(lines))
 
 
 def run(script: Script, conninfo: str, clients: int, seconds: float) -> Load:

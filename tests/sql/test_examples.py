@@ -23,8 +23,8 @@ def test_an_example_prints_what_was_committed(example: str, databases: dict[str,
 @pytest.mark.parametrize(
     ("example", "file", "old", "new"),
     [
-        ("transfer", "examples/transfer.sql", "ARRAY[1250]", "ARRAY[1251]"),
-        ("transfer", "main/accounts/lock.sql", "ORDER BY id", "ORDER BY id DESC"),
+        ("transfer", "examples/transfer.sql", ":bobs, 1250", ":bobs, 1251"),
+        ("transfer", "main/accounts/lock_pair.sql", "ORDER BY id", "ORDER BY id DESC"),
         ("hold", "main/holds/settle.sql", "accounts.held - settled.amount", "accounts.held"),
         ("purchase", "catalog/reservations/insert.sql", "stock = stock - $3::bigint", "stock = stock"),
         ("audit", "main/invariants/held.sql", "WHERE accounts.held <>", "WHERE FALSE AND accounts.held <>"),

@@ -122,7 +122,7 @@ async def test_a_checked_out_connection_is_shown_and_called_overdue_after_the_so
     page: Page = request.getfixturevalue("page")
     page.sign_in(root.api_key)
     with request_that_waits(address, databases["main"], root, account) as blocker:
-        shown = page.see("#workers table", "PATCH /accounts/{id}", "main/accounts/lock", "Lock: ", f"{blocker}")
+        shown = page.see("#workers table", "PATCH /accounts/{id}", "main/accounts/lock_pair", "Lock: ", f"{blocker}")
         backend = await world.value("SELECT pid FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))", blocker)
         assert f"{backend}" in shown
         page.see("#workers table", "overdue: ")

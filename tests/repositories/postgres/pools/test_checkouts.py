@@ -43,7 +43,7 @@ async def test_a_request_that_waits_for_a_lock_is_listed_with_the_backend_that_b
             [holder] = (await read_pool(client, operator))["holders"]
     assert (await paying).status_code in {201, 503}
     assert (holder["work"], holder["request_id"]) == ("POST /transfers", "waiting")
-    assert (holder["statement"], holder["blocked_by"]) == ("main/accounts/lock", [blocker])
+    assert (holder["statement"], holder["blocked_by"]) == ("main/accounts/lock_pair", [blocker])
     assert holder["state"] == "active"
     assert holder["wait_event"].startswith("Lock: ")
     assert holder["held_ms"] >= holder["statement_ms"] > 0
