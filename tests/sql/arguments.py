@@ -100,6 +100,12 @@ PARTICULAR: dict[str, dict[str, Any]] = {
         "hold_ids": [None, None, 5, 6],
     },
     "main/transfers/list_by_owner": {"owner_id": 47},
+    "main/users/list_sellers": {
+        "product_ids": [9, 5, 3],
+        "seller_ids": [9, 5, 3],
+        "account_ids": [9, 5, 3],
+        "keys": ["key9", "key5", "key3"],
+    },
     "main/users/get_by_username": {"username_key": "user5"},
 }
 
