@@ -4,7 +4,7 @@
 --
 -- Returns  purchase_id bigint, product_id bigint, status text;
 --          no row if all is well
--- Index    products_pkey
+-- Index    none
 -- Locks    reservations, products AccessShareLock
 SELECT /* catalog/invariants/references */ reservations.purchase_id, reservations.product_id, reservations.status
 FROM reservations

@@ -6,7 +6,7 @@
 -- Returns  id bigint;
 --          one row for each product that was counted
 -- Index    products_pkey
--- Locks    products RowShareLock, RowExclusiveLock; its rows FOR NO KEY UPDATE, by id; reservations AccessShareLock
+-- Locks    products AccessShareLock, RowShareLock, RowExclusiveLock; its rows FOR NO KEY UPDATE, by id; reservations AccessShareLock
 WITH /* catalog/products/count_supplied */ uncounted AS MATERIALIZED (
     SELECT id, stock, updated_at
     FROM products

@@ -5,7 +5,7 @@
 --
 -- Returns  kind text, id bigint, created_at timestamptz, user_id bigint;
 --          no row if all is well
--- Index    users_pkey, accounts_pkey
+-- Index    none
 -- Locks    transfers, holds, purchases, users, accounts AccessShareLock
 SELECT /* main/invariants/dates */ dated.kind, dated.id, dated.created_at, dated.user_id
 FROM (

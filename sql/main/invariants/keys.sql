@@ -5,7 +5,7 @@
 --
 -- Returns  user_id bigint, key text, kind text, resource_id bigint;
 --          no row if all is well
--- Index    none
+-- Index    idempotency_keys_pkey, accounts_pkey, holds_pkey, purchases_pkey, posts_pkey
 -- Locks    idempotency_keys, accounts, holds, purchases, posts AccessShareLock
 SELECT /* main/invariants/keys */
     idempotency_keys.user_id, idempotency_keys.key, idempotency_keys.kind, idempotency_keys.resource_id

@@ -5,7 +5,7 @@
 --
 -- Returns  user_id bigint, kind text, id bigint;
 --          no row if all is well
--- Index    none
+-- Index    users_pkey, api_keys_user_id_idx, purchases_unfinished_idx, posts_author_id_idx
 -- Locks    users, api_keys, accounts, purchases, posts AccessShareLock
 SELECT /* main/invariants/leavers */ remnant.user_id, remnant.kind, remnant.id
 FROM (

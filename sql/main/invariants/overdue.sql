@@ -10,5 +10,5 @@ SELECT /* main/invariants/overdue */ id AS hold_id, from_account_id AS account_i
 FROM holds
 WHERE status = 'active'
     AND expires_at < statement_timestamp() - interval '1 hour'
-ORDER BY id
+ORDER BY expires_at, id
 LIMIT $1::bigint;

@@ -5,7 +5,7 @@
 --
 -- Returns  transfer_id bigint, reverses_id bigint;
 --          no row if all is well
--- Index    transfers_pkey
+-- Index    transfers_reverses_id_key, transfers_pkey
 -- Locks    transfers AccessShareLock
 SELECT /* main/invariants/reversals */ reversal.id AS transfer_id, reversal.reverses_id
 FROM (
