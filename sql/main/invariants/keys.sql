@@ -14,13 +14,16 @@ LEFT JOIN accounts ON accounts.id = idempotency_keys.resource_id AND idempotency
 LEFT JOIN holds ON holds.id = idempotency_keys.resource_id AND idempotency_keys.kind = 'hold'
 LEFT JOIN purchases ON purchases.id = idempotency_keys.resource_id AND idempotency_keys.kind = 'purchase'
 LEFT JOIN posts ON posts.id = idempotency_keys.resource_id AND idempotency_keys.kind = 'post'
-WHERE (idempotency_keys.kind = 'account' AND accounts.id IS NULL)
-    OR (idempotency_keys.kind = 'hold' AND holds.id IS NULL)
-    OR (idempotency_keys.kind = 'purchase' AND purchases.id IS NULL)
-    OR (holds.created_by <> idempotency_keys.user_id AND holds.status NOT IN ('captured', 'released'))
-    OR (purchases.buyer_id <> idempotency_keys.user_id AND purchases.status NOT IN ('completed', 'refunded'))
-    OR (idempotency_keys.kind = 'post' AND idempotency_keys.resource_id IS NULL)
-    OR posts.author_id <> idempotency_keys.user_id
-    OR (idempotency_keys.kind IN ('refusal', 'batch', 'product') AND idempotency_keys.answer IS NULL)
+WHERE idempotency_keys.kind <> 'transfer'
+    AND (
+        (idempotency_keys.kind = 'account' AND accounts.id IS NULL)
+        OR (idempotency_keys.kind = 'hold' AND holds.id IS NULL)
+        OR (idempotency_keys.kind = 'purchase' AND purchases.id IS NULL)
+        OR (holds.created_by <> idempotency_keys.user_id AND holds.status NOT IN ('captured', 'released'))
+        OR (purchases.buyer_id <> idempotency_keys.user_id AND purchases.status NOT IN ('completed', 'refunded'))
+        OR (idempotency_keys.kind = 'post' AND idempotency_keys.resource_id IS NULL)
+        OR posts.author_id <> idempotency_keys.user_id
+        OR (idempotency_keys.kind IN ('refusal', 'batch', 'product') AND idempotency_keys.answer IS NULL)
+    )
 ORDER BY idempotency_keys.user_id, idempotency_keys.key
 LIMIT $1::bigint;
