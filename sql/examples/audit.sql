@@ -50,7 +50,7 @@ PREPARE "main/invariants/dates" AS :sql
 EXECUTE "main/invariants/dates" (100);
 
 -- Transfers without exactly two entries (-amount on the payer, +amount on the payee, of the same currency and time), and
--- entries without a transfer or an account.
+-- entries without a transfer.
 \set sql `cat sql/main/invariants/entries_pair_up.sql`
 PREPARE "main/invariants/entries_pair_up" AS :sql
 EXECUTE "main/invariants/entries_pair_up" (100);
