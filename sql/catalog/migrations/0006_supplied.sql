@@ -6,24 +6,15 @@ COMMENT ON COLUMN products.supplied IS
 'Quantity that the seller supplied: the stock and what reservations took of it. Null until Folio has counted it, for a product that the release before this column inserted.';
 
 -- The release before this column changes the stock without it, and may serve during the upgrade. Only a seller's change
--- sets updated_at. AFTER: with a row trigger BEFORE the update, each sale would compute products.search again.
+-- sets updated_at.
 CREATE FUNCTION count_supplied() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE products SET supplied = supplied + NEW.stock - OLD.stock WHERE id = NEW.id;
-    RETURN NULL;
+    NEW.supplied := OLD.supplied + NEW.stock - OLD.stock;
+    RETURN NEW;
 END;
 $$;
 COMMENT ON FUNCTION count_supplied() IS 'Counts the stock that a seller supplies through the release before products.supplied.';
-CREATE TRIGGER products_count_supplied AFTER UPDATE OF stock ON products
+CREATE TRIGGER products_count_supplied BEFORE UPDATE OF stock ON products
 FOR EACH ROW
 WHEN (new.stock <> old.stock AND new.updated_at <> old.updated_at AND new.supplied = old.supplied)
 EXECUTE FUNCTION count_supplied();
-
--- Until roles.sql is run again, that release would lack the privilege.
-DO $$
-BEGIN
-    IF to_regrole('folio_app') IS NOT NULL THEN
-        GRANT INSERT (supplied), UPDATE (supplied) ON products TO folio_app;
-    END IF;
-END;
-$$;
