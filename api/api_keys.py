@@ -3,18 +3,19 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import AfterValidator
 
 from api.http import problems
 from api.http.answers import answer, found
 from api.http.authentication import Member, OperatorWriter, Writer
 from api.http.dependencies import ApiKeys, Main, Users
+from api.http.faults import keep_if_lost
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time
 from api.http.problems import answers
 from api.http.types import Body, Id, Name, PathId, Representation, Time
-from repositories.api_keys import ApiKeyRepository
+from repositories.api_keys import ApiKeyRepository, new_secret
 from repositories.postgres import unit_of_work
 from repositories.postgres.pools import Checkout
 
@@ -60,9 +61,9 @@ class IssuedApiKey(ApiKey):
     responses=answers(*problems.BODY, *problems.WRITES),
     response_model=IssuedApiKey,
 )
-async def create_my_api_key(new: NewApiKey, caller: Writer, main: Main) -> Response:
-    """Issue a further key for yourself."""
-    return await _issue(main, user_id=caller.user_id, new=new, location="/users/me/api-keys/{}")
+async def create_my_api_key(new: NewApiKey, request: Request, caller: Writer, main: Main) -> Response:
+    """Issue a further key for yourself. A 503 `outcome_unknown` has an `api_key`, too: it is valid if it was issued."""
+    return await _issue(request, main, user_id=caller.user_id, new=new, location="/users/me/api-keys/{}")
 
 
 @router.get(
@@ -92,10 +93,10 @@ async def revoke_my_api_key(id: PathId, caller: Writer, keys: ApiKeys) -> None:
     responses=answers("operator_required", "user_not_found", *problems.BODY, *problems.WRITES),
     response_model=IssuedApiKey,
 )
-async def create_api_key(id: PathId, new: NewApiKey, _: OperatorWriter, main: Main) -> Response:
+async def create_api_key(id: PathId, new: NewApiKey, request: Request, _: OperatorWriter, main: Main) -> Response:
     """Issue a key for another user, for example after a loss. For operators."""
     # An operator revokes all keys of a user at once: a single one has no path.
-    return await _issue(main, user_id=id, new=new, location=f"/users/{id}/api-keys")
+    return await _issue(request, main, user_id=id, new=new, location=f"/users/{id}/api-keys")
 
 
 @router.delete(
@@ -110,9 +111,13 @@ async def revoke_api_keys(id: PathId, _: OperatorWriter, users: Users, keys: Api
     await keys.revoke_all(user_id=id)
 
 
-async def _issue(main: Checkout, *, user_id: int, new: NewApiKey, location: str) -> Response:
+async def _issue(request: Request, main: Checkout, *, user_id: int, new: NewApiKey, location: str) -> Response:
+    secret = new_secret()
+    keep_if_lost(request.scope, api_key=secret)
     issued = await unit_of_work.run(
-        main, lambda connection: ApiKeyRepository(connection).issue(user_id=user_id, **new.model_dump())
+        main,
+        lambda connection: ApiKeyRepository(connection).issue(user_id=user_id, secret=secret, **new.model_dump()),
+        recover=lambda connection: ApiKeyRepository(connection).find(secret=secret),
     )
-    key, secret = found(issued, "user", user_id)
+    key = found(issued, "user", user_id)
     return answer(IssuedApiKey(**vars(key), api_key=secret), status=201, location=location.format(key.id))

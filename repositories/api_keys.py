@@ -11,6 +11,7 @@ from repositories.postgres.statements import Connection, statement
 from repositories.users import User, UserRepository
 
 INSERT = statement("main/api_keys/insert")
+FIND = statement("main/api_keys/find")
 AUTHENTICATE = statement("main/api_keys/authenticate")
 LIST = statement("main/api_keys/list")
 REVOKE = statement("main/api_keys/revoke")
@@ -68,11 +69,10 @@ class ApiKeyRepository:
         self._connection = connection
 
     async def issue(
-        self, *, user_id: int, name: str, read_only: bool = False, expires_at: datetime | None = None
-    ) -> tuple[ApiKey, str] | None:
-        """Issue a key; return it with its secret, which is not stored, or None if the user has left."""
-        secret = PREFIX + secrets.token_urlsafe(32)
-        key = await INSERT.maybe(
+        self, *, user_id: int, name: str, secret: str, read_only: bool = False, expires_at: datetime | None = None
+    ) -> ApiKey | None:
+        """Issue a key with this secret, which is not stored; return None if the user has left."""
+        return await INSERT.maybe(
             self._connection,
             ApiKey,
             user_id=user_id,
@@ -81,7 +81,10 @@ class ApiKeyRepository:
             read_only=read_only,
             expires_at=expires_at,
         )
-        return None if key is None else (key, secret)
+
+    async def find(self, *, secret: str) -> ApiKey | None:
+        """Return the key with this secret, or None."""
+        return await FIND.maybe(self._connection, ApiKey, digest=_digest(secret))
 
     async def authenticate(self, *, secret: str) -> Caller | None:
         """Return the owner of a key, or None if the key is unknown, revoked or expired."""
@@ -101,12 +104,22 @@ class ApiKeyRepository:
         await REVOKE_ALL.run(self._connection, user_id=user_id)
 
 
-async def register(connection: Connection, *, username: str, email: str) -> tuple[User, str]:
-    """Register a user with a first key; return both. Constraints refuse a taken name or address."""
+def new_secret() -> str:
+    """Return the secret of a key to be issued."""
+    return PREFIX + secrets.token_urlsafe(32)
+
+
+async def register(connection: Connection, *, username: str, email: str, secret: str) -> User:
+    """Register a user with a first key. The constraints of `UserRepository.insert` refuse a taken name or address."""
     user = await UserRepository(connection).insert(username=username, email=email)
-    issued = await ApiKeyRepository(connection).issue(user_id=user.id, name="first")
-    assert issued is not None  # noqa: S101 - this unit of work inserted the user
-    return user, issued[1]
+    await ApiKeyRepository(connection).issue(user_id=user.id, name="first", secret=secret)
+    return user
+
+
+async def find_registered(connection: Connection, *, secret: str) -> User | None:
+    """Return the user whose key has this secret, or None: after a lost COMMIT of `register`, it tells the outcome."""
+    caller = await ApiKeyRepository(connection).authenticate(secret=secret)
+    return None if caller is None else await UserRepository(connection).get(id=caller.user_id)
 
 
 def _digest(secret: str) -> bytes:

@@ -14,13 +14,13 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.http.faults import INTERNAL_ERROR, fault_response
 from api.http.problems import Problem, respond
 from api.http.types import milliseconds
 from api.process.drain import Drain
 from api.process.service import service_of
 from api.process.settings import Settings
 from repositories.postgres import metrics, operation
-from repositories.postgres.errors import DeadlineExceeded, OutcomeUnknown
 from repositories.postgres.operation import CommitState, Operation
 
 log = structlog.get_logger()
@@ -79,12 +79,19 @@ class RequestMiddleware:
                 await self._app(exchange.scope, exchange.receive, exchange.send)
         except asyncio.CancelledError:
             # If `expire` cancelled the task, the answer is sent and the connection is intact.
-            if exchange.expiring is None or (task := asyncio.current_task()) is None or task.uncancel() > 0:
+            if exchange.expiring is None:
+                # uvicorn's time for shutting down is up.
+                await exchange.fail(serving)
+                raise
+            if (task := asyncio.current_task()) is None or task.uncancel() > 0:
                 raise
         except Exception:
             path = exchange.scope["path"]
             log.exception("internal error", path=path, request_id=serving.id)
-            await exchange.answer("internal_error", "An internal error occurred; the log has the details.")
+            if serving.commit in {CommitState.COMMITTING, CommitState.UNKNOWN}:
+                await exchange.fail(serving)
+            else:
+                await exchange.answer("internal_error", INTERNAL_ERROR)
         finally:
             timer.cancel()
             if exchange.expiring is not None:
@@ -121,17 +128,19 @@ class _Exchange:
         self._send = send
         self._max_body_size = max_body_size
         self._body_size = 0
-        self._received = False
+        self._receiving = False
+        """True while the application waits for the body."""
 
     async def receive(self) -> Message:
         """Return the next part of the body. Raises 413 if the body exceeds its limit."""
         declared = Headers(scope=self.scope).get("content-length", "")
         if declared.isdecimal() and int(declared) > self._max_body_size:
             raise self._too_large()
+        self._receiving = True
         message = await self._receive()
+        self._receiving = False
         if message["type"] == "http.request":
             self._body_size += len(message.get("body", b""))
-            self._received = not message.get("more_body", False)
             if self._body_size > self._max_body_size:
                 raise self._too_large()
         return message
@@ -141,6 +150,11 @@ class _Exchange:
         if self.expiring is not None:
             return
         await self._forward(message)
+
+    async def fail(self, serving: Operation) -> None:
+        """Answer a request that ended before its outcome was known, unless an answer has begun."""
+        if self.status is None:
+            await fault_response(self.scope, serving.interrupted())(self.scope, self._receive, self._forward)
 
     async def answer(self, code: str, detail: str, headers: dict[str, str] | None = None) -> None:
         """Answer with a problem, unless an answer has begun."""
@@ -156,11 +170,10 @@ class _Exchange:
             task.cancel()
 
     async def _expired(self, serving: Operation) -> None:
-        if not self._received and _has_body(self.scope):
+        if self._receiving:
             await self.answer("request_timeout", "The body did not arrive in time.", _CLOSE)
             return
-        fault = OutcomeUnknown() if serving.commit is CommitState.UNKNOWN else DeadlineExceeded()
-        await self.answer(fault.code, str(fault), {"Retry-After": str(fault.retry_after)})
+        await self.fail(serving)
 
     async def _forward(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -174,11 +187,6 @@ class _Exchange:
 
     def _too_large(self) -> Problem:
         return Problem("body_too_large", f"A body may have at most {self._max_body_size} bytes.", headers=_CLOSE)
-
-
-def _has_body(scope: Scope) -> bool:
-    headers = Headers(scope=scope)
-    return "content-length" in headers or "transfer-encoding" in headers
 
 
 def _record(serving: RequestOperation, scope: Scope, status: int | None, seconds: float) -> None:

@@ -63,7 +63,6 @@ CODES: dict[str, tuple[int, str]] = {
     "too_many_requests": (429, "Too many requests"),
     "internal_error": (500, "Internal error"),
     "contention": (503, "Too many conflicting transactions"),
-    "database_error": (503, "Database error"),
     "database_overloaded": (503, "The database has run out of a resource"),
     "database_read_only": (503, "The database is read-only"),
     "database_unavailable": (503, "The database is unavailable"),
