@@ -30,14 +30,15 @@ Row = TypeVar("Row")
 Connection = AsyncConnection[TupleRow]
 
 ROOT = Path(__file__).resolve().parents[2] / "sql"
-LOCK_SECONDS = 2.0
-"""Seconds that the statements of one unit of work may wait for row locks, all together.
+LOCK_SECONDS = 2.25
+"""Seconds that the statements of one unit of work may wait for row locks, all together; then Folio cancels them.
 
 PostgreSQL's lock_timeout counts each wait by itself, and a request that queues for a row waits once for each request
-before it. So Folio cancels the statement.
+before it. It is shorter, 2 s, so that it ends a single wait: a cancellation needs a connection of its own.
 """
+# WITH … FOR UPDATE changes many rows, and may run for long without waiting for any.
 _LOCKS = re.compile(
-    r"(SELECT|INSERT)\b.*\b(FOR (UPDATE|NO KEY UPDATE|SHARE)(?! SKIP LOCKED)|ON CONFLICT .* DO UPDATE)\b", re.DOTALL
+    r"SELECT\b.*\bFOR (NO KEY )?UPDATE\b(?! SKIP LOCKED)|.*\b(FOR SHARE|ON CONFLICT .* DO UPDATE)\b", re.DOTALL
 )
 
 
@@ -104,7 +105,7 @@ class Statement:
             async with asyncio.timeout(LOCK_SECONDS - (current.lock_seconds if current else 0.0)):
                 return await cursor.execute(self.text, arguments)
         except TimeoutError:
-            if cursor.connection.closed:
+            if getattr(cursor.connection, "silent", False):
                 raise DatabaseUnavailable from None
             raise LockTimeout from None
         finally:

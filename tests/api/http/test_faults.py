@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 
+from api.process.drain import Drain
 from api.process.service import service_of
 from api.process.settings import Settings
 from repositories.postgres import connections
@@ -30,7 +31,8 @@ async def network(served: dict[str, str]) -> AsyncIterator[Proxy]:
 
 
 @pytest.fixture
-def settings(settings: Settings, network: Proxy) -> Settings:
+def settings(settings: Settings, network: Proxy, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setitem(connections.REQUEST_BUDGETS, "lock_timeout", "5s")
     return settings.model_copy(update={"main_database_url": network.conninfo})
 
 
@@ -64,6 +66,8 @@ async def test_a_request_that_ends_during_commit_never_says_that_nothing_was_wri
     answer = await paying
     assert "same Idempotency-Key" in problem(answer, 503, "outcome_unknown")["detail"]
     service_of(app).settings = settings
+    monkeypatch.setattr(service_of(app), "drain", Drain())
+    monkeypatch.setattr(units, "COMMIT_TIMEOUT", 30.0)
     network.release.set()
     again = await client.post("/transfers", json=body, headers=ada.paying("k"))
     assert (again.status_code, again.headers["Idempotency-Replayed"]) == (201, "true")
@@ -141,7 +145,7 @@ async def test_a_registration_that_commits_while_it_is_repeated_is_found(
     async with asyncio.timeout(30):
         while not await world.value("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110 - no event
             await asyncio.sleep(0.05)
-    monkeypatch.undo()
+    monkeypatch.setattr(units, "COMMIT_TIMEOUT", 30.0)
     network.release.set()
     registered = found(await registering, 201)
     me = await client.get("/users/me", headers={"Authorization": f"Bearer {registered['api_key']}"})
@@ -154,7 +158,6 @@ async def test_a_registration_of_unknown_outcome_is_answered_with_its_key(
 ) -> None:
     """The key of the 503 is valid if the user was registered; if not, the registration can be repeated."""
     monkeypatch.setattr(units, "COMMIT_TIMEOUT", 1.0)
-    monkeypatch.setitem(connections.REQUEST_BUDGETS, "lock_timeout", "1s")
     network.trouble = Trouble.DELAY if happens else Trouble.SWALLOW
     unknown = problem(await client.post("/users", json=ADA), 503, "outcome_unknown")
     assert "Idempotency-Key" not in unknown["detail"]

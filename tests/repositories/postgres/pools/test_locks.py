@@ -29,7 +29,7 @@ def settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The budgets and the pool of a service in production."""
     for name, seconds in (("lock_timeout", "2s"), ("statement_timeout", "5s"), ("transaction_timeout", "15s")):
         monkeypatch.setitem(connections.REQUEST_BUDGETS, name, seconds)
-    monkeypatch.setattr(statements, "LOCK_SECONDS", 2.0)
+    monkeypatch.setattr(statements, "LOCK_SECONDS", 2.25)
     for name, value in (("TIMEOUT", 2), ("MIN_SIZE", 4), ("MAX_SIZE", 4), ("MAX_WAITING", 100)):
         monkeypatch.setenv(f"FOLIO_POOL_{name}", str(value))
     return settings
@@ -72,7 +72,7 @@ async def test_a_unit_of_work_waits_for_all_its_locks_together(app: FastAPI, wor
         await world.connection.execute("SELECT FROM accounts FOR UPDATE")
 
         async def work(connection: Connection) -> None:
-            serving.lock_seconds = 1.9
+            serving.lock_seconds = 2.2
             await AccountRepository(connection).lock(ids=[account])
 
         with running(Operation("test")) as serving:
