@@ -42,8 +42,6 @@ CONNECT_TIMEOUT = 3
 """Seconds."""
 ANSWER_TIMEOUT = 6.0
 """Seconds for the server of a pooled connection to answer: the server itself ends a statement after 5."""
-CANCEL_TIMEOUT = 1.0
-"""Seconds for the server to take the cancellation of a statement."""
 MAX_PREPARED_STATEMENTS = 256
 """Every file under sql/ can be prepared on one connection, with room for as many again."""
 
@@ -109,10 +107,6 @@ class BoundedConnection(AsyncConnection[TupleRow]):
             return await super().wait(gen, *arguments, **named)
         finally:
             timer.cancel()
-
-    async def _try_cancel(self, *, timeout: float = CANCEL_TIMEOUT) -> None:  # noqa: ASYNC109 - psycopg's
-        # psycopg would wait 5 s for a server that answers nothing.
-        await super()._try_cancel(timeout=min(timeout, CANCEL_TIMEOUT))
 
     def _give_up(self) -> None:
         self.silent = True
