@@ -39,6 +39,16 @@ class User:
     version: int
     created_at: datetime
 
+    @property
+    def tag(self) -> str:
+        """Return the ETag of the whole profile."""
+        return f"{self.version}"
+
+    @property
+    def public_tag(self) -> str:
+        """Return the ETag of the public profile."""
+        return f"{self.version}-public"
+
 
 def fold(text: str) -> str:
     """Return the form in which names and addresses are compared: NFKC, case folded."""
@@ -79,7 +89,7 @@ class UserRepository:
         user = await self.lock(id=id)
         if user is None:
             return USER_LEFT
-        refusal = precondition.refusal(user.version)
+        refusal = precondition.refusal(user.tag)
         if refusal is not None:
             return refusal
         changed = replace(user, **changes)

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 
 from api.process import startup
 from api.process.background import Background
+from api.process.callers import Callers
 from api.process.drain import Drain
 from api.process.readiness import Readiness
 from api.process.settings import Settings
@@ -28,8 +29,11 @@ class Service:
     readiness: Readiness
     drain: Drain
     background: Background
+    callers: Callers
     auditing: asyncio.Lock
     """Held while this process runs an audit."""
+    searches: asyncio.Semaphore
+    """Held by each search that runs."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -52,7 +56,9 @@ class Service:
         self.readiness = Readiness(self.conninfos)
         self.drain = Drain()
         self.background = Background()
+        self.callers = Callers()
         self.auditing = asyncio.Lock()
+        self.searches = asyncio.Semaphore(self.settings.max_searches)
         for pool in self.all_pools:
             await pool.open()
 

@@ -18,10 +18,8 @@ WITH /* catalog/reservations/settle */ settled AS (
     RETURNING product_id, quantity
 )
 UPDATE products
-SET
-    -- Capped: the seller may have set the stock to the maximum meanwhile.
-    stock = least(products.stock + settled.quantity, 9007199254740991),
-    version = products.version + 1
+-- Capped: the seller may have set the stock to the maximum meanwhile.
+SET stock = least(products.stock + settled.quantity, 9007199254740991)
 FROM settled
 WHERE products.id = settled.product_id
     AND $2::text = 'released';

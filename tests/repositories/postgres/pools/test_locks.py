@@ -67,13 +67,14 @@ async def test_every_payer_behind_a_locked_row_is_answered_in_time_by_an_honest_
 
 async def test_a_unit_of_work_waits_for_all_its_locks_together(app: FastAPI, world: World) -> None:
     """Earlier waits shorten the next one; the unit is rolled back, and its connection stays usable."""
-    account = await world.account(await world.person("ada"))
+    ada = await world.person("ada")
+    await world.account(ada)
     async with world.connection.transaction(), service_of(app).pools["main"].checkout() as checkout:
         await world.connection.execute("SELECT FROM accounts FOR UPDATE")
 
         async def work(connection: Connection) -> None:
             serving.lock_seconds = 2.2
-            await AccountRepository(connection).lock(ids=[account])
+            await AccountRepository(connection).lock_owned(owner_id=ada.id)
 
         with running(Operation("test")) as serving:
             started = time.monotonic()
