@@ -139,7 +139,7 @@ async def test_an_internal_error_is_logged_with_its_traceback_and_without_its_me
 ) -> None:
     """The log has the classes and the lines of code of the whole chain; a message may quote anything."""
 
-    async def insert(_: PostRepository, *, author_id: int, title: str, content: str) -> None:
+    async def insert(_: PostRepository, *, author_id: int, title: str, content: str, quota: int) -> None:
         try:
             raise LookupError(title)  # noqa: TRY301 - the chain is the point
         except LookupError as error:
