@@ -1,4 +1,4 @@
-"""Row locks: a request waits for them for 2 s in all, however many requests wait for the same row."""
+"""Row locks: a request waits for them for 2.25 s in all, however many requests wait for the same row."""
 
 import asyncio
 import time
@@ -30,7 +30,8 @@ def settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     for name, seconds in (("lock_timeout", "2s"), ("statement_timeout", "5s"), ("transaction_timeout", "15s")):
         monkeypatch.setitem(connections.REQUEST_BUDGETS, name, seconds)
     monkeypatch.setattr(statements, "LOCK_SECONDS", 2.25)
-    for name, value in (("TIMEOUT", 2), ("MIN_SIZE", 4), ("MAX_SIZE", 4), ("MAX_WAITING", 100)):
+    options = {"TIMEOUT": 2, "MIN_SIZE": 4, "MAX_SIZE": 4, "MAX_WAITING": 100, "SHARE_PER_CALLER": 1}
+    for name, value in options.items():
         monkeypatch.setenv(f"FOLIO_POOL_{name}", str(value))
     return settings
 
@@ -39,7 +40,7 @@ def settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
 async def test_every_payer_behind_a_locked_row_is_answered_in_time_by_an_honest_code(
     client: httpx.AsyncClient, world: World, payers: int
 ) -> None:
-    """lock_timeout 2 s after the request got its connection; pool_exhausted after 2 s if it got none."""
+    """lock_timeout 2.25 s after the request got its connection at the latest; pool_exhausted after 2 s if it got none."""
     ada = await world.person("ada")
     payer, payee = await world.account(ada, minimum=None), await world.account(ada)
     body = order(payer, payee)
@@ -85,7 +86,7 @@ async def test_a_unit_of_work_waits_for_all_its_locks_together(app: FastAPI, wor
 
 
 async def test_a_statement_that_may_run_for_long_is_not_taken_for_one_that_waits() -> None:
-    """Only statements that touch few rows are cancelled after 2 s; the others have the statement's budget."""
+    """Only statements that touch few rows are cancelled after 2.25 s; the others have the statement's budget."""
     assert accounts.LOCK.locks
     assert api_keys.INSERT.locks
     assert request_counts.ADD.locks
