@@ -40,7 +40,7 @@ def settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
 async def test_every_payer_behind_a_locked_row_is_answered_in_time_by_an_honest_code(
     client: httpx.AsyncClient, world: World, payers: int
 ) -> None:
-    """lock_timeout 2.25 s after the request got its connection at the latest; pool_exhausted after 2 s if it got none."""
+    """lock_timeout within 2.25 s of getting a connection; pool_exhausted within 2 s without one."""
     ada = await world.person("ada")
     payer, payee = await world.account(ada, minimum=None), await world.account(ada)
     body = order(payer, payee)
