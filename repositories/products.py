@@ -1,5 +1,6 @@
 """Products: offers of users, public to read until archived. Products are in the catalog, the money is in main."""
 
+import builtins
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -21,6 +22,8 @@ SEARCH = statement("catalog/products/search")
 UPDATE = statement("catalog/products/update")
 ARCHIVE = statement("catalog/products/archive")
 ARCHIVE_BY_SELLER = statement("catalog/products/archive_by_seller")
+LIST_AFTER = statement("catalog/products/list_after")
+COUNT_SUPPLIED = statement("catalog/products/count_supplied")
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,20 @@ class NewProduct:
     price: int
     currency: str
     stock: int
+
+
+@dataclass(frozen=True)
+class ProductState:
+    """The part of a product that the main database must agree with."""
+
+    id: int
+    seller_id: int
+    account_id: int
+    currency: str
+    created_at: datetime
+    updated_at: datetime
+    archived_at: datetime | None
+    idempotency_key: str | None
 
 
 def require_seller(product: Product | None, id: int, seller_id: int) -> Product | Refusal:
@@ -166,6 +183,14 @@ class ProductRepository:
     async def archive_by_seller(self, *, seller_id: int, limit: int) -> int:
         """Take at most `limit` products of a seller who left off sale; return their number."""
         return (await ARCHIVE_BY_SELLER.run(self._connection, seller_id=seller_id, limit=limit)).rowcount
+
+    async def list_after(self, *, after_id: int, limit: int) -> builtins.list[ProductState]:
+        """Return a page of all products, archived or not, by id."""
+        return await LIST_AFTER.all(self._connection, ProductState, after_id=after_id, limit=limit)
+
+    async def count_supplied(self, *, limit: int) -> int:
+        """Count what products of an earlier release were supplied with, `limit` at a time; return their number."""
+        return len(await COUNT_SUPPLIED.values(self._connection, limit=limit))
 
 
 def _judge_stock(stock: int, present: int) -> Refusal | None:

@@ -69,6 +69,7 @@ PARTICULAR: dict[str, dict[str, Any]] = {
     "main/accounts/lock_pair": {"from_id": 9, "to_id": 5, "owner_id": None},
     "main/accounts/update": {"minimum": None, "status": "open"},
     "main/api_keys/authenticate": {"digest": hashlib.sha256(b"key5").digest()},
+    "main/api_keys/find": {"digest": hashlib.sha256(b"key5").digest()},
     "main/api_keys/insert": {"digest": DIGEST, "read_only": False, "expires_at": LATE},
     "main/api_keys/revoke": {"user_id": 6},
     "main/audits/insert": {"ok": True, "checks": "[]"},
@@ -114,6 +115,12 @@ PARTICULAR: dict[str, dict[str, Any]] = {
         "hold_id": None,
     },
     "main/transfers/list_by_owner": {"owner_id": 47},
+    "main/users/list_sellers": {
+        "product_ids": [9, 5, 3],
+        "seller_ids": [9, 5, 3],
+        "account_ids": [9, 5, 3],
+        "keys": ["key9", "key5", "key3"],
+    },
     "main/users/get_by_username": {"username_key": "user5"},
 }
 

@@ -16,11 +16,11 @@
 -- Index    products_idempotency_key_key, products_seller_id_idx
 -- Locks    products AccessShareLock, RowExclusiveLock
 INSERT /* catalog/products/insert */ INTO products (
-    seller_id, account_id, name, description, price, currency, stock, idempotency_key, created_at, updated_at
+    seller_id, account_id, name, description, price, currency, stock, supplied, idempotency_key, created_at, updated_at
 )
 SELECT
-    $1::bigint, $2::bigint, $3::text, $4::text, $5::bigint, $6::text, $7::bigint, $8::text, clock.now AS created_at,
-    clock.now AS updated_at
+    $1::bigint, $2::bigint, $3::text, $4::text, $5::bigint, $6::text, $7::bigint AS stock, $7::bigint AS supplied,
+    $8::text, clock.now AS created_at, clock.now AS updated_at
 FROM (SELECT clock_timestamp() AS now) AS clock
 WHERE (
     SELECT count(*)

@@ -18,8 +18,10 @@ WITH /* catalog/reservations/settle */ settled AS (
     RETURNING product_id, quantity
 )
 UPDATE products
--- Capped: the seller may have set the stock to the maximum meanwhile.
-SET stock = least(products.stock + settled.quantity, 9007199254740991)
+SET
+    -- Capped: the seller may have set the stock to the maximum meanwhile. The excess counts as taken back by the seller.
+    stock = least(products.stock + settled.quantity, 9007199254740991),
+    supplied = products.supplied - greatest(products.stock + settled.quantity - 9007199254740991, 0)
 FROM settled
 WHERE products.id = settled.product_id
     AND $2::text = 'released';
