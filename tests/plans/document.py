@@ -22,6 +22,14 @@ ARRAY_SIZES = {
     ("main/accounts/lock", "1,001 of a batch"): 1001,
     ("main/purchases/known", "1,000 purchases"): 1000,
 }
+HOT_FILES = {
+    "main/api_keys/authenticate",
+    "main/accounts/lock_pair",
+    "main/idempotency_keys/find",
+    "main/transfers/insert_one",
+    "main/transfers/get",
+}
+"""The statements of one transfer and of its repeat: to plan them on each call would take longer than to run them."""
 DESCENT_BUFFERS = 4
 """Per element of an array: before PostgreSQL 17, = ANY(array) descends the index once for each."""
 
@@ -75,11 +83,13 @@ def write(text: str, summary: str, measurements: Iterable[Measurement], exceptio
 def differences(
     measurements: Iterable[Measurement], document_rows: Mapping[tuple[str, str], Row], *, same_version: bool
 ) -> list[str]:
-    """Return a line for each scan of a large table, exceeded budget, and changed plan or number of rows."""
+    """Return a line for each large scan, custom plan of a hot file, exceeded budget, changed plan or number of rows."""
     lines = []
     unmeasured = dict(document_rows)
     for new in measurements:
         lines += [f"{new.name}: reads all of {table}" for table in new.sequential_scans]
+        if new.file in HOT_FILES and new.kind != "generic":
+            lines.append(f"{new.name}: planned again on each call")
         row = unmeasured.pop((new.file, new.situation), None)
         if row is None:
             lines.append(f"{new.name}: not in {PATH}")

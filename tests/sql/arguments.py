@@ -124,6 +124,18 @@ PARTICULAR: dict[str, dict[str, Any]] = {
     "main/users/get_by_username": {"username_key": "user5"},
 }
 
+AGAIN: dict[str, dict[str, Any]] = {
+    # A transfer refers to a reversed transfer or to a hold, never to both.
+    "main/transfers/insert_one": {
+        "from_account_id": 4,
+        "to_account_id": 6,
+        "key": "again",
+        "reverses_id": None,
+        "hold_id": 5,
+    },
+}
+"""Other arguments of a file that shows all of its locks only if it runs twice."""
+
 
 def arguments(name: str, parameters: Iterable[str]) -> dict[str, Any]:
     """Return the arguments of a file, by parameter name; AssertionError if there is none for a parameter."""

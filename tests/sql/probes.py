@@ -15,7 +15,7 @@ from psycopg.rows import TupleRow
 from repositories.postgres.statements import ROOT, Statement
 from tests.harness.launcher import PATIENCE
 from tests.plans.nodes import nodes
-from tests.sql.arguments import arguments
+from tests.sql.arguments import AGAIN, arguments
 
 
 def files(root: Path) -> list[str]:
@@ -106,8 +106,11 @@ def indexes(plan_nodes: list[dict[str, Any]]) -> set[str]:
 
 def run(session: Connection, statement: Statement) -> int:
     """Run a statement in a transaction that stays open, and return the number of its rows."""
-    values = statement.arguments(arguments(statement.name, statement.parameters))
-    return psycopg.RawCursor(session).execute(statement.text, values).rowcount
+    given = arguments(statement.name, statement.parameters)
+    cursor = psycopg.RawCursor(session).execute(statement.text, statement.arguments(given))
+    if statement.name in AGAIN:
+        cursor.execute(statement.text, statement.arguments(given | AGAIN[statement.name]))
+    return cursor.rowcount
 
 
 def end(session: Connection) -> None:

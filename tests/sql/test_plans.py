@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from repositories.postgres.statements import ROOT
+from tests.bench.databases import FILES as BENCH_DATA
 from tests.harness import templates
 from tests.harness.programs import run
 from tests.plans import document, filling
@@ -26,6 +27,14 @@ def main() -> Iterator[Connection]:
             "INSERT INTO posts (author_id, title, content) SELECT 1, 'title', 'content' FROM generate_series(1, 1000)"
         )
         connection.execute("ANALYZE")
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def filled() -> Iterator[Connection]:
+    """A main database with 10,000 accounts: on a few rows, any plan is cheap."""
+    with templates.clones() as conninfos, psycopg.connect(conninfos["main"], autocommit=True) as connection:
+        connection.execute((BENCH_DATA / "main.sql").read_text())
         yield connection
 
 
@@ -70,6 +79,31 @@ def test_a_lost_index_is_reported(main: Connection) -> None:
     assert by_scan.buffers > by_index.buffers
 
 
+@pytest.mark.parametrize(
+    ("file", "arguments", "kind"),
+    [
+        ("main/api_keys/authenticate", "(sha256('key 7'))", "generic"),
+        ("main/accounts/lock_pair", "(1, 3000, 2)", "generic"),
+        ("main/idempotency_keys/find", "(2, 'new')", "generic"),
+        ("main/transfers/insert_one", "(1, 3000, 1, NULL, 2, 'new', sha256('new'), NULL, NULL)", "generic"),
+        ("main/transfers/get", "(20)", "generic"),
+        # Negative controls: the same with arrays of one.
+        ("main/accounts/lock", "('{1}', '{3000}', 2)", "custom"),
+        (
+            "main/transfers/insert",
+            "('{1}', '{3000}', '{1}', '{NULL}', '{2}', '{new}', ARRAY[sha256('new')], '{NULL}', '{NULL}')",
+            "custom",
+        ),
+    ],
+)
+def test_a_single_transfer_is_not_planned_on_each_call(
+    filled: Connection, file: str, arguments: str, kind: str
+) -> None:
+    """With thousands of accounts, PostgreSQL keeps one plan for each statement of a transfer."""
+    assert measure(filled, Case(file, "", arguments, None), set()).kind == kind
+    assert (file in document.HOT_FILES) == (kind == "generic")
+
+
 def test_a_small_table_may_be_read_whole(main: Connection) -> None:
     """A sequential scan of a small table is accepted, and so is any scan of an exception."""
     with main.transaction(force_rollback=True):
@@ -97,6 +131,15 @@ def test_each_difference_is_a_line(change: dict[str, object], message: str) -> N
     assert document.differences([within], rows, same_version=True) == []
     new = Measurement(**old | change)  # type: ignore[arg-type]
     assert document.differences([new], rows, same_version=True)[0] == message
+
+
+def test_a_hot_file_with_custom_plans_is_a_difference() -> None:
+    """It is reported on every version, even if the document has it as custom."""
+    custom = Measurement("main/accounts/lock_pair", "", "custom", "LockRows", 2, 12)
+    rows = document.read(document.write("", "", [custom], []))
+    for same_version in (True, False):
+        lines = document.differences([custom], rows, same_version=same_version)
+        assert lines == ["main/accounts/lock_pair: planned again on each call"]
 
 
 def test_plans_are_compared_on_their_own_version_alone() -> None:

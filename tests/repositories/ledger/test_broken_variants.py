@@ -51,7 +51,7 @@ async def test_without_the_row_lock(client: httpx.AsyncClient, world: World, mon
         await meeting.attend()
         return locked
 
-    without(monkeypatch, accounts.LOCK, "FOR NO KEY UPDATE")
+    without(monkeypatch, accounts.LOCK_PAIR, "FOR NO KEY UPDATE")
     monkeypatch.setattr(AccountRepository, "lock", unlocked)
     with pytest.raises(AssertionError):
         await test_concurrency.test_of_20_transfers_at_one_version_one_is_made(client, world)
