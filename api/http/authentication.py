@@ -26,8 +26,8 @@ _bearer = HTTPBearer(
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-_BEARER = re.compile(rb"bearer *", re.IGNORECASE)
-_KEY = re.compile(rb"bearer +(%s) *" % FORM.pattern.encode(), re.IGNORECASE)
+_BEARER = re.compile(rb"(?i:bearer) *")
+_KEY = re.compile(rb"(?i:bearer) +(%s) *" % FORM.pattern.encode())
 
 
 def judge_form(request: Request, *, needed: bool) -> str | None:
