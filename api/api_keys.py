@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from pydantic import AfterValidator
 
 from api.http import problems
-from api.http.answers import NO_STORE, answer, found
+from api.http.answers import NO_STORE, accepted, answer, found
 from api.http.authentication import Member, OperatorWriter, Writer
 from api.http.dependencies import ApiKeys, CurrentService, Main, Users
 from api.http.json_bodies import JsonRoute
@@ -15,9 +15,13 @@ from api.http.pages import Page, PageOf, by_time
 from api.http.problems import answers, invalid
 from api.http.types import Body, Id, Name, PathId, Representation, Time
 from api.process.service import Service
+from repositories.api_keys import ApiKey as ApiKeyRow
 from repositories.api_keys import ApiKeyRepository, Caller, digest
 from repositories.postgres import unit_of_work
 from repositories.postgres.pools import Checkout
+from repositories.postgres.statements import Connection
+from repositories.refusals import Refusal, quota_reached
+from repositories.users import UserRepository
 
 router = APIRouter(tags=["API keys"], route_class=JsonRoute)
 
@@ -58,7 +62,7 @@ class IssuedApiKey(ApiKey):
     "/users/me/api-keys",
     status_code=201,
     summary="Issue yourself a key",
-    responses=answers(*problems.BODY, *problems.WRITES),
+    responses=answers("quota_reached", *problems.BODY, *problems.WRITES),
     response_model=IssuedApiKey,
 )
 async def create_my_api_key(new: NewApiKey, caller: Writer, main: Main, service: CurrentService) -> Response:
@@ -94,7 +98,7 @@ async def revoke_my_api_key(id: PathId, caller: Writer, main: Main) -> None:
     "/users/{id}/api-keys",
     status_code=201,
     summary="Issue a user a key",
-    responses=answers("operator_required", "user_not_found", *problems.BODY, *problems.WRITES),
+    responses=answers("operator_required", "user_not_found", "quota_reached", *problems.BODY, *problems.WRITES),
     response_model=IssuedApiKey,
 )
 async def create_api_key(
@@ -123,11 +127,15 @@ async def _issue(
     service: Service, main: Checkout, caller: Caller, *, user_id: int, new: NewApiKey, location: str
 ) -> Response:
     expires_at = _expiry(new, caller) if user_id == caller.user_id else new.expires_at
-    issue = new.model_dump() | {"expires_at": expires_at}
-    issued = await unit_of_work.run(
-        main, lambda connection: ApiKeyRepository(connection).issue(user_id=user_id, **issue)
-    )
-    key, secret = found(issued, "user", user_id)
+    members, quota = new.model_dump() | {"expires_at": expires_at}, service.settings.keys_per_user
+
+    async def issue(connection: Connection) -> tuple[ApiKeyRow, str] | Refusal | None:
+        issued = await ApiKeyRepository(connection).issue(user_id=user_id, quota=quota, **members)
+        if issued is None and await UserRepository(connection).keep(id=user_id):
+            return quota_reached("API keys", quota)
+        return issued
+
+    key, secret = found(accepted(await unit_of_work.run(main, issue)), "user", user_id)
     service.callers.remember(digest(secret), user_id)
     shown = IssuedApiKey(**vars(key), api_key=secret)
     return answer(shown, status=201, location=location.format(key.id), headers=NO_STORE)

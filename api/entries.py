@@ -19,7 +19,7 @@ from api.http.dependencies import Accounts, CurrentService, Entries, Main
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf
 from api.http.problems import answers, invalid
-from api.http.types import Balance, Description, Id, PathId, Representation, Time
+from api.http.types import Balance, Description, Id, PastTime, PathId, Representation, Time
 from repositories.accounts import AccountRepository
 from repositories.entries import NEWEST, EntryRepository
 from repositories.entries import BalanceAt as BalanceAtRow
@@ -110,7 +110,7 @@ async def get_balance(
     accounts: Accounts,
     entries: Entries,
     main: Main,
-    at: Annotated[Time, Query(description="an instant that is not in the future")],
+    at: Annotated[PastTime, Query(description="an instant that is not in the future")],
 ) -> Response:
     """Read the balance at an instant, every entry of that instant included. The answer never changes."""
     visible(await accounts.get(id=id), "account", id, caller)

@@ -14,7 +14,7 @@ from api.http.idempotency import RequiredKey
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time
 from api.http.problems import ProblemDetails, answers, details
-from api.http.types import Amount, Balance, Body, Currency, Description, Digits, Id, PathId, Representation, Time
+from api.http.types import Amount, Balance, Body, Currency, Description, Id, PathId, QueryId, Representation, Time
 from repositories.accounts import MAXIMUM
 from repositories.ledger import transfers as ledger
 from repositories.ledger.keys import run_keyed
@@ -199,7 +199,7 @@ async def list_transfers(
     accounts: Accounts,
     transfers: Transfers,
     page: PageOf,
-    account_id: Annotated[int | None, Digits, Query(ge=1, le=MAXIMUM, description="from or to this account")] = None,
+    account_id: Annotated[QueryId | None, Query(description="from or to this account")] = None,
 ) -> Response:
     """List transfers from or to your accounts, newest first; operators see all."""
     if account_id is not None:

@@ -75,7 +75,7 @@ async def register_user(new: NewUser, request: Request, main: Main, service: Cur
     service.callers.remember(api_keys.digest(secret), user.id)
     registered = Registered(**vars(user), api_key=secret)
     location = f"/users/{user.id}"
-    return answer(registered, status=201, location=location, version=user.version, headers=NO_STORE)
+    return answer(registered, status=201, location=location, tag=user.tag, headers=NO_STORE)
 
 
 @router.get("/users", summary="List users", responses=answers(*problems.READS), response_model=Page[Profile])
@@ -88,7 +88,7 @@ async def list_users(users: Users, page: PageOf) -> Response:
 async def get_me(caller: Member, users: Users, known: NoneMatch) -> Response:
     """Read your profile."""
     user = found(await users.get(id=caller.user_id), "user", caller.user_id)
-    return known.answer(User.model_validate(user), user.version)
+    return known.answer(User.model_validate(user), user.tag)
 
 
 @router.get(
@@ -102,8 +102,9 @@ async def get_user(id: PathId, caller: Anyone, users: Users, known: NoneMatch) -
     """Read a user's public profile; operators, and users themselves, see all of it."""
     user = found(await users.get(id=id), "user", id)
     whole = caller is not None and (caller.operator or caller.user_id == id)
-    shown = (User if whole else Profile).model_validate(user)
-    return known.answer(shown, user.version)
+    if whole:
+        return known.answer(User.model_validate(user), user.tag)
+    return known.answer(Profile.model_validate(user), user.public_tag)
 
 
 @router.patch(
@@ -134,7 +135,7 @@ async def update_me(
             ),
         )
     )
-    return answer(User.model_validate(user), version=user.version)
+    return answer(User.model_validate(user), tag=user.tag)
 
 
 @router.delete(

@@ -55,9 +55,11 @@ class AccountRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def insert(self, *, owner_id: int, name: str, currency: str) -> Account | None:
-        """Open an account at balance zero; return None if the owner has left."""
-        return await INSERT.maybe(self._connection, Account, owner_id=owner_id, name=name, currency=currency)
+    async def insert(self, *, owner_id: int, name: str, currency: str, quota: int) -> Account | None:
+        """Open an account at balance zero. Return None if the owner has left, or has `quota` accounts already."""
+        return await INSERT.maybe(
+            self._connection, Account, owner_id=owner_id, name=name, currency=currency, quota=quota
+        )
 
     async def get(self, *, id: int) -> Account | None:
         """Return the account as it was last committed, or None."""

@@ -72,9 +72,18 @@ class ApiKeyRepository:
         self._connection = connection
 
     async def issue(
-        self, *, user_id: int, name: str, read_only: bool = False, expires_at: datetime | None = None
+        self,
+        *,
+        user_id: int,
+        name: str,
+        read_only: bool = False,
+        expires_at: datetime | None = None,
+        quota: int | None = None,
     ) -> tuple[ApiKey, str] | None:
-        """Issue a key; return it with its secret, which is not stored, or None if the user has left."""
+        """Issue a key; return it with its secret, which is not stored.
+
+        Return None if the user has left, or has `quota` keys already that are not revoked.
+        """
         secret = PREFIX + secrets.token_urlsafe(32)
         key = await INSERT.maybe(
             self._connection,
@@ -84,6 +93,7 @@ class ApiKeyRepository:
             digest=digest(secret),
             read_only=read_only,
             expires_at=expires_at,
+            quota=quota,
         )
         return None if key is None else (key, secret)
 

@@ -20,7 +20,7 @@ from repositories.postgres.pools import Checkout
 
 _bearer = HTTPBearer(
     auto_error=False,
-    scheme_name="API key",
+    scheme_name="ApiKey",
     description="A key from `POST /users`, `folio operator add` or `folio key issue`.",
 )
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]

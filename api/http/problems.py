@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import HTTPException
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import Scope
@@ -49,6 +49,7 @@ CODES: dict[str, tuple[int, str]] = {
     "seller_changed": (409, "The payee account no longer belongs to the seller"),
     "product_archived": (409, "The product is no longer for sale"),
     "below_minimum": (409, "The available balance is below the new minimum"),
+    "quota_reached": (409, "You have as many as you may have"),
     "audit_running": (409, "An audit is already running"),
     "precondition_failed": (412, "The resource has changed"),
     "body_too_large": (413, "The body is too large"),
@@ -105,6 +106,11 @@ BODY = ("malformed_json", "unsupported_media_type", "body_too_large", "request_t
 """Codes of every request with a body."""
 
 
+def _open_enumeration(schema: dict[str, Any]) -> None:
+    """Name the codes of this release; a client must expect others of later releases."""
+    schema["anyOf"] = [{"enum": list(CODES)}, {"type": schema.pop("type")}]
+
+
 class ProblemDetails(BaseModel):
     """The body of every error (RFC 9457)."""
 
@@ -115,7 +121,7 @@ class ProblemDetails(BaseModel):
     status: int
     detail: str
     instance: str
-    code: str
+    code: str = Field(json_schema_extra=_open_enumeration)
     request_id: str
 
 

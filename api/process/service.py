@@ -32,6 +32,8 @@ class Service:
     callers: Callers
     auditing: asyncio.Lock
     """Held while this process runs an audit."""
+    searches: asyncio.Semaphore
+    """Held by each search that runs."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -56,6 +58,7 @@ class Service:
         self.background = Background()
         self.callers = Callers()
         self.auditing = asyncio.Lock()
+        self.searches = asyncio.Semaphore(self.settings.max_searches)
         for pool in self.all_pools:
             await pool.open()
 

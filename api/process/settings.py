@@ -71,6 +71,11 @@ class Settings(BaseSettings):
     requests_per_caller: int = Field(
         default=100, ge=0, description="most requests of one caller in flight, per worker; 0: no limit"
     )
+    max_searches: PositiveInt = Field(default=2, description="most searches by words at a time, per worker")
+    accounts_per_user: PositiveInt = Field(default=1000, description="most accounts of a user, closed ones included")
+    keys_per_user: PositiveInt = Field(default=100, description="most API keys of a user that are not revoked")
+    posts_per_user: PositiveInt = Field(default=100_000, description="most posts of a user")
+    products_per_user: PositiveInt = Field(default=100_000, description="most products of a user that are for sale")
     registrations_per_minute: int = Field(default=30, ge=0, description="registrations per address; 0: no limit")
     wrong_keys_per_minute: int = Field(default=60, ge=0, description="invalid API keys per address; 0: no limit")
     trusted_proxies: str = Field(default="", description="addresses or networks whose X-Forwarded-For is trusted")

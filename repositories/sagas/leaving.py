@@ -35,7 +35,7 @@ async def leave(connection: Connection, *, user_id: int, precondition: Precondit
     user = await users.lock(id=user_id)
     if user is None:
         return USER_LEFT
-    refusal = precondition.refusal(user.version)
+    refusal = precondition.refusal(user.tag)
     if refusal is not None:
         return refusal
     owned = await lock_owned(connection, owner_id=user_id)

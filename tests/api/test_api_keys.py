@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 
+from api.process.settings import Settings
 from repositories.api_keys import ApiKeyRepository
 from tests.harness.expect import contents, found, operations, pages, problem
 from tests.harness.world import World
@@ -185,3 +186,17 @@ async def test_an_operator_issues_and_revokes_keys_of_other_users(client: httpx.
     found(left, 204)
     problem(await client.post(path, json={"name": "k"}, headers=root.headers), 404, "user_not_found")
     problem(await client.delete(path, headers=root.headers), 404, "user_not_found")
+
+
+async def test_a_user_has_no_more_keys_than_the_quota(
+    client: httpx.AsyncClient, world: World, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """409 quota_reached, for operators as well; a revoked key does not count."""
+    monkeypatch.setattr(settings, "keys_per_user", 2)
+    ada, root = await world.person("ada"), await world.person("root", role="operator")
+    made = found(await client.post("/users/me/api-keys", json={"name": "n"}, headers=ada.headers), 201)
+    for path, caller in (("/users/me/api-keys", ada), (f"/users/{ada.id}/api-keys", root)):
+        problem(await client.post(path, json={"name": "n"}, headers=caller.headers), 409, "quota_reached")
+    problem(await client.post("/users/999/api-keys", json={"name": "n"}, headers=root.headers), 404, "user_not_found")
+    found(await client.delete(f"/users/me/api-keys/{made['id']}", headers=ada.headers), 204)
+    found(await client.post("/users/me/api-keys", json={"name": "n"}, headers=ada.headers), 201)

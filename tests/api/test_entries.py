@@ -121,3 +121,30 @@ async def test_a_slow_reader_of_a_statement_holds_no_connection(
         assert len(rows) <= 2
         read += [row.version for row in rows]
     assert read == [6, 5, 4, 3, 2, 1]
+
+
+async def test_bounds_between_two_microseconds_leave_no_entry_out_and_let_none_in(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    """Both from ≤ time < to and time ≤ at hold to the nanosecond, though the database keeps microseconds."""
+    ada = await world.person("ada")
+    account = await world.account(ada)
+    await world.fund(account, 5)
+    path = f"/accounts/{account}"
+    [entry] = await pages(client, f"{path}/entries", ada)
+    time = entry["created_at"].removesuffix("Z")
+    before = f"{datetime.fromisoformat(time) - timedelta(microseconds=1):%Y-%m-%dT%H:%M:%S.%f}999Z"
+
+    async def listed(**bounds: str) -> int:
+        answer = await client.get(f"{path}/entries", params=bounds, headers=ada.headers)
+        return len(found(answer)["items"])
+
+    async def balance(at: str) -> int:
+        amount: int = found(await client.get(f"{path}/balance", params={"at": at}, headers=ada.headers))["balance"]
+        return amount
+
+    assert await listed(to=f"{time}001Z") == 1
+    assert await listed(to=f"{time}Z") == await listed(to=before) == 0
+    assert await listed(**{"from": before}) == await listed(**{"from": f"{time}Z"}) == 1
+    assert await listed(**{"from": f"{time}001Z"}) == 0
+    assert (await balance(before), await balance(f"{time}Z"), await balance(f"{time}999Z")) == (0, 5, 5)

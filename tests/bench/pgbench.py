@@ -21,7 +21,6 @@ PRESENT = ("main/accounts/lock", "main/idempotency_keys/find", "main/transfers/i
 """The statement files of one transfer at present, between BEGIN and COMMIT."""
 ARGUMENTS = {
     "ids": (":payer", ":payee"),
-    "user_ids": (":user",),
     "user_id": (":user",),
     "key": (":key",),
     "keys": (":key",),

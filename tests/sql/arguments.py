@@ -41,6 +41,7 @@ USUAL: dict[str, Any] = {
     "purchase_id": 5,
     "purchase_ids": [9, 5, 3],
     "quantity": 1,
+    "quota": 1000,
     "query": "word7",
     "seller_id": 7,
     "stock": 100,
@@ -55,6 +56,7 @@ USUAL: dict[str, Any] = {
 PARTICULAR: dict[str, dict[str, Any]] = {
     "both/server/activity": {"pids": [1, 2]},
     "both/schema_migrations/insert": {"version": 9999, "checksum": "new"},
+    "both/session/hurry": {"timeout": "500ms"},
     "both/session/configure": {"names": ["lock_timeout", "statement_timeout"], "values": ["60s", "60s"]},
     "catalog/products/insert": {"idempotency_key": "new"},
     "catalog/products/lock": {"seller_id": None},
@@ -102,6 +104,12 @@ PARTICULAR: dict[str, dict[str, Any]] = {
         "hold_ids": [None, None, 5, 6],
     },
     "main/transfers/list_by_owner": {"owner_id": 47},
+    "main/users/list_sellers": {
+        "product_ids": [9, 5, 3],
+        "seller_ids": [9, 5, 3],
+        "account_ids": [9, 5, 3],
+        "keys": ["key9", "key5", "key3"],
+    },
     "main/users/get_by_username": {"username_key": "user5"},
 }
 

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from typing import Any
 
 import httpx
 import pytest
@@ -173,8 +174,8 @@ async def test_an_internal_error_is_a_problem_without_details(
     async def broken(*_: object, **__: object) -> None:
         raise RuntimeError("secret")
 
-    async def broken_late(self: AccountRepository, *, owner_id: int, name: str, currency: str) -> None:
-        await insert(self, owner_id=owner_id, name=name, currency=currency)
+    async def broken_late(self: AccountRepository, **members: Any) -> None:
+        await insert(self, **members)
         raise RuntimeError("secret")
 
     monkeypatch.setattr(PostRepository, "list", broken)
