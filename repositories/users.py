@@ -20,6 +20,7 @@ LOCK = statement("main/users/lock")
 KEEP = statement("main/users/keep")
 UPDATE = statement("main/users/update")
 PROMOTE = statement("main/users/promote")
+DEMOTE = statement("main/users/demote")
 DELETE = statement("main/users/delete")
 LIST_LEFT = statement("main/users/list_left")
 SET_OFF_SALE = statement("main/users/set_off_sale")
@@ -104,8 +105,12 @@ class UserRepository:
         return bool(await KEEP.values(self._connection, id=id))
 
     async def promote(self, *, id: int) -> User | None:
-        """Make the user an operator."""
+        """Make the user an operator. The role that serves may not: its login cannot change `role`."""
         return await PROMOTE.maybe(self._connection, User, id=id)
+
+    async def demote(self, *, id: int) -> User | None:
+        """Make the user a member. The role that serves may not, as with `promote`."""
+        return await DEMOTE.maybe(self._connection, User, id=id)
 
     async def delete(self, *, id: int) -> None:
         """Mark a locked user as left and erase the e-mail address. Keys, accounts and posts are ended separately."""

@@ -111,8 +111,7 @@ def serve(settings: Settings) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=settings.trusted_proxies,
+        proxy_headers=False,  # ForwardedClient judges them
         timeout_graceful_shutdown=grace(settings.drain_time),
     )
     if settings.workers > 1:

@@ -1,7 +1,10 @@
 """API keys: the caller of a request, and what their key permits."""
 
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Annotated
 
+import psycopg
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
@@ -9,6 +12,7 @@ from api.http.dependencies import CurrentService, Main, OperatorMain
 from api.http.problems import Problem
 from api.http.rate_limits import limit
 from repositories.api_keys import ApiKeyRepository, Caller
+from repositories.postgres.errors import Fault
 from repositories.postgres.pools import Checkout
 
 _bearer = HTTPBearer(
@@ -51,6 +55,28 @@ async def authenticate_operator(
     return _operator(await _authenticate(request, credentials, main, service))
 
 
+async def view_operations(
+    request: Request, credentials: Credentials, service: CurrentService
+) -> AsyncIterator[Checkout | None]:
+    """Check out the connection reserved for operators, if the request has an operator's key.
+
+    If the main database is away, the result is None for an operator whose key was found good within the last hour: the
+    route then leaves out what the database stores.
+    """
+    async with AsyncExitStack() as stack:
+        main: Checkout | None
+        try:
+            main = await stack.enter_async_context(service.operator_pools["main"].checkout())
+            _operator(await _authenticate(request, credentials, main, service))
+        except (Fault, psycopg.Error):
+            caller = None if credentials is None else service.operators.recall(credentials.credentials)
+            if caller is None:
+                raise
+            request.state.user_id = caller.user_id
+            main = None
+        yield main
+
+
 async def writer(caller: Annotated[Caller, Depends(authenticate)]) -> Caller:
     """Return the caller if their key may write; raise 403 `read_only_key` otherwise."""
     return _writer(caller)
@@ -72,6 +98,7 @@ AnyoneBeforeCatalog = Annotated[Caller | None, Depends(authenticate_before_catal
 Writer = Annotated[Caller, Depends(writer)]
 OperatorWriter = Annotated[Caller, Depends(operator_writer)]
 OnCall = Annotated[Caller, Depends(authenticate_operator)]
+OperatorView = Annotated[Checkout | None, Depends(view_operations, scope="function")]
 OnCallWriter = Annotated[Caller, Depends(on_call_writer)]
 
 
@@ -86,6 +113,7 @@ async def _authenticate(
     if credentials is None:
         raise unauthorized("Send an API key: Authorization: Bearer folio_…")
     caller = await ApiKeyRepository(main.connection).authenticate(secret=credentials.credentials)
+    service.operators.remember(credentials.credentials, caller)
     if caller is None:
         await limit(request, main, kind="wrong_key", most=service.settings.wrong_keys_per_minute)
         raise unauthorized("The API key is unknown, revoked or expired.")

@@ -27,6 +27,13 @@ class DatabaseUnavailable(Fault):
     retry_after = 2
 
 
+class ReadOnlyServer(DatabaseUnavailable):
+    """The server that the address leads to is a standby: after a failover, the next attempt may reach the primary."""
+
+    code = "database_read_only"
+    detail = "The database cannot be reached: the server is a standby."
+
+
 class PoolExhausted(Fault):
     """All connections of the pool are in use, and the queue is full or the wait took too long."""
 
@@ -87,11 +94,15 @@ _CLASSES = {
 }
 
 
+_STANDBY = "server is in hot standby mode"
+"""libpq's reason if target_session_attrs refuses a standby."""
+
+
 def fault(error: Error) -> Fault:
     """Return the fault for an error of psycopg; its code is `database_error` if the SQLSTATE is not listed here."""
     state = error.sqlstate
     if state is None:
-        return DatabaseUnavailable()
+        return ReadOnlyServer() if _STANDBY in str(error) else DatabaseUnavailable()
     known = _CODES.get(state) or _CLASSES.get(state[:2])
     if known is None:
         return Fault(f"The database answered with an error (SQLSTATE {state}).", code="database_error")

@@ -54,7 +54,13 @@ USUAL: dict[str, Any] = {
 
 PARTICULAR: dict[str, dict[str, Any]] = {
     "both/server/activity": {"pids": [1, 2]},
+    "both/server/missing_privileges": {
+        "objects": ["users", "users"],
+        "attributes": ["", "email"],
+        "privileges": ["SELECT", "UPDATE"],
+    },
     "both/schema_migrations/insert": {"version": 9999, "checksum": "new"},
+    "both/session/set": {"name": "lock_timeout", "value": "60s"},
     "both/session/configure": {"names": ["lock_timeout", "statement_timeout"], "values": ["60s", "60s"]},
     "catalog/products/archive_by_seller": {"seller_ids": [7]},
     "catalog/products/insert": {"idempotency_key": "new"},

@@ -29,10 +29,9 @@ def settings(served: dict[str, str], timeout: int, soft_limit: float, monkeypatc
     return Settings(
         main_database_url=served["main"],
         catalog_database_url=served["catalog"],
-        request_timeout=60,
         sweep_interval=3600,
         audit_interval=0,
-    )
+    ).model_copy(update={"request_timeout": 60.0})
 
 
 @pytest.fixture
