@@ -179,7 +179,7 @@ def add_operator(
         user = await users.get_by_username(username=username)
         if user is None:
             user = await users.insert(username=username, email=address)
-        promoted = await users.promote(id=user.id)
+        promoted = await users.set_role(id=user.id, role="operator")
         if promoted is None:
             raise UsageError(f"{username} has left.")
         return promoted, await _issue(connection, promoted, "operator")
@@ -197,7 +197,7 @@ def remove_operator(name: Name, *, as_json: AsJson = False) -> None:
     async def work(connection: Connection) -> User:
         users = UserRepository(connection)
         user = await users.get_by_username(username=name)
-        demoted = None if user is None else await users.demote(id=user.id)
+        demoted = None if user is None else await users.set_role(id=user.id, role="member")
         if demoted is None:
             raise UsageError(f"There is no user {name}.")
         return demoted

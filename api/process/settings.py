@@ -27,7 +27,7 @@ Network = IPv4Network | IPv6Network
 
 MAX_REQUEST_SECONDS = LEASE_SECONDS - 1
 """A request that outlived the lease of its purchase would race with the job that finishes abandoned purchases."""
-_AUTHORITY = re.compile(r"postgres(?:ql)?://(?:[^@/?]*@)?[^@?]*(?:\?.*)?", re.DOTALL)
+_AUTHORITY = re.compile(r"postgres(?:ql)?://(?:[^@/]*@)?[^@?]*(?:\?.*)?", re.DOTALL)
 """A URL in which an unescaped @ or / of a password has not moved a part of it into the host or the database's name."""
 MALFORMED = (
     "is not well formed: postgresql://user:password@host:port/name; write @ as %40, : as %3A and / as %2F in a password"
@@ -144,7 +144,7 @@ def place(url: str) -> str:
     except psycopg.ProgrammingError:
         raise ValueError(MALFORMED) from None
     user, host, port = (str(parts.get(name) or "") for name in ("user", "host", "port"))
-    if "@" in host or not (port or "0").replace(",", "").isdecimal():
+    if not (port or "0").replace(",", "").isdecimal():
         raise ValueError(MALFORMED)
     return f"{user}@{bracketed(host)}:{port or 5432}/{parts.get('dbname') or user}"
 

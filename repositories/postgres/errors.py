@@ -4,6 +4,8 @@ A Fault is temporary: the database is away, too slow or full, and the same reque
 which fault an error is (Appendix A of the PostgreSQL manual); the error of a lost connection has no SQLSTATE.
 """
 
+import re
+
 from psycopg import Error
 from psycopg.errors import UniqueViolation
 
@@ -96,13 +98,28 @@ _CLASSES = {
 
 _STANDBY = "server is in hot standby mode"
 """libpq's reason if target_session_attrs refuses a standby."""
+_FULL = re.compile("too many (clients|connections)|remaining connection slots|no more connections allowed")
+"""The reason of PostgreSQL, or of PgBouncer, if it takes no further connection."""
+
+
+def _refusal(reason: str) -> Fault:
+    """Return the fault for a connection that was lost or refused: libpq passes on the server's text, not its SQLSTATE.
+
+    A server may speak another language than English: the fault is then the general one.
+    """
+    if _STANDBY in reason:
+        return ReadOnlyServer()
+    if _FULL.search(reason):
+        code, detail = _CODES["53300"]
+        return DatabaseUnavailable(detail, code=code)
+    return DatabaseUnavailable()
 
 
 def fault(error: Error) -> Fault:
     """Return the fault for an error of psycopg; its code is `database_error` if the SQLSTATE is not listed here."""
     state = error.sqlstate
     if state is None:
-        return ReadOnlyServer() if _STANDBY in str(error) else DatabaseUnavailable()
+        return _refusal(str(error))
     known = _CODES.get(state) or _CLASSES.get(state[:2])
     if known is None:
         return Fault(f"The database answered with an error (SQLSTATE {state}).", code="database_error")

@@ -55,9 +55,9 @@ USUAL: dict[str, Any] = {
 PARTICULAR: dict[str, dict[str, Any]] = {
     "both/server/activity": {"pids": [1, 2]},
     "both/server/missing_privileges": {
-        "objects": ["users", "users"],
-        "attributes": ["", "email"],
-        "privileges": ["SELECT", "UPDATE"],
+        "objects": ["users", "absent"],
+        "attributes": ["email", ""],
+        "privileges": ["UPDATE", "SELECT"],
     },
     "both/schema_migrations/insert": {"version": 9999, "checksum": "new"},
     "both/session/set": {"name": "lock_timeout", "value": "60s"},
@@ -106,6 +106,7 @@ PARTICULAR: dict[str, dict[str, Any]] = {
         "hold_ids": [None, None, 5, 6],
     },
     "main/transfers/list_by_owner": {"owner_id": 47},
+    "main/users/set_role": {"role": "operator"},
     "main/users/get_by_username": {"username_key": "user5"},
 }
 

@@ -19,8 +19,8 @@ from tests.sql.probes import FILES
 
 MIGRATING = {"both/schema_migrations/create", "both/schema_migrations/insert"}
 """Files that run before the service does, by the login that migrates."""
-COMMANDS = {"main/users/promote", "main/users/demote"}
-"""Files of `folio operator`, by the same login: no login that serves makes operators."""
+COMMANDS = {"main/users/set_role"}
+"""The file of `folio operator`, by the same login: no login that serves makes operators."""
 SERVING = [name for name in FILES if "/database/" not in name and name not in MIGRATING | COMMANDS]
 HIDDEN = {
     ("api_keys", "digest"),
