@@ -30,6 +30,7 @@ VALUES
 ('both/server/privileges', '', '', NULL),
 ('both/server/state', '', '', NULL),
 ('both/session/configure', '', $$('{statement_timeout,lock_timeout}', '{300s,2s}')$$, NULL),
+('both/session/set', '', $$('lock_timeout', '60s')$$, NULL),
 ('catalog/database/create', '', NULL, 'CREATE DATABASE has no plan'),
 ('main/database/create', '', NULL, 'CREATE DATABASE has no plan'),
 

@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from api import entries
-from api.process.service import service_of
+from api.process.service import MAX_CSV_FILES, service_of
 from repositories.entries import EntryRepository
 from tests.harness.expect import found, pages, problem
 from tests.harness.payments import order
@@ -96,3 +96,39 @@ async def test_a_slow_reader_of_a_statement_holds_no_connection(
         assert len(rows) <= 2
         read += [row.version for row in rows]
     assert read == [6, 5, 4, 3, 2, 1]
+
+
+async def test_a_process_sends_a_bounded_number_of_csv_files(
+    client: httpx.AsyncClient, app: FastAPI, world: World
+) -> None:
+    """One more file is 503 overloaded with Retry-After; pages are served, and a finished file makes room."""
+    ada = await world.person("ada")
+    account = await world.account(ada)
+    as_csv = ada.headers | {"Accept": "text/csv"}
+    files = service_of(app).csv_files
+    for _ in range(MAX_CSV_FILES):
+        await files.acquire()
+    refused = await client.get(f"/accounts/{account}/entries", headers=as_csv)
+    problem(refused, 503, "overloaded")
+    assert refused.headers["Retry-After"]
+    found(await client.get(f"/accounts/{account}/entries", headers=ada.headers))
+    files.release()
+    for _ in range(2):
+        answer = await client.get(f"/accounts/{account}/entries", headers=as_csv)
+        assert (answer.status_code, answer.text.count("\n")) == (200, 1)
+
+
+async def test_a_csv_file_that_takes_too_long_is_cut_off(
+    client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader cannot mistake a part of a file for the whole: the answer never ends properly."""
+    ada = await world.person("ada")
+    account = await world.account(ada)
+    for _ in range(3):
+        await world.fund(account, 5)
+    as_csv = ada.headers | {"Accept": "text/csv"}
+    monkeypatch.setattr(entries, "CSV_ROWS", 1)
+    assert (await client.get(f"/accounts/{account}/entries", headers=as_csv)).text.count("\n") == 4
+    monkeypatch.setattr(entries, "CSV_SECONDS", -1.0)
+    cut = await client.get(f"/accounts/{account}/entries", headers=as_csv)
+    assert cut.text.count("\n") == 2
