@@ -134,7 +134,12 @@ def test_a_database_with_migrations_of_a_newer_release_is_served(
     finally:
         folio.process.send_signal(signal.SIGTERM)
     assert "newer release, from 9999_later.sql on" in folio.close()
-    migrated = command("migrate", settings=settings)
+    migrated = command(
+        "migrate",
+        settings=settings
+        | {"FOLIO_MAIN_DATABASE_URL": databases["main"]}
+        | {"FOLIO_CATALOG_DATABASE_URL": databases["catalog"]},
+    )
     assert (migrated.returncode, "newer release" in migrated.stderr) == (0, True), migrated.stderr
 
 

@@ -24,8 +24,10 @@ from tests.harness.world import Person, World
 
 TAG = "house"
 """The git tag of the release before."""
-COMMIT = "023aa05"
-"""Its commit, if the tag is missing."""
+SUBJECT = "The house is finished"
+"""The beginning of its commit's message, if the tag is missing."""
+COMMIT = ""
+"""Its commit, if the history has neither."""
 PAYMENTS = 40
 """Payments that each process makes while both serve."""
 
@@ -41,10 +43,11 @@ def before(tmp_path: Path) -> Path:
     """The files of the release before, in a folder of their own."""
     if git("rev-parse", "HEAD") is None:
         pytest.skip("there is no git history")
-    names = [name for name in (TAG, COMMIT) if name]
+    by_subject = (git("log", "-1", "--format=%H", f"--grep=^{SUBJECT}") or b"").decode().strip()
+    names = [name for name in (TAG, by_subject, COMMIT) if name]
     commit = next((name for name in names if git("rev-parse", "--verify", "-q", f"{name}^{{commit}}")), None)
     if commit is None:
-        pytest.skip(f"the history has neither the tag {TAG} nor the commit {COMMIT or '(none is named)'}")
+        pytest.skip(f"the history has neither the tag {TAG} nor a commit {SUBJECT!r}")
     if git("diff", "--quiet", commit, "--", "locks/run.lock") is None:
         pytest.skip(f"the dependencies have changed since {commit}, and this environment has only the present ones")
     files = git("archive", commit, "api", "repositories", "sql", "pyproject.toml")

@@ -67,7 +67,9 @@ async def test_each_missing_privilege_is_found(
         assert await privileges.missing(session, "main") == missing
 
 
-async def test_a_process_without_a_privilege_is_not_ready(app: FastAPI, client: httpx.AsyncClient, world: World) -> None:
+async def test_a_process_without_a_privilege_is_not_ready(
+    app: FastAPI, client: httpx.AsyncClient, world: World
+) -> None:
     """The reason names the privilege and the files that grant it."""
     await world.connection.execute("REVOKE INSERT (title) ON posts FROM folio_app")
     detail = problem(await client.get("/readyz"), 503, "not_ready")["detail"]
