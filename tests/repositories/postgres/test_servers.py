@@ -13,7 +13,9 @@ from fastapi import FastAPI
 
 from api.process.service import service_of
 from api.process.settings import Settings
-from repositories.postgres import connections
+from repositories.accounts import AccountRepository
+from repositories.postgres import connections, unit_of_work
+from repositories.postgres.statements import Connection
 from repositories.schema import databases, migrations
 from repositories.schema.databases import DATABASES, embedded_name
 from tests.harness.expect import found, problem
@@ -81,6 +83,23 @@ async def test_a_column_of_another_type_fails_no_request(app: FastAPI, client: h
     await world.connection.execute("ALTER TABLE users ALTER username TYPE varchar(80)")
     await world.connection.execute("ALTER TABLE accounts ALTER name TYPE varchar(80)")
     await use()
+
+
+async def test_a_unit_of_work_with_a_stale_plan_runs_again_once(app: FastAPI, world: World) -> None:
+    """Within a transaction a statement alone cannot be repeated: the unit is rolled back and runs again."""
+    account = await world.account(await world.person("ada"))
+    runs = []
+
+    async def work(connection: Connection) -> str | None:
+        runs.append(connection)
+        row = await AccountRepository(connection).get(id=account)
+        return None if row is None else row.name
+
+    async with service_of(app).pools["main"].checkout() as checkout:
+        assert await unit_of_work.run(checkout, work) == "test"
+        await world.connection.execute("ALTER TABLE accounts ALTER name TYPE varchar(80)")
+        assert await unit_of_work.run(checkout, work) == "test"
+    assert len(runs) == 3
 
 
 async def test_only_a_changed_plan_is_run_again(served: dict[str, str]) -> None:
