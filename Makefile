@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: help setup run test faults plans check format schema diagram lock clean
+.PHONY: help setup run test faults plans bench check format schema diagram lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -34,6 +34,16 @@ faults: setup ## PostgreSQL stopped, cut off, filled and starved under load; UPD
 plans: setup ## every statement's plan on a large data set, against docs/plans.md (UPDATE=1 rewrites that); minutes
 	@UPDATE=$(UPDATE) $(BIN)/python -m tests.plans
 
+# The peers' packages are for this target only.
+.venv/bench: locks/bench.lock .venv/ready
+	@OPTIONS="--quiet --require-hashes --no-deps -r locks/bench.lock"; \
+	$(BIN)/uv pip install --python $(BIN)/python $$OPTIONS || $(PYTHON) -m pip --python $(BIN)/python install $$OPTIONS
+	@touch .venv/bench
+
+bench: .venv/bench ## speed from outside, in turn with peers; ONLY=transfers,reads ROUNDS=3 SECONDS=4 SCALE=large UPDATE=1
+	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+	$(if $(SECONDS),--seconds $(SECONDS)) $(if $(SCALE),--scale $(SCALE)) $(if $(UPDATE),--update)
+
 check: setup ## format, lint, types, layers, SQL lint, safe migrations: the whole gate
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -57,6 +67,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 lock: setup ## pin all dependencies again, with hashes
 	@$(COMPILE) pyproject.toml --group build --output-file locks/run.lock
 	@$(COMPILE) pyproject.toml --group dev --constraint locks/run.lock --output-file locks/dev.lock
+	@$(COMPILE) --group bench --constraint locks/dev.lock --output-file locks/bench.lock
 	@awk '/^uv==/ {found = 1; print; next} found && /--hash/ {print; next} found {exit}' locks/dev.lock > locks/uv.lock
 
 clean: ## remove the virtual environment and caches; the data folder stays

@@ -9,7 +9,7 @@ from pydantic import Field
 from api.http import problems
 from api.http.answers import accepted, answer, keyed_answer, visible
 from api.http.authentication import Member, Writer
-from api.http.dependencies import Accounts, Main
+from api.http.dependencies import Accounts, CurrentService, Main
 from api.http.idempotency import OptionalKey
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time
@@ -20,6 +20,7 @@ from repositories.accounts import AccountRepository
 from repositories.ledger import accounts as ledger
 from repositories.ledger.keys import insert_keyed, run_keyed
 from repositories.postgres import unit_of_work
+from repositories.refusals import quota_reached
 
 router = APIRouter(tags=["accounts"], route_class=JsonRoute)
 
@@ -66,16 +67,23 @@ class Account(Representation):
     "/accounts",
     status_code=201,
     summary="Open an account",
-    responses=answers("idempotency_key_reused", *problems.BODY, *problems.WRITES),
+    responses=answers("quota_reached", "idempotency_key_reused", *problems.BODY, *problems.WRITES),
     response_model=Account,
 )
-async def create_account(new: NewAccount, caller: Writer, main: Main, key: OptionalKey) -> Response:
+async def create_account(
+    new: NewAccount, caller: Writer, main: Main, key: OptionalKey, service: CurrentService
+) -> Response:
     """Open an account of your own, at balance zero."""
+    quota = service.settings.accounts_per_user
     open_account = partial(
         insert_keyed,
+        user_id=caller.user_id,
         key=key,
         kind="account",
-        insert=lambda connection: AccountRepository(connection).insert(owner_id=caller.user_id, **new.model_dump()),
+        insert=lambda connection: AccountRepository(connection).insert(
+            owner_id=caller.user_id, quota=quota, **new.model_dump()
+        ),
+        no_room=quota_reached("accounts", quota),
         to_answer=_to_answer,
     )
     outcome = await run_keyed(main, open_account, key=key)

@@ -7,16 +7,21 @@ from fastapi import APIRouter, Response
 from pydantic import AfterValidator
 
 from api.http import problems
-from api.http.answers import answer, found
+from api.http.answers import NO_STORE, accepted, answer, found
 from api.http.authentication import Member, OperatorWriter, Writer
-from api.http.dependencies import ApiKeys, Main, Users
+from api.http.dependencies import ApiKeys, CurrentService, Main, Users
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time
-from api.http.problems import answers
+from api.http.problems import answers, invalid
 from api.http.types import Body, Id, Name, PathId, Representation, Time
-from repositories.api_keys import ApiKeyRepository
+from api.process.service import Service
+from repositories.api_keys import ApiKey as ApiKeyRow
+from repositories.api_keys import ApiKeyRepository, Caller, digest
 from repositories.postgres import unit_of_work
 from repositories.postgres.pools import Checkout
+from repositories.postgres.statements import Connection
+from repositories.refusals import Refusal, quota_reached
+from repositories.users import UserRepository
 
 router = APIRouter(tags=["API keys"], route_class=JsonRoute)
 
@@ -57,12 +62,13 @@ class IssuedApiKey(ApiKey):
     "/users/me/api-keys",
     status_code=201,
     summary="Issue yourself a key",
-    responses=answers(*problems.BODY, *problems.WRITES),
+    responses=answers("quota_reached", *problems.BODY, *problems.WRITES),
     response_model=IssuedApiKey,
 )
-async def create_my_api_key(new: NewApiKey, caller: Writer, main: Main) -> Response:
-    """Issue a further key for yourself."""
-    return await _issue(main, user_id=caller.user_id, new=new, location="/users/me/api-keys/{}")
+async def create_my_api_key(new: NewApiKey, caller: Writer, main: Main, service: CurrentService) -> Response:
+    """Issue a further key for yourself. It expires no later than the key of this request, and by default with it."""
+    location = "/users/me/api-keys/{}"
+    return await _issue(service, main, caller, user_id=caller.user_id, new=new, location=location)
 
 
 @router.get(
@@ -80,22 +86,27 @@ async def list_my_api_keys(caller: Member, keys: ApiKeys, page: PageOf) -> Respo
     summary="Revoke a key",
     responses=answers("api_key_not_found", *problems.WRITES),
 )
-async def revoke_my_api_key(id: PathId, caller: Writer, keys: ApiKeys) -> None:
+async def revoke_my_api_key(id: PathId, caller: Writer, main: Main) -> None:
     """Revoke one of your keys, also the one of this request. It is refused from now on."""
-    found(await keys.revoke(user_id=caller.user_id, id=id), "api_key", id)
+    revoked = await unit_of_work.run(
+        main, lambda connection: ApiKeyRepository(connection).revoke(user_id=caller.user_id, id=id)
+    )
+    found(revoked, "api_key", id)
 
 
 @router.post(
     "/users/{id}/api-keys",
     status_code=201,
     summary="Issue a user a key",
-    responses=answers("operator_required", "user_not_found", *problems.BODY, *problems.WRITES),
+    responses=answers("operator_required", "user_not_found", "quota_reached", *problems.BODY, *problems.WRITES),
     response_model=IssuedApiKey,
 )
-async def create_api_key(id: PathId, new: NewApiKey, _: OperatorWriter, main: Main) -> Response:
+async def create_api_key(
+    id: PathId, new: NewApiKey, caller: OperatorWriter, main: Main, service: CurrentService
+) -> Response:
     """Issue a key for another user, for example after a loss. For operators."""
     # An operator revokes all keys of a user at once: a single one has no path.
-    return await _issue(main, user_id=id, new=new, location=f"/users/{id}/api-keys")
+    return await _issue(service, main, caller, user_id=id, new=new, location=f"/users/{id}/api-keys")
 
 
 @router.delete(
@@ -104,15 +115,38 @@ async def create_api_key(id: PathId, new: NewApiKey, _: OperatorWriter, main: Ma
     summary="Revoke all keys of a user",
     responses=answers("operator_required", "user_not_found", *problems.WRITES),
 )
-async def revoke_api_keys(id: PathId, _: OperatorWriter, users: Users, keys: ApiKeys) -> None:
+async def revoke_api_keys(id: PathId, _: OperatorWriter, users: Users, main: Main) -> None:
     """Revoke every key of a user. For operators."""
     found(await users.get(id=id), "user", id)
-    await keys.revoke_all(user_id=id)
-
-
-async def _issue(main: Checkout, *, user_id: int, new: NewApiKey, location: str) -> Response:
-    issued = await unit_of_work.run(
-        main, lambda connection: ApiKeyRepository(connection).issue(user_id=user_id, **new.model_dump())
+    await unit_of_work.run(
+        main, lambda connection: ApiKeyRepository(connection).revoke_all(user_id=id), repeatable=True
     )
-    key, secret = found(issued, "user", user_id)
-    return answer(IssuedApiKey(**vars(key), api_key=secret), status=201, location=location.format(key.id))
+
+
+async def _issue(
+    service: Service, main: Checkout, caller: Caller, *, user_id: int, new: NewApiKey, location: str
+) -> Response:
+    expires_at = _expiry(new, caller) if user_id == caller.user_id else new.expires_at
+    members, quota = new.model_dump() | {"expires_at": expires_at}, service.settings.keys_per_user
+
+    async def issue(connection: Connection) -> tuple[ApiKeyRow, str] | Refusal | None:
+        issued = await ApiKeyRepository(connection).issue(user_id=user_id, quota=quota, **members)
+        if issued is None and await UserRepository(connection).keep(id=user_id):
+            return quota_reached("API keys", quota)
+        return issued
+
+    key, secret = found(accepted(await unit_of_work.run(main, issue)), "user", user_id)
+    service.callers.remember(digest(secret), user_id)
+    shown = IssuedApiKey(**vars(key), api_key=secret)
+    return answer(shown, status=201, location=location.format(key.id), headers=NO_STORE)
+
+
+def _expiry(new: NewApiKey, caller: Caller) -> datetime | None:
+    """Return the expiry of a new key: at most that of the key which makes it, so that a stolen key gains no time."""
+    if caller.expires_at is None or new.expires_at is None:
+        return new.expires_at or caller.expires_at
+    if new.expires_at > caller.expires_at:
+        raise invalid(
+            ("body", "expires_at"), "must not be after the expiry of the key that you use", "expires_too_late"
+        )
+    return new.expires_at

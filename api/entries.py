@@ -10,7 +10,7 @@ from functools import partial
 from typing import Annotated, Any
 
 import psycopg
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api.http import problems
@@ -20,7 +20,7 @@ from api.http.dependencies import Accounts, CurrentService, Entries, Main
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf
 from api.http.problems import Problem, answers, invalid
-from api.http.types import Balance, Description, Id, PathId, Representation, Time
+from api.http.types import Balance, Description, Id, PastTime, PathId, Representation, Time
 from repositories.accounts import AccountRepository
 from repositories.entries import NEWEST, EntryRepository
 from repositories.entries import BalanceAt as BalanceAtRow
@@ -82,6 +82,7 @@ async def list_entries(
     entries: Entries,
     page: PageOf,
     service: CurrentService,
+    request: Request,
     since: Annotated[Time | None, Query(alias="from", description="the first instant")] = None,
     until: Annotated[Time | None, Query(alias="to", description="the first instant after the span")] = None,
     accept: Annotated[str, Header(description="`text/csv` for the whole statement in one file")] = "*/*",
@@ -91,14 +92,14 @@ async def list_entries(
     statement = partial(entries.list, account_id=id, since=since, until=until)
     vary = {"Vary": "Accept"}
     if _prefers_csv(accept):
+        first = [] if request.state.head else await statement(before=NEWEST, limit=CSV_ROWS)
+        timeout = service.settings.request_timeout
+        pages = _pages(service.pools["main"], timeout, first, account_id=id, since=since, until=until)
+        disposition = {"Content-Disposition": f'attachment; filename="account-{id}.csv"'}
         if service.csv_files.locked():
             raise Problem(
                 "overloaded", "This process is sending as many CSV files as it may.", headers={"Retry-After": "10"}
             )
-        first = await statement(before=NEWEST, limit=CSV_ROWS)
-        timeout = service.settings.request_timeout
-        pages = _pages(service.pools["main"], timeout, first, account_id=id, since=since, until=until)
-        disposition = {"Content-Disposition": f'attachment; filename="account-{id}.csv"'}
         lines = _csv(pages, service.csv_files)
         body = _resume(await anext(lines), lines)
         return StreamingResponse(body, media_type=CSV, headers=disposition | vary)
@@ -116,8 +117,9 @@ async def get_balance(
     id: PathId,
     caller: Member,
     accounts: Accounts,
+    entries: Entries,
     main: Main,
-    at: Annotated[Time, Query(description="an instant that is not in the future")],
+    at: Annotated[PastTime, Query(description="an instant that is not in the future")],
 ) -> Response:
     """Read the balance at an instant, every entry of that instant included. The answer never changes."""
     visible(await accounts.get(id=id), "account", id, caller)
@@ -126,7 +128,10 @@ async def get_balance(
         await AccountRepository(connection).share(id=id)
         return await EntryRepository(connection).balance_at(account_id=id, at=at)
 
-    then = await unit_of_work.run(main, work)
+    then = await entries.balance_at(account_id=id, at=at)
+    if then.past and not then.settled:
+        # An entry of that time may still be in flight: wait for it.
+        then = await unit_of_work.run(main, work)
     if not then.past:
         raise invalid(("query", "at"), f"{at.isoformat()} is in the future", "time_to_come")
     return answer(BalanceAt(account_id=id, at=at, balance=then.balance, version=then.version))

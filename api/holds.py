@@ -127,7 +127,13 @@ async def capture_hold(id: PathId, caller: Writer, main: Main, key: RequiredKey,
     "/{id}/release",
     summary="Release a hold",
     responses=answers(
-        "hold_not_found", "not_owner", "hold_not_active", "hold_expired", "idempotency_key_reused", *problems.WRITES
+        "hold_not_found",
+        "not_owner",
+        "hold_not_active",
+        "hold_expired",
+        "idempotency_key_reused",
+        *problems.BODY,
+        *problems.WRITES,
     ),
     response_model=Hold,
 )

@@ -1,5 +1,6 @@
 """Posts over HTTP: public to read, changed by their authors only."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -9,17 +10,19 @@ from pydantic import Field
 from api.http import problems
 from api.http.answers import accepted, answer, found, keyed_answer
 from api.http.authentication import Writer
-from api.http.dependencies import Main, Posts
+from api.http.dependencies import CurrentService, Main, Posts
 from api.http.etags import UNCHANGED, Match, NoneMatch
 from api.http.idempotency import OptionalKey
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time
 from api.http.problems import answers
-from api.http.types import Body, Change, Id, Line, OfUser, PathId, Representation, Text, Time, Words
+from api.http.searches import Search
+from api.http.types import Body, Change, Id, Line, OfUser, PathId, Representation, Text, Time
 from repositories.ledger.keys import insert_keyed, run_keyed
 from repositories.postgres import unit_of_work
 from repositories.posts import Post as PostRow
-from repositories.posts import PostRepository
+from repositories.posts import PostRepository, tag
+from repositories.refusals import quota_reached
 
 router = APIRouter(tags=["posts"], route_class=JsonRoute)
 
@@ -67,23 +70,28 @@ class Post(Representation):
     "/posts",
     status_code=201,
     summary="Write a post",
-    responses=answers("idempotency_key_reused", *problems.BODY, *problems.WRITES),
+    responses=answers("quota_reached", "idempotency_key_reused", *problems.BODY, *problems.WRITES),
     response_model=Post,
 )
-async def create_post(new: NewPost, caller: Writer, main: Main, key: OptionalKey) -> Response:
+async def create_post(new: NewPost, caller: Writer, main: Main, key: OptionalKey, service: CurrentService) -> Response:
     """Write a post."""
+    quota = service.settings.posts_per_user
     create = partial(
         insert_keyed,
+        user_id=caller.user_id,
         key=key,
         kind="post",
-        insert=lambda connection: PostRepository(connection).insert(author_id=caller.user_id, **new.model_dump()),
+        insert=lambda connection: PostRepository(connection).insert(
+            author_id=caller.user_id, quota=quota, **new.model_dump()
+        ),
+        no_room=quota_reached("posts", quota),
         to_answer=_to_answer,
     )
-    return keyed_answer(await run_keyed(main, create, key=key), _show, location="/posts/{id}", tagged=True)
+    return keyed_answer(await run_keyed(main, create, key=key), _show, location="/posts/{id}", tag=_tag)
 
 
 @router.get("/posts", summary="List posts", responses=answers(*problems.READS), response_model=Page[Post])
-async def list_posts(posts: Posts, page: PageOf, author_id: OfUser = None, q: Words = None) -> Response:
+async def list_posts(q: Search, posts: Posts, page: PageOf, author_id: OfUser = None) -> Response:
     """List posts, newest first: all, of one author, or with the words of a query."""
     rows = await posts.list(author_id=author_id, query=q, page=page.keyset())
     return page.answer(rows, _show, by_time)
@@ -98,7 +106,7 @@ async def list_posts(posts: Posts, page: PageOf, author_id: OfUser = None, q: Wo
 async def get_post(id: PathId, posts: Posts, known: NoneMatch) -> Response:
     """Read a post."""
     row = found(await posts.get(id=id), "post", id)
-    return known.answer(_show(row), row.version)
+    return known.answer(_show(row), row.tag)
 
 
 @router.patch(
@@ -119,7 +127,7 @@ async def update_post(id: PathId, change: PostChange, caller: Writer, main: Main
             ),
         )
     )
-    return answer(_show(row), version=row.version)
+    return answer(_show(row), tag=row.tag)
 
 
 @router.delete(
@@ -145,3 +153,9 @@ def _show(row: PostRow) -> Post:
 
 def _to_answer(row: PostRow) -> dict[str, Any]:
     return _show(row).model_dump(mode="json")
+
+
+def _tag(members: Mapping[str, Any]) -> str:
+    """Return the ETag of a post as it is answered: its author is a model, or a dictionary in a stored answer."""
+    author = members["author"]
+    return tag(members["version"], author["username"] if isinstance(author, Mapping) else author.username)

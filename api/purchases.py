@@ -127,6 +127,7 @@ async def get_purchase(id: PathId, caller: Member, purchases: Purchases) -> Resp
         "idempotency_key_missing",
         "idempotency_key_reused",
         *problems.PAYMENT,
+        *problems.BODY,
         *problems.WRITES,
     ),
     response_model=Purchase,

@@ -14,7 +14,7 @@ from api.http.idempotency import RequiredKey
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time
 from api.http.problems import ProblemDetails, answers, details
-from api.http.types import Amount, Balance, Body, Currency, Description, Digits, Id, PathId, Representation, Time
+from api.http.types import Amount, Balance, Body, Currency, Description, Id, PathId, QueryId, Representation, Time
 from repositories.accounts import MAXIMUM
 from repositories.ledger import transfers as ledger
 from repositories.ledger.keys import run_keyed
@@ -75,7 +75,8 @@ class NewBatch(Body):
     """Transfers to make in this order."""
 
     atomic: bool = Field(default=True, description="true: all or nothing; false: each on its own")
-    transfers: list[NewTransfer] = Field(min_length=1, max_length=1000)
+    # Only the errors of the first wrong item: the errors of all items would be megabytes.
+    transfers: list[NewTransfer] = Field(min_length=1, max_length=1000, fail_fast=True)
 
     model_config = {
         "json_schema_extra": {
@@ -176,6 +177,7 @@ async def create_batch(new: NewBatch, request: Request, caller: Writer, main: Ma
         "idempotency_key_missing",
         "idempotency_key_reused",
         *problems.PAYMENT,
+        *problems.BODY,
         *problems.WRITES,
     ),
     response_model=Transfer,
@@ -197,7 +199,7 @@ async def list_transfers(
     accounts: Accounts,
     transfers: Transfers,
     page: PageOf,
-    account_id: Annotated[int | None, Digits, Query(ge=1, le=MAXIMUM, description="from or to this account")] = None,
+    account_id: Annotated[QueryId | None, Query(description="from or to this account")] = None,
 ) -> Response:
     """List transfers from or to your accounts, newest first; operators see all."""
     if account_id is not None:

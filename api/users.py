@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from api.http import problems
-from api.http.answers import accepted, answer, found
+from api.http.answers import NO_STORE, accepted, answer, found
 from api.http.authentication import Anyone, Member, Writer
 from api.http.dependencies import CurrentService, Main, Users
 from api.http.etags import UNCHANGED, Match, NoneMatch
@@ -64,7 +64,7 @@ class Registered(User):
     "/users",
     status_code=201,
     summary="Register",
-    responses=answers("username_taken", "email_taken", "too_many_requests", *problems.BODY, *problems.READS),
+    responses=answers("username_taken", "email_taken", *problems.BODY, *problems.READS),
     response_model=Registered,
 )
 async def register_user(new: NewUser, request: Request, main: Main, service: CurrentService) -> Response:
@@ -72,8 +72,10 @@ async def register_user(new: NewUser, request: Request, main: Main, service: Cur
     await limit(request, main, kind="registration", most=service.settings.registrations_per_minute)
     register = partial(api_keys.register, username=new.username, email=new.email)
     user, secret = await unit_of_work.run(main, register)
+    service.callers.remember(api_keys.digest(secret), user.id)
     registered = Registered(**vars(user), api_key=secret)
-    return answer(registered, status=201, location=f"/users/{user.id}", version=user.version)
+    location = f"/users/{user.id}"
+    return answer(registered, status=201, location=location, tag=user.tag, headers=NO_STORE)
 
 
 @router.get("/users", summary="List users", responses=answers(*problems.READS), response_model=Page[Profile])
@@ -86,22 +88,23 @@ async def list_users(users: Users, page: PageOf) -> Response:
 async def get_me(caller: Member, users: Users, known: NoneMatch) -> Response:
     """Read your profile."""
     user = found(await users.get(id=caller.user_id), "user", caller.user_id)
-    return known.answer(User.model_validate(user), user.version)
+    return known.answer(User.model_validate(user), user.tag)
 
 
 @router.get(
     "/users/{id}",
     summary="Read a user",
     openapi_extra={"security": [{}]},  # the key is optional here
-    responses=UNCHANGED | answers("user_not_found", "unauthorized", "too_many_requests", *problems.READS),
+    responses=UNCHANGED | answers("user_not_found", "unauthorized", *problems.READS),
     response_model=User | Profile,
 )
 async def get_user(id: PathId, caller: Anyone, users: Users, known: NoneMatch) -> Response:
     """Read a user's public profile; operators, and users themselves, see all of it."""
     user = found(await users.get(id=id), "user", id)
     whole = caller is not None and (caller.operator or caller.user_id == id)
-    shown = (User if whole else Profile).model_validate(user)
-    return known.answer(shown, user.version, headers={"Vary": "Authorization"})
+    if whole:
+        return known.answer(User.model_validate(user), user.tag)
+    return known.answer(Profile.model_validate(user), user.public_tag)
 
 
 @router.patch(
@@ -117,8 +120,13 @@ async def get_user(id: PathId, caller: Anyone, users: Users, known: NoneMatch) -
     ),
     response_model=User,
 )
-async def update_me(change: UserChange, caller: Writer, main: Main, match: Match) -> Response:
-    """Change your username or e-mail address."""
+async def update_me(
+    change: UserChange, request: Request, caller: Writer, main: Main, service: CurrentService, match: Match
+) -> Response:
+    """Change your username or e-mail address. A new e-mail address counts as a registration from your address."""
+    if "email" in change.members():
+        # The answer tells if the address is taken, as that of a registration does.
+        await limit(request, main, kind="registration", most=service.settings.registrations_per_minute)
     user = accepted(
         await unit_of_work.run(
             main,
@@ -127,7 +135,7 @@ async def update_me(change: UserChange, caller: Writer, main: Main, match: Match
             ),
         )
     )
-    return answer(User.model_validate(user), version=user.version)
+    return answer(User.model_validate(user), tag=user.tag)
 
 
 @router.delete(
@@ -144,4 +152,4 @@ async def delete_me(caller: Writer, main: Main, service: CurrentService, match: 
     accepted(await unit_of_work.run(main, leave))
     await main.give_back()
     # The request waits as long as its deadline allows; a job repeats this later.
-    await service.background.run("take_off_sale", leaving.take_off_sale(service.pools, seller_ids=[caller.user_id]))
+    await service.background.run("clean_up", leaving.clean_up(service.pools, user_id=caller.user_id))

@@ -55,17 +55,25 @@ class AccountRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def insert(self, *, owner_id: int, name: str, currency: str) -> Account | None:
-        """Open an account at balance zero; return None if the owner has left."""
-        return await INSERT.maybe(self._connection, Account, owner_id=owner_id, name=name, currency=currency)
+    async def insert(self, *, owner_id: int, name: str, currency: str, quota: int) -> Account | None:
+        """Open an account at balance zero. Return None if the owner has left, or has `quota` accounts already."""
+        return await INSERT.maybe(
+            self._connection, Account, owner_id=owner_id, name=name, currency=currency, quota=quota
+        )
 
     async def get(self, *, id: int) -> Account | None:
         """Return the account as it was last committed, or None."""
         return await GET.maybe(self._connection, Account, id=id)
 
-    async def lock(self, *, ids: Iterable[int]) -> dict[int, Account]:
-        """Lock accounts in id order until the unit of work ends, and return those that exist, by id."""
-        rows = await LOCK.all(self._connection, Account, ids=sorted(set(ids)))
+    async def lock(self, *, pairs: Iterable[tuple[int, int]], owner_id: int | None) -> dict[int, Account]:
+        """Lock payers and payees in id order until the unit of work ends, and return those that exist, by id.
+
+        With an `owner_id`, pairs with another owner's payer are left out: no row of theirs is locked or waited for.
+        """
+        from_ids, to_ids = zip(*sorted(set(pairs)), strict=True)
+        rows = await LOCK.all(
+            self._connection, Account, from_ids=list(from_ids), to_ids=list(to_ids), owner_id=owner_id
+        )
         return {account.id: account for account in rows}
 
     async def share(self, *, id: int) -> None:

@@ -1,6 +1,7 @@
 """API keys: 256 random bits behind a readable prefix, shown once, stored as their SHA-256."""
 
 import hashlib
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,8 @@ REVOKE = statement("main/api_keys/revoke")
 REVOKE_ALL = statement("main/api_keys/revoke_all")
 
 PREFIX = "folio_"
+FORM = re.compile(PREFIX + r"[A-Za-z0-9_-]{43}")
+"""The form of every key: anything else is no key, and needs no look-up."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,12 @@ class Owned(Protocol):
 
 @dataclass(frozen=True)
 class Caller:
-    """The user whose API key came with a request."""
+    """The user whose API key came with a request. `expires_at` is None if that key never expires."""
 
     user_id: int
     role: str
     read_only: bool
+    expires_at: datetime | None = None
 
     @property
     def operator(self) -> bool:
@@ -68,24 +72,34 @@ class ApiKeyRepository:
         self._connection = connection
 
     async def issue(
-        self, *, user_id: int, name: str, read_only: bool = False, expires_at: datetime | None = None
+        self,
+        *,
+        user_id: int,
+        name: str,
+        read_only: bool = False,
+        expires_at: datetime | None = None,
+        quota: int | None = None,
     ) -> tuple[ApiKey, str] | None:
-        """Issue a key; return it with its secret, which is not stored, or None if the user has left."""
+        """Issue a key; return it with its secret, which is not stored.
+
+        Return None if the user has left, or has `quota` keys already that are not revoked.
+        """
         secret = PREFIX + secrets.token_urlsafe(32)
         key = await INSERT.maybe(
             self._connection,
             ApiKey,
             user_id=user_id,
             name=name,
-            digest=_digest(secret),
+            digest=digest(secret),
             read_only=read_only,
             expires_at=expires_at,
+            quota=quota,
         )
         return None if key is None else (key, secret)
 
-    async def authenticate(self, *, secret: str) -> Caller | None:
+    async def authenticate(self, *, digest: bytes) -> Caller | None:
         """Return the owner of a key, or None if the key is unknown, revoked or expired."""
-        return await AUTHENTICATE.maybe(self._connection, Caller, digest=_digest(secret))
+        return await AUTHENTICATE.maybe(self._connection, Caller, digest=digest)
 
     async def list(self, *, user_id: int, page: Keyset) -> list[ApiKey]:
         """Return the user's keys that are not revoked, newest first."""
@@ -109,5 +123,6 @@ async def register(connection: Connection, *, username: str, email: str) -> tupl
     return user, issued[1]
 
 
-def _digest(secret: str) -> bytes:
+def digest(secret: str) -> bytes:
+    """Return the SHA-256 of a key, by which it is stored and looked up."""
     return hashlib.sha256(secret.encode()).digest()

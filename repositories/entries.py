@@ -29,11 +29,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class BalanceAt:
-    """The balance at an instant. If `past` is False, the instant is in the future and the balance means nothing."""
+    """The balance at an instant. If `past` is False, the instant is in the future and the balance means nothing.
+
+    `settled` is True if no transaction in flight can change it, so that it needed no lock.
+    """
 
     balance: int
     version: int
     past: bool
+    settled: bool
 
 
 class EntryRepository:
@@ -54,5 +58,8 @@ class EntryRepository:
         return await LIST_BETWEEN.all(self._connection, Entry, from_time=first, to_time=last, **page)
 
     async def balance_at(self, *, account_id: int, at: datetime) -> BalanceAt:
-        """Return the balance after every entry up to and including `at`; the unit of work shares the account."""
+        """Return the balance after every entry up to and including `at`.
+
+        It is final if it is settled, or if the unit of work shares the account.
+        """
         return await BALANCE_AT.one(self._connection, BalanceAt, account_id=account_id, at=at)

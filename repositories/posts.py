@@ -1,10 +1,12 @@
 """Posts: texts by users, public to read."""
 
+import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from repositories.postgres.keyset import Keyset
+from repositories.postgres.searching import can_match, limited
 from repositories.postgres.statements import Connection, statement
 from repositories.preconditions import Precondition
 from repositories.refusals import Refusal
@@ -33,6 +35,17 @@ class Post:
     created_at: datetime
     updated_at: datetime
 
+    @property
+    def tag(self) -> str:
+        """Return the ETag."""
+        return tag(self.version, self.author_username)
+
+
+def tag(version: int, author_username: str) -> str:
+    """Return a post's ETag: it changes with the version and with the author's name, which the post shows."""
+    name = hashlib.blake2b(author_username.encode(), digest_size=8).hexdigest()
+    return f"{version}-{name}"
+
 
 @dataclass(frozen=True)
 class Edition:
@@ -48,9 +61,11 @@ class PostRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def insert(self, *, author_id: int, title: str, content: str) -> Post | None:
-        """Write a post; return None if the author has left."""
-        return await INSERT.maybe(self._connection, Post, author_id=author_id, title=title, content=content)
+    async def insert(self, *, author_id: int, title: str, content: str, quota: int) -> Post | None:
+        """Write a post. Return None if the author has left, or has `quota` posts already."""
+        return await INSERT.maybe(
+            self._connection, Post, author_id=author_id, title=title, content=content, quota=quota
+        )
 
     async def get(self, *, id: int) -> Post | None:
         """Return the post, or None."""
@@ -59,7 +74,10 @@ class PostRepository:
     async def list(self, *, author_id: int | None, query: str | None, page: Keyset) -> list[Post]:
         """Return posts, newest first: of one author, with the words of a query, or all."""
         if query is not None:
-            return await SEARCH.all(self._connection, Post, query=query, author_id=author_id, **page.arguments())
+            if not can_match(query):
+                return []
+            async with limited(self._connection):
+                return await SEARCH.all(self._connection, Post, query=query, author_id=author_id, **page.arguments())
         if author_id is not None:
             return await LIST_BY_AUTHOR.all(self._connection, Post, author_id=author_id, **page.arguments())
         return await LIST.all(self._connection, Post, **page.arguments())
@@ -86,14 +104,14 @@ class PostRepository:
         return None
 
     async def _lock_own(self, id: int, author_id: int, precondition: Precondition) -> Post | Refusal:
-        """Lock a post; ownership is judged before the precondition."""
-        post = await LOCK.maybe(self._connection, Post, id=id)
+        """Lock a post of the author's; another author's is not locked. Ownership is judged before the precondition."""
+        post = await LOCK.maybe(self._connection, Post, id=id, author_id=author_id)
         if post is None:
-            return Refusal("post_not_found", f"There is no post {id}.")
-        if post.author_id != author_id:
+            if await self.get(id=id) is None:
+                return Refusal("post_not_found", f"There is no post {id}.")
             return Refusal("not_owner", "Only its author may change a post.")
-        return precondition.refusal(post.version) or post
+        return precondition.refusal(post.tag) or post
 
-    async def delete_by_author(self, *, author_id: int) -> None:
-        """Delete all posts of a leaving user."""
-        await DELETE_BY_AUTHOR.run(self._connection, author_id=author_id)
+    async def delete_by_author(self, *, author_id: int, limit: int) -> int:
+        """Delete at most `limit` posts of a user who left; return their number."""
+        return (await DELETE_BY_AUTHOR.run(self._connection, author_id=author_id, limit=limit)).rowcount

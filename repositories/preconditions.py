@@ -1,4 +1,4 @@
-"""Preconditions: the versions of a resource that a change may be made to."""
+"""Preconditions: the ETags of the representations that a change may be made to."""
 
 from dataclasses import dataclass
 
@@ -7,17 +7,20 @@ from repositories.refusals import Refusal
 
 @dataclass(frozen=True)
 class Precondition:
-    """The versions that the caller read: None if the request names none, `any_version` if it names all."""
+    """The tags that the caller read: None if the request names none, `any_tag` if it names all."""
 
-    versions: frozenset[str] | None
-    any_version: bool = False
+    tags: frozenset[str] | None
+    any_tag: bool = False
 
-    def refusal(self, version: int) -> Refusal | None:
-        """Return None if the present version is one of them; otherwise the refusal."""
-        if self.any_version:
+    def refusal(self, tag: str, *, significant: str = "") -> Refusal | None:
+        """Return None if the present tag is one of them; otherwise the refusal.
+
+        If only a part of the tag matters for this change, `significant` is the part before the first hyphen.
+        """
+        if self.any_tag:
             return None
-        if self.versions is None:
+        if self.tags is None:
             return Refusal("precondition_required", "Send If-Match with the ETag that you read, or *.")
-        if str(version) in self.versions:
+        if tag in self.tags or (significant and significant in {known.partition("-")[0] for known in self.tags}):
             return None
-        return Refusal("precondition_failed", f"The resource is at version {version}.", version=version)
+        return Refusal("precondition_failed", f'The resource has changed; its ETag is "{tag}".', tag=tag)

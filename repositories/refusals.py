@@ -5,13 +5,13 @@ from typing import Any
 
 UNSTORED = frozenset(
     {
-        *("unauthorized", "not_owner", "operator_required"),
+        *("unauthorized", "not_owner", "operator_required", "quota_reached"),
         *("precondition_required", "precondition_failed", "validation_error"),
     }
 )
 """Codes of refusals that depend on the caller or the request alone: like every `…_not_found`, they store no answer."""
 
-_NOT_SHOWN = frozenset({"version", "location", "kind"})
+_NOT_SHOWN = frozenset({"tag", "location", "kind"})
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Refusal:
     """The place of the refused transfer in a batch."""
     request_id: str | None = None
     """The request that was refused first, if this is a replay."""
-    version: int | None = None
-    """The present version of the resource, for the ETag of a failed precondition."""
+    tag: str | None = None
+    """The present ETag of the resource, if a precondition failed."""
     location: tuple[str, ...] | None = None
     """The member of the request that is invalid, such as ("body", "amount"), for `validation_error`."""
     kind: str | None = None
@@ -41,6 +41,11 @@ class Refusal:
     def members(self) -> dict[str, Any]:
         """Return the members that are set, by name."""
         return {name: value for name, value in vars(self).items() if value is not None and name not in _NOT_SHOWN}
+
+
+def quota_reached(nouns: str, quota: int) -> Refusal:
+    """Return the refusal of one more row than a user may have; `nouns` names the rows, such as "posts"."""
+    return Refusal("quota_reached", f"You have {quota:,} {nouns}, which is the most.")
 
 
 USER_LEFT = Refusal("unauthorized", "The API key is revoked.")

@@ -2,7 +2,7 @@
 
 import builtins
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from repositories.postgres.keyset import Keyset
 from repositories.postgres.statements import Connection, statement
 from repositories.preconditions import Precondition
+from repositories.products import ProductState
 from repositories.refusals import USER_LEFT, Refusal
 
 INSERT = statement("main/users/insert")
@@ -23,6 +24,7 @@ SET_ROLE = statement("main/users/set_role")
 DELETE = statement("main/users/delete")
 LIST_LEFT = statement("main/users/list_left")
 SET_OFF_SALE = statement("main/users/set_off_sale")
+LIST_SELLERS = statement("main/users/list_sellers")
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,29 @@ class User:
     role: str
     version: int
     created_at: datetime
+
+    @property
+    def tag(self) -> str:
+        """Return the ETag of the whole profile."""
+        return f"{self.version}"
+
+    @property
+    def public_tag(self) -> str:
+        """Return the ETag of the public profile."""
+        return f"{self.version}-public"
+
+
+@dataclass(frozen=True)
+class SellerState:
+    """The seller, the payee account and the key of a product; None for each that does not exist."""
+
+    product_id: int
+    seller_since: datetime | None
+    off_sale: bool | None
+    owner_id: int | None
+    currency: str | None
+    account_since: datetime | None
+    key_kind: str | None
 
 
 def fold(text: str) -> str:
@@ -76,7 +101,7 @@ class UserRepository:
         user = await self.lock(id=id)
         if user is None:
             return USER_LEFT
-        refusal = precondition.refusal(user.version)
+        refusal = precondition.refusal(user.tag)
         if refusal is not None:
             return refusal
         changed = replace(user, **changes)
@@ -118,3 +143,14 @@ class UserRepository:
     async def set_off_sale(self, *, ids: Iterable[int]) -> None:
         """Record that the products of users who left are off sale, so that the job skips these users."""
         await SET_OFF_SALE.run(self._connection, ids=list(ids))
+
+    async def list_sellers(self, *, products: Sequence[ProductState]) -> builtins.list[SellerState]:
+        """Return what the main database has of each product."""
+        return await LIST_SELLERS.all(
+            self._connection,
+            SellerState,
+            product_ids=[product.id for product in products],
+            seller_ids=[product.seller_id for product in products],
+            account_ids=[product.account_id for product in products],
+            keys=[product.idempotency_key for product in products],
+        )

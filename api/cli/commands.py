@@ -57,7 +57,7 @@ class UsageError(Exception):
 
 def main() -> None:
     """Run the command line. The exit status is 1 if the command failed, 2 if its arguments or settings are wrong."""
-    server.stop_on_sigterm()
+    server.stop_on_signals()
     # Logs go to standard error, like everything but results; `serve` configures their format again.
     logs.configure("console")
     try:

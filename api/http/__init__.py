@@ -12,6 +12,8 @@
 - `json_bodies`         strict JSON
 - `etags`               If-Match and If-None-Match
 - `pages`               keyset pages, cursors, Link
+- `searches`            searches by words, few at a time
 - `types`               the types of bodies, parameters and representations
+- `invisible`           characters that show nothing
 - `openapi`             the OpenAPI document
 """

@@ -16,9 +16,13 @@ Result = TypeVar("Result")
 Row = TypeVar("Row", bound=Owned)
 
 
-def etag(version: int) -> str:
-    """Return the strong ETag of a version."""
-    return f'"{version}"'
+NO_STORE = {"Cache-Control": "no-store"}
+"""Header of an answer that shows an API key."""
+
+
+def etag(tag: str) -> str:
+    """Return the header of a strong ETag."""
+    return f'"{tag}"'
 
 
 def answer(
@@ -26,19 +30,19 @@ def answer(
     *,
     status: int = 200,
     location: str | None = None,
-    version: int | None = None,
+    tag: str | None = None,
     replayed: bool = False,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Answer with a representation, or with the JSON value of a stored answer.
 
-    `location` and `version` become `Location` and `ETag`; `replayed` says that an earlier request was answered with it.
+    `location` and `tag` become `Location` and `ETag`; `replayed` says that an earlier request was answered with it.
     """
     fields = dict(headers or {})
     if location is not None:
         fields["Location"] = location
-    if version is not None:
-        fields["ETag"] = etag(version)
+    if tag is not None:
+        fields["ETag"] = etag(tag)
     if replayed:
         fields["Idempotency-Replayed"] = "true"
     if isinstance(shown, BaseModel):
@@ -52,11 +56,12 @@ def keyed_answer(
     *,
     status: int = 201,
     location: str | None = None,
-    tagged: bool = False,
+    tag: Callable[[Mapping[str, Any]], str] | None = None,
 ) -> Response:
     """Answer with the outcome of a keyed unit of work; raise the problem of a refusal.
 
-    `location` is a template of the resource's path, such as "/holds/{id}"; `tagged` resources have an ETag.
+    `location` is a template of the resource's path, such as "/holds/{id}"; `tag` returns the ETag of
+    the answer's members.
     """
     if isinstance(outcome.result, Refusal):
         raise refused(outcome.result, replayed=outcome.replayed)
@@ -66,7 +71,7 @@ def keyed_answer(
         shown,
         status=status,
         location=None if location is None else location.format(id=members["id"]),
-        version=members["version"] if tagged else None,
+        tag=None if tag is None else tag(members),
         replayed=outcome.replayed,
     )
 
@@ -83,8 +88,8 @@ def refused(refusal: Refusal, *, replayed: bool = False) -> Exception:
     if refusal.location is not None and refusal.kind is not None:
         return invalid(refusal.location, refusal.detail, refusal.kind)
     headers = {"Idempotency-Replayed": "true"} if replayed else {}
-    if refusal.version is not None:
-        headers["ETag"] = etag(refusal.version)
+    if refusal.tag is not None:
+        headers["ETag"] = etag(refusal.tag)
     if refusal.code == "unauthorized":
         headers["WWW-Authenticate"] = "Bearer"
     members = refusal.members()

@@ -1,5 +1,6 @@
 """API keys: the caller of a request, and what their key permits."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Annotated
@@ -7,57 +8,97 @@ from typing import Annotated
 import psycopg
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.types import Scope
 
 from api.http.dependencies import CurrentService, Main, OperatorMain
 from api.http.problems import Problem
-from api.http.rate_limits import limit
-from repositories.api_keys import ApiKeyRepository, Caller
+from api.http.rate_limits import TooMany, address, limit
+from api.process.callers import CallerName, Callers, address_of
+from api.process.service import service_of
+from repositories.api_keys import FORM, ApiKeyRepository, Caller, digest
+from repositories.postgres import operation
 from repositories.postgres.errors import Fault
 from repositories.postgres.pools import Checkout
 
 _bearer = HTTPBearer(
     auto_error=False,
-    scheme_name="API key",
+    scheme_name="ApiKey",
     description="A key from `POST /users`, `folio operator add` or `folio key issue`.",
 )
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-async def authenticate(request: Request, credentials: Credentials, main: Main, service: CurrentService) -> Caller:
-    """Return the owner of the request's key. Raises 401 without a valid key, 429 after too many invalid ones.
+_BEARER = re.compile(rb"bearer *", re.IGNORECASE)
+_KEY = re.compile(rb"(?i:bearer) +(%s) *" % FORM.pattern.encode())
 
-    A valid key is never refused because of invalid ones from its address: many users may share an address.
+
+def judge_form(request: Request, *, needed: bool) -> str | None:
+    """Return the request's key, or None without one. The key is not looked up yet.
+
+    This takes no connection and no time, so it comes before the body of a request is awaited. Raises 401 if the key is
+    malformed, or missing although it is needed; 429 if its address sent too many invalid keys, unless this process
+    knows the key to be valid.
     """
-    return await _authenticate(request, credentials, main, service)
+    request.state.answer_depends_on_key = True
+    header = request.scope["state"]["headers"].get(b"authorization", b"")
+    if not _BEARER.match(header):
+        if needed:
+            raise unauthorized("Send an API key: Authorization: Bearer folio_…")
+        return None
+    match = _KEY.fullmatch(header)
+    if match is None:
+        raise unauthorized("The API key is malformed: it is folio_ and 43 characters.")
+    key = match[1].decode()
+    callers = service_of(request.app).callers
+    seconds = callers.blocked_seconds(address(request))
+    if seconds and not callers.knows(digest(key)):
+        raise TooMany("Too many invalid API keys came from this address.", seconds)
+    return key
+
+
+async def key_if_given(request: Request, _: Credentials) -> str | None:
+    """Return the request's key, or None without one."""
+    return judge_form(request, needed=False)
+
+
+async def key_of_request(request: Request, _: Credentials) -> str:
+    """Return the request's key; raise 401 without one."""
+    key = judge_form(request, needed=True)
+    assert key is not None  # noqa: S101 - judge_form raises without a key
+    return key
+
+
+# Asked for before the connection: a request without a key of the right form takes none.
+KeyIfGiven = Annotated[str | None, Depends(key_if_given)]
+Key = Annotated[str, Depends(key_of_request)]
+
+
+async def authenticate(request: Request, key: Key, main: Main, service: CurrentService) -> Caller:
+    """Return the owner of the request's key. Raises 401 without a valid key, 429 after too many invalid ones."""
+    return await _authenticate(request, key, main, service)
 
 
 async def authenticate_if_given(
-    request: Request, credentials: Credentials, main: Main, service: CurrentService
+    request: Request, key: KeyIfGiven, main: Main, service: CurrentService
 ) -> Caller | None:
     """Return the owner of the request's key, or None if the request has no key."""
-    return None if credentials is None else await _authenticate(request, credentials, main, service)
+    return None if key is None else await _authenticate(request, key, main, service)
 
 
-async def authenticate_before_catalog(
-    request: Request, credentials: Credentials, service: CurrentService
-) -> Caller | None:
+async def authenticate_before_catalog(request: Request, key: KeyIfGiven, service: CurrentService) -> Caller | None:
     """As `authenticate_if_given`, on a connection that is back before the route checks one of the catalog out."""
-    if credentials is None:
+    if key is None:
         return None
     async with service.pools["main"].checkout() as main:
-        return await _authenticate(request, credentials, main, service)
+        return await _authenticate(request, key, main, service)
 
 
-async def authenticate_operator(
-    request: Request, credentials: Credentials, main: OperatorMain, service: CurrentService
-) -> Caller:
+async def authenticate_operator(request: Request, key: Key, main: OperatorMain, service: CurrentService) -> Caller:
     """Return an operator, on the connection reserved for operators."""
-    return _operator(await _authenticate(request, credentials, main, service))
+    return _operator(await _authenticate(request, key, main, service))
 
 
-async def view_operations(
-    request: Request, credentials: Credentials, service: CurrentService
-) -> AsyncIterator[Checkout | None]:
+async def view_operations(request: Request, key: Key, service: CurrentService) -> AsyncIterator[Checkout | None]:
     """Check out the connection reserved for operators, if the request has an operator's key.
 
     If the main database is away, the result is None for an operator whose key was found good within the last hour: the
@@ -67,9 +108,9 @@ async def view_operations(
         main: Checkout | None
         try:
             main = await stack.enter_async_context(service.operator_pools["main"].checkout())
-            _operator(await _authenticate(request, credentials, main, service))
+            _operator(await _authenticate(request, key, main, service))
         except (Fault, psycopg.Error):
-            caller = None if credentials is None else service.operators.recall(credentials.credentials)
+            caller = service.operators.recall(digest(key))
             if caller is None:
                 raise
             request.state.user_id = caller.user_id
@@ -102,22 +143,53 @@ OperatorView = Annotated[Checkout | None, Depends(view_operations, scope="functi
 OnCallWriter = Annotated[Caller, Depends(on_call_writer)]
 
 
+NEEDS_KEY = frozenset({authenticate, authenticate_operator, view_operations})
+"""The dependencies of a route that answers no request without a key."""
+TAKES_KEY = NEEDS_KEY | {authenticate_if_given, authenticate_before_catalog}
+
+
+async def check_first(request: Request) -> None:
+    """Raise 401 or 429 if a request about to be refused has an invalid key; a database that is away changes nothing."""
+    key = judge_form(request, needed=False)
+    if key is None:
+        return
+    service = service_of(request.app)
+    try:
+        async with service.pools["main"].checkout() as main:
+            await _authenticate(request, key, main, service)
+    except (Fault, psycopg.Error):
+        return
+
+
 def unauthorized(detail: str) -> Problem:
     """Return the 401 that names the scheme."""
     return Problem("unauthorized", detail, headers={"WWW-Authenticate": "Bearer"})
 
 
-async def _authenticate(
-    request: Request, credentials: HTTPAuthorizationCredentials | None, main: Checkout, service: CurrentService
-) -> Caller:
-    if credentials is None:
-        raise unauthorized("Send an API key: Authorization: Bearer folio_…")
-    caller = await ApiKeyRepository(main.connection).authenticate(secret=credentials.credentials)
-    service.operators.remember(credentials.credentials, caller)
+def identify(scope: Scope, callers: Callers) -> CallerName:
+    """Return the caller of a request as far as this process knows it: the owner of the key, otherwise the address."""
+    match = _KEY.fullmatch(scope["state"]["headers"].get(b"authorization", b""))
+    client = scope.get("client")
+    hashed = None if match is None else digest(match[1].decode())
+    return callers.name(hashed, address_of(client[0] if client else ""))
+
+
+async def _authenticate(request: Request, key: str, main: Checkout, service: CurrentService) -> Caller:
+    callers, hashed = service.callers, digest(key)
+    caller = await ApiKeyRepository(main.connection).authenticate(digest=hashed)
+    service.operators.remember(hashed, caller)
     if caller is None:
-        await limit(request, main, kind="wrong_key", most=service.settings.wrong_keys_per_minute)
+        callers.forget(hashed)
+        try:
+            await limit(request, main, kind="wrong_key", most=service.settings.wrong_keys_per_minute)
+        except TooMany as refusal:
+            callers.block(address(request), refusal.seconds)
+            raise
         raise unauthorized("The API key is unknown, revoked or expired.")
+    callers.remember(hashed, caller.user_id)
     request.state.user_id = caller.user_id
+    if (serving := operation.current()) is not None:
+        serving.caller = caller.user_id
     return caller
 
 

@@ -20,6 +20,8 @@ from repositories.postgres.errors import Fault, Taken, described, fault
 
 log = structlog.get_logger()
 
+MAX_ERRORS = 20
+"""Errors that an answer lists."""
 TAKEN = {
     "users_username_key": ("username_taken", "Another user has or had this username."),
     "users_email_key": ("email_taken", "Another user has this e-mail address."),
@@ -43,16 +45,18 @@ def _allowed(request: Request, routers: Sequence[APIRouter]) -> str:
     """Return every method of the path: Starlette returns only those of the first matching route."""
     routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
-    return ", ".join(sorted({method for route in matching for method in route.methods or ()}))
+    methods = {method for route in matching for method in route.methods or ()}
+    return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
 
 
 async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
     # The input is left out: it may contain lone surrogates, which JSON in UTF-8 cannot carry.
-    errors = [{"loc": list(item["loc"]), "message": item["msg"], "type": item["type"]} for item in error.errors()]
+    every = error.errors()
+    errors = [{"loc": list(item["loc"]), "message": item["msg"], "type": item["type"]} for item in every[:MAX_ERRORS]]
     first = errors[0]
     location = ".".join(str(part) for part in first["loc"])
-    detail = f"{location}: {first['message']}" + (f" (and {len(errors) - 1} more)" if len(errors) > 1 else "")
+    detail = f"{location}: {first['message']}" + (f" (and {len(every) - 1} more)" if len(every) > 1 else "")
     return respond(request.scope, "validation_error", _printable(detail), extra={"errors": _printable_all(errors)})
 
 

@@ -24,7 +24,8 @@ class ForwardedClient:
             host, _ = scope["client"]
             values = Headers(scope=scope).getlist("x-forwarded-for")
             client = self._client(host, [entry for value in values for entry in value.split(",")])
-            scope = scope if client == host else {**scope, "client": (client, 0)}
+            if client != host:
+                scope["client"] = (client, 0)
         await self._app(scope, receive, send)
 
     def _client(self, host: str, forwarded: Iterable[str]) -> str:

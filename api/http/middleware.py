@@ -1,4 +1,4 @@
-"""The request middleware: id, deadline, limit of the body, log line and metrics, and the 500 for unexpected errors.
+"""The request middleware: id, deadline, limits of the body, log line and metrics, and the 500 for unexpected errors.
 
 Plain ASGI: BaseHTTPMiddleware runs the application in a separate task and has lost disconnects and cancellations.
 """
@@ -7,13 +7,18 @@ import asyncio
 import re
 import time
 import uuid
+from collections.abc import Coroutine, Mapping
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.http.arrivals import Arrivals
+from api.http.authentication import identify
 from api.http.problems import Problem, respond
 from api.http.types import milliseconds
 from api.process.drain import Drain
@@ -25,15 +30,16 @@ from repositories.postgres.operation import CommitState, Operation
 
 log = structlog.get_logger()
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Methods with metric series of their own; the server accepts 40 more, which are counted as `other`."""
 HEALTH = frozenset({"/livez", "/readyz"})
 """Paths that are answered even if the process is overloaded: a busy process is alive."""
-SEND_TIMEOUT_SECONDS = 30.0
-"""Seconds within which a client must read the next part of an answer; after that its connection is closed."""
+SINGLE = (b"authorization", b"content-type", b"host", b"idempotency-key")
+"""Headers that a request may have only once: a proxy may have read the other one."""
 # A client whose body was refused unread would continue to send it.
 _CLOSE = {"Connection": "close"}
+_BUSY = {"Retry-After": "1", **_CLOSE}
 
 
 class RequestMiddleware:
@@ -42,45 +48,61 @@ class RequestMiddleware:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._serving = 0
+        self._arrivals = Arrivals()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request; pass other protocols on."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if scope["method"] == "HEAD":
+        headers = dict(scope["headers"])
+        state = scope.setdefault("state", {})
+        state["headers"] = headers
+        state["head"] = scope["method"] == "HEAD"
+        if state["head"]:
             # uvicorn omits the body, since its own scope still says HEAD.
             scope = {**scope, "method": "GET"}
-        header = Headers(scope=scope).get("x-request-id", "")
-        scope.setdefault("state", {})["request_id"] = header if _REQUEST_ID.fullmatch(header) else uuid.uuid4().hex
+        header = headers.get(b"x-request-id", b"")
+        state["request_id"] = header.decode() if _REQUEST_ID.fullmatch(header) else uuid.uuid4().hex
         self._serving += 1
         started = time.perf_counter()
         service = service_of(scope["app"])
         settings = service.settings
-        exchange = _Exchange(scope, receive, send, settings.max_body_size, service.drain)
+        exchange = _Exchange(scope, receive, send, settings.max_body_size, service.drain, self._arrivals)
         serving = RequestOperation(scope, service.drain.within(settings.request_timeout))
-        with operation.running(serving):
+        serving.caller = caller = identify(scope, service.callers)
+        counting = nullcontext(0) if scope["path"] in HEALTH else service.callers.in_flight(caller)
+        with operation.running(serving), counting as in_flight:
             try:
-                await self._serve(exchange, serving, settings)
+                await self._serve(exchange, serving, settings, in_flight)
             finally:
                 self._serving -= 1
+                self._arrivals.forget(exchange)
                 _record(serving, scope, exchange.status, time.perf_counter() - started)
 
-    async def _serve(self, exchange: "_Exchange", serving: Operation, settings: Settings) -> None:
-        if self._serving > settings.max_requests and exchange.scope["path"] not in HEALTH:
-            await exchange.answer(
-                "overloaded", "This process is serving as many requests as it may.", {"Retry-After": "1"}
-            )
+    async def _serve(self, exchange: "_Exchange", serving: Operation, settings: Settings, in_flight: int) -> None:
+        if (refusal := _refusal(exchange.scope)) is not None:
+            await exchange.answer(*refusal, _CLOSE)
             return
-        expire = partial(exchange.expire, serving, asyncio.current_task())
+        if exchange.scope["path"] not in HEALTH:
+            if self._serving - len(self._arrivals) > settings.max_requests:
+                await exchange.answer("overloaded", "This process is serving as many requests as it may.", _BUSY)
+                return
+            if 0 < settings.requests_per_caller < in_flight:
+                detail = f"One caller may have at most {settings.requests_per_caller} requests in flight."
+                await exchange.answer("too_many_requests", detail, {"Retry-After": "1"})
+                return
+        expire = partial(exchange.expire, serving)
         timer = asyncio.get_running_loop().call_later(serving.remaining(), expire)
         try:
             with exchange.drain.serving(expire):
                 await self._app(exchange.scope, exchange.receive, exchange.send)
         except asyncio.CancelledError:
-            # If `expire` cancelled the task, the answer is sent and the connection is intact.
+            # If the exchange cancelled the task, the answer is sent and the connection is intact.
             if exchange.expiring is None or (task := asyncio.current_task()) is None or task.uncancel() > 0:
                 raise
+        except ClientDisconnect:
+            pass  # The client left while it sent its body, so no answer can be sent.
         except Exception:
             path = exchange.scope["path"]
             log.exception("internal error", path=path, request_id=serving.id)
@@ -112,51 +134,70 @@ class RequestOperation(Operation):
 class _Exchange:
     """One request and its only answer."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, max_body_size: int, drain: Drain) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, max_body_size: int, drain: Drain, arrivals: Arrivals
+    ) -> None:
         self.scope = scope
         self.status: int | None = None
         self.expiring: asyncio.Task[None] | None = None
         self.drain = drain
+        self.body_size = 0
         self._receive = receive
         self._send = send
         self._max_body_size = max_body_size
-        self._body_size = 0
-        self._received = False
+        self._arrivals = arrivals
+        self._task = asyncio.current_task()
+        headers = scope["state"]["headers"]
+        self._unread = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
 
     async def receive(self) -> Message:
         """Return the next part of the body. Raises 413 if the body exceeds its limit."""
-        declared = Headers(scope=self.scope).get("content-length", "")
-        if declared.isdecimal() and int(declared) > self._max_body_size:
+        if not self._unread:
+            return await self._receive()
+        declared = self.scope["state"]["headers"].get(b"content-length", b"")
+        if declared.isdigit() and int(declared) > self._max_body_size:
             raise self._too_large()
+        self._arrivals.begin(self)
         message = await self._receive()
         if message["type"] == "http.request":
-            self._body_size += len(message.get("body", b""))
-            self._received = not message.get("more_body", False)
-            if self._body_size > self._max_body_size:
+            self._arrivals.add(self, len(message.get("body", b"")))
+            if self.body_size > self._max_body_size:
                 raise self._too_large()
+            self._unread = message.get("more_body", False)
+            if not self._unread:
+                self._arrivals.end(self)
         return message
 
     async def send(self, message: Message) -> None:
-        """Send a part of the application's answer, unless the request has expired."""
+        """Send a part of the application's answer, unless the request was answered already."""
         if self.expiring is not None:
             return
         await self._forward(message)
 
-    async def answer(self, code: str, detail: str, headers: dict[str, str] | None = None) -> None:
+    async def answer(self, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
         """Answer with a problem, unless an answer has begun."""
         if self.status is None:
             await respond(self.scope, code, detail, headers=headers)(self.scope, self._receive, self._forward)
 
-    def expire(self, serving: Operation, task: "asyncio.Task[Any] | None") -> None:
+    def expire(self, serving: Operation) -> None:
         """Answer now that the time is up, and cancel the request, whose cleanup may take seconds."""
-        if self.status is not None or self.expiring is not None or serving.commit is CommitState.COMMITTED:
+        if serving.commit is not CommitState.COMMITTED:
+            self._end(self._expired(serving))
+
+    def refuse(self) -> None:
+        """Answer that too many bodies are arriving, and cancel the request."""
+        self._end(self.answer("overloaded", "Too many requests are being sent at once.", _BUSY))
+
+    def _end(self, answering: Coroutine[Any, Any, None]) -> None:
+        if self.status is not None or self.expiring is not None:
+            answering.close()
             return
-        self.expiring = asyncio.create_task(self._expired(serving))
-        if task is not None:
-            task.cancel()
+        self.expiring = asyncio.create_task(answering)
+        if self._task is not None:
+            self._task.cancel()
 
     async def _expired(self, serving: Operation) -> None:
-        if not self._received and _has_body(self.scope):
+        if self._unread:
             await self.answer("request_timeout", "The body did not arrive in time.", _CLOSE)
             return
         fault = OutcomeUnknown() if serving.commit is CommitState.UNKNOWN else DeadlineExceeded()
@@ -167,22 +208,44 @@ class _Exchange:
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
             headers["X-Request-Id"] = self.scope["state"]["request_id"]
-            if self.drain.begun:
+            self._restrict(headers)
+            if self._unread or self.drain.begun:
                 headers.update(_CLOSE)
-        async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
-            await self._send(message)
+        await self._send(message)
+
+    def _restrict(self, headers: MutableHeaders) -> None:
+        """Say which caches may keep an answer. A route whose answer shows a key says `no-store` itself."""
+        headers["X-Content-Type-Options"] = "nosniff"
+        if self.scope["state"].get("answer_depends_on_key"):
+            headers.add_vary_header("Authorization")
+        if b"authorization" in self.scope["state"]["headers"]:
+            headers.setdefault("Cache-Control", "private, no-cache" if "etag" in headers else "no-store")
 
     def _too_large(self) -> Problem:
         return Problem("body_too_large", f"A body may have at most {self._max_body_size} bytes.", headers=_CLOSE)
 
 
-def _has_body(scope: Scope) -> bool:
-    headers = Headers(scope=scope)
-    return "content-length" in headers or "transfer-encoding" in headers
+def _refusal(scope: Scope) -> tuple[str, str] | None:
+    """Return code and detail if the connection refused the request or its headers are malformed."""
+    state, pairs = scope["state"], scope["headers"]
+    if "refusal" in state:
+        code, detail = state["refusal"]
+        return code, detail
+    headers = state["headers"]
+    if len(headers) < len(pairs):
+        names = [name for name, _ in pairs]
+        for name in SINGLE:
+            if names.count(name) > 1:
+                return "bad_request", f"The request has more than one {name.decode().title()} header."
+    if b"host" not in headers and scope["http_version"] == "1.1":
+        return "bad_request", "The request has no Host header."
+    if headers.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
+        return "bad_request", "The only Transfer-Encoding is chunked."
+    return None
 
 
 def _record(serving: RequestOperation, scope: Scope, status: int | None, seconds: float) -> None:
-    """Count a request and log it; `status` is None if the request was cancelled before an answer began."""
+    """Count a request and log it; `status` is None if the client left or the request was cancelled before an answer."""
     method = scope["method"]
     counted = method if method in METHODS else "other"
     metrics.REQUESTS.labels(counted, serving.route, str(status or "none")).inc()

@@ -8,19 +8,24 @@ from typing import Annotated, Any, Generic, Protocol, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import Depends, Query, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from api.http.answers import answer
 from api.http.problems import invalid
 from api.http.types import Digits
 from repositories.postgres.keyset import NEWEST, Keyset, Position
+
+MAX_BYTES = 2 * 1024 * 1024
+"""Most bytes of a page's items together; the first item may have more."""
 
 Item = TypeVar("Item")
 Row = TypeVar("Row")
 
 
 class Page(BaseModel, Generic[Item]):
-    """One page of a list, newest first; `next_cursor` is null on the last."""
+    """One page of a list, newest first; `next_cursor` is null on the last.
+
+    A page has fewer items than `limit` if more would exceed 2 MiB.
+    """
 
     items: list[Item]
     next_cursor: str | None
@@ -64,13 +69,21 @@ class PageRequest:
         headers: Mapping[str, str] | None = None,
     ) -> Response:
         """Answer with the page and its `Link`; `last` returns the position of the last row, for the next page."""
-        shown = rows[: self._limit]
+        items: list[bytes] = []
+        size = 0
+        for row in rows[: self._limit]:
+            item = show(row).model_dump_json().encode()
+            size += len(item)
+            if items and size > MAX_BYTES:
+                break
+            items.append(item)
         headers, cursor = dict(headers or {}), None
-        if len(rows) > self._limit:
-            cursor = self._encode(last(shown[-1]))
+        if len(rows) > len(items):
+            cursor = self._encode(last(rows[len(items) - 1]))
             query = dict(self._request.query_params) | {"cursor": cursor}
             headers["Link"] = f'<{self._request.url.path}?{urlencode(query)}>; rel="next"'
-        return answer(Page[Any](items=[show(row) for row in shown], next_cursor=cursor), headers=headers)
+        body = b'{"items":[%b],"next_cursor":%b}' % (b",".join(items), json.dumps(cursor).encode())
+        return Response(body, headers=headers, media_type="application/json")
 
     def _encode(self, position: tuple[str | int, ...]) -> str:
         return base64.urlsafe_b64encode(json.dumps([self._list, *position]).encode()).decode().rstrip("=")
@@ -89,7 +102,7 @@ class PageRequest:
 
 async def page_request(
     request: Request,
-    limit: Annotated[int, Digits, Query(ge=1, le=100, description="items of the page")] = 50,
+    limit: Annotated[int, Field(ge=1, le=100), Digits, Query(description="most items of the page")] = 50,
     cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before")] = None,
 ) -> PageRequest:
     """Return the page that a request asks for; a dependency."""

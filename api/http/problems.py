@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import HTTPException
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import Scope
@@ -37,6 +37,7 @@ CODES: dict[str, tuple[int, str]] = {
     "purchases_pending": (409, "A purchase is still in progress"),
     "account_frozen": (409, "The account is frozen"),
     "account_closed": (409, "The account is closed"),
+    "account_unavailable": (409, "The other account can neither pay nor be paid"),
     "version_mismatch": (409, "The account has changed"),
     "hold_not_active": (409, "The hold is no longer active"),
     "hold_expired": (409, "The hold has expired"),
@@ -48,9 +49,11 @@ CODES: dict[str, tuple[int, str]] = {
     "seller_changed": (409, "The payee account no longer belongs to the seller"),
     "product_archived": (409, "The product is no longer for sale"),
     "below_minimum": (409, "The available balance is below the new minimum"),
+    "quota_reached": (409, "You have as many as you may have"),
     "audit_running": (409, "An audit is already running"),
     "precondition_failed": (412, "The resource has changed"),
     "body_too_large": (413, "The body is too large"),
+    "uri_too_long": (414, "The URL is too long"),
     "unsupported_media_type": (415, "The body must be application/json"),
     "validation_error": (422, "The request is not valid"),
     "same_account": (422, "Payer and payee are the same account"),
@@ -61,6 +64,7 @@ CODES: dict[str, tuple[int, str]] = {
     "idempotency_key_reused": (422, "The Idempotency-Key belongs to another request"),
     "precondition_required": (428, "If-Match required"),
     "too_many_requests": (429, "Too many requests"),
+    "headers_too_large": (431, "The headers are too large"),
     "internal_error": (500, "Internal error"),
     "contention": (503, "Too many conflicting transactions"),
     "database_error": (503, "Database error"),
@@ -88,18 +92,23 @@ FAULTS = tuple(
     code for code, (status, _) in CODES.items() if status == HTTPStatus.SERVICE_UNAVAILABLE and code != "not_ready"
 )
 """Codes of every request that needs a database."""
-READS = ("validation_error", "internal_error", *FAULTS)
+READS = ("bad_request", "validation_error", "too_many_requests", "internal_error", *FAULTS)
 """Codes of every request."""
-OWN = ("unauthorized", "too_many_requests", *READS)
+OWN = ("unauthorized", *READS)
 """Codes of every request that needs an API key."""
-PAYMENT = ("account_frozen", "account_closed", "insufficient_funds", "balance_out_of_range")
+PAYMENT = ("account_frozen", "account_closed", "account_unavailable", "insufficient_funds", "balance_out_of_range")
 """Codes of every request that moves or holds money."""
 ORDER = ("account_not_found", "same_account", "currency_mismatch", *PAYMENT)
 """Codes of every request that moves or holds money and names the accounts."""
 WRITES = ("read_only_key", *OWN)
 """Codes of every request that needs an API key that may write."""
-BODY = ("bad_request", "malformed_json", "unsupported_media_type", "body_too_large", "request_timeout")
+BODY = ("malformed_json", "unsupported_media_type", "body_too_large", "request_timeout")
 """Codes of every request with a body."""
+
+
+def _open_enumeration(schema: dict[str, Any]) -> None:
+    """Name the codes of this release; a client must expect others of later releases."""
+    schema["anyOf"] = [{"enum": list(CODES)}, {"type": schema.pop("type")}]
 
 
 class ProblemDetails(BaseModel):
@@ -112,7 +121,7 @@ class ProblemDetails(BaseModel):
     status: int
     detail: str
     instance: str
-    code: str
+    code: str = Field(json_schema_extra=_open_enumeration)
     request_id: str
 
 

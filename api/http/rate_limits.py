@@ -1,36 +1,32 @@
 """Rate limits by address and minute, counted in the database, so that all processes share them."""
 
-import ipaddress
+import math
 
 from fastapi import Request
 
 from api.http.problems import Problem
+from api.process.callers import address_of
 from repositories.postgres.pools import Checkout
 from repositories.request_counts import RequestCountRepository
+
+
+class TooMany(Problem):
+    """429 `too_many_requests` for a limit that is free again in `seconds`."""
+
+    def __init__(self, detail: str, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__("too_many_requests", detail, headers={"Retry-After": str(max(1, math.ceil(seconds)))})
+
+
+def address(request: Request) -> str:
+    """Return the address by which a client is counted."""
+    return address_of(request.client.host if request.client else "")
 
 
 async def limit(request: Request, main: Checkout, *, kind: str, most: int) -> None:
     """Count this request for its address. Raises 429 if the address exceeds `most` this minute (0: no limit)."""
     if most == 0:
         return
-    counted = await RequestCountRepository(main.connection).add(kind=kind, address=_address(request))
+    counted = await RequestCountRepository(main.connection).add(kind=kind, address=address(request))
     if counted.count > most:
-        raise Problem(
-            "too_many_requests",
-            f"One address may send at most {most} a minute.",
-            headers={"Retry-After": str(max(1, counted.seconds_left))},
-        )
-
-
-def _address(request: Request) -> str:
-    """Return the client's IPv4 address, or the /64 network of its IPv6 address: one household has a whole /64."""
-    host = request.client.host if request.client else ""
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return host
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((int(address), 64), strict=False))
-    return str(address)
+        raise TooMany(f"One address may send at most {most} a minute.", counted.seconds_left)

@@ -8,6 +8,7 @@ from pydantic import Field
 from api.http import problems
 from api.http.authentication import OnCall, OnCallWriter
 from api.http.dependencies import CurrentService, OperatorMain
+from api.http.json_bodies import OperationsRoute
 from api.http.problems import Problem, answers
 from api.http.types import Representation, Time
 from api.process.jobs import AUDIT_TIMEOUT
@@ -15,7 +16,7 @@ from repositories.audit import run
 from repositories.audits import Audit as AuditRow
 from repositories.audits import AuditRepository
 
-router = APIRouter(prefix="/ops", tags=["operations"])
+router = APIRouter(prefix="/ops", tags=["operations"], route_class=OperationsRoute)
 
 
 class CheckResult(Representation):
@@ -54,7 +55,7 @@ UNFINISHED_RESPONSE: dict[int | str, dict[str, Any]] = {
 @router.post(
     "/audit",
     summary="Run an audit",
-    responses=UNFINISHED_RESPONSE | answers("operator_required", "audit_running", *problems.WRITES),
+    responses=UNFINISHED_RESPONSE | answers("operator_required", "audit_running", *problems.BODY, *problems.WRITES),
     response_model=Audit | Running,
 )
 async def run_audit(

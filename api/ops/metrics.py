@@ -17,12 +17,13 @@ from prometheus_client.registry import Collector
 from api.http import problems
 from api.http.authentication import OperatorView
 from api.http.dependencies import CurrentService
+from api.http.json_bodies import OperationsRoute
 from api.http.problems import answers
 from repositories.audits import AuditRepository
 from repositories.postgres.statements import Connection
 from repositories.purchases import PurchaseRepository
 
-router = APIRouter(tags=["operations"])
+router = APIRouter(tags=["operations"], route_class=OperationsRoute)
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """Environment variable of prometheus-client: the folder in which the workers of a service store their metrics."""

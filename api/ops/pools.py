@@ -12,6 +12,7 @@ from pydantic import Field
 from api.http import problems
 from api.http.authentication import OperatorView
 from api.http.dependencies import CurrentService
+from api.http.json_bodies import OperationsRoute
 from api.http.problems import answers
 from api.http.types import Representation, Time, milliseconds
 from repositories import server
@@ -25,7 +26,7 @@ from repositories.postgres.pool_stats import PoolStats, sample_quantile
 from repositories.postgres.pools import Checkout
 from repositories.server import Activity, Limits
 
-router = APIRouter(prefix="/ops", tags=["operations"])
+router = APIRouter(prefix="/ops", tags=["operations"], route_class=OperationsRoute)
 
 
 class Quantiles(Representation):

@@ -12,6 +12,7 @@ from pydantic import Field
 from api.http import problems
 from api.http.authentication import OperatorView
 from api.http.dependencies import CurrentService
+from api.http.json_bodies import OperationsRoute
 from api.http.problems import answers
 from api.http.types import Representation, Time, milliseconds
 from api.ops.metrics import registry
@@ -20,7 +21,7 @@ from repositories.postgres.metrics import REQUEST_SECONDS
 from repositories.postgres.statements import Connection
 from repositories.purchases import PurchaseRepository
 
-router = APIRouter(prefix="/ops", tags=["operations"])
+router = APIRouter(prefix="/ops", tags=["operations"], route_class=OperationsRoute)
 
 MAX_ITEMS = 20
 """Most routes, and most purchases, in an answer."""

@@ -54,9 +54,13 @@ async def stop(tasks: Collection[asyncio.Task[None]], seconds: float) -> None:
 
 
 async def logged(name: str, work: Awaitable[None], seconds: float = TIMEOUT_SECONDS) -> None:
-    """Run `work` as an operation with a deadline; log an error in place of raising it."""
+    """Run `work` as an operation with a deadline; log an error in place of raising it.
+
+    Work that a request began keeps the request's caller, and so stays within the caller's share of the connections.
+    """
+    began = operation.current()
     try:
-        with running(Operation(name, seconds=seconds)):
+        with running(Operation(name, seconds=seconds, caller=began and began.caller)):
             async with asyncio.timeout(seconds):
                 await work
     except TimeoutError:

@@ -11,6 +11,8 @@ from types import FrameType
 
 DRAIN_SECONDS = 9.0
 """Seconds from SIGTERM within which every request is answered: the time that a request may take by default."""
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+"""Signals that begin a drain; SIGHUP comes when a terminal is closed."""
 
 
 def grace(drain_time: float) -> int:
@@ -48,7 +50,7 @@ class Drain:
 
     @contextlib.contextmanager
     def on_signals(self, seconds: float) -> Iterator[None]:
-        """Begin the drain at SIGTERM, and let uvicorn close its sockets `seconds` later instead of at once.
+        """Begin the drain at SIGTERM or SIGHUP, and let uvicorn close its sockets `seconds` later instead of at once.
 
         Meanwhile a load balancer sees that /readyz fails, and idle connections close with their next answer. Ctrl-C
         does not wait. A second SIGTERM changes nothing: a signal to the process group reaches each worker twice.
@@ -57,9 +59,13 @@ class Drain:
             yield
             return
         loop = asyncio.get_running_loop()
-        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        before = {number: signal.getsignal(number) for number in (*STOP_SIGNALS, signal.SIGINT)}
+        if before[signal.SIGHUP] == signal.SIG_IGN:
+            del before[signal.SIGHUP]  # nohup
 
         def leave(number: int, frame: FrameType | None) -> None:
+            # uvicorn knows no SIGHUP: it stops as at SIGTERM.
+            number = signal.SIGTERM if number == signal.SIGHUP else number
             then = before[signal.Signals(number)]
             if not callable(then):
                 return

@@ -51,7 +51,7 @@ async def finish_purchases(pools: Mapping[str, Pool], interval: float) -> None:
 
 
 async def finish_leaving(pools: Mapping[str, Pool], interval: float) -> None:
-    """Archive the products of users that have left."""
+    """Archive the products and delete the posts of users that have left."""
     await _repeat("finish_leaving", partial(leaving.finish_leaving, pools), interval)
 
 

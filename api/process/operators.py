@@ -1,6 +1,5 @@
 """Operators whose key was found good lately: they may read what needs no database while the main database is away."""
 
-import hashlib
 import time
 
 from repositories.api_keys import Caller
@@ -17,23 +16,15 @@ class Operators:
     def __init__(self) -> None:
         self._callers: dict[bytes, tuple[float, Caller]] = {}
 
-    def remember(self, secret: str, caller: Caller | None) -> None:
+    def remember(self, digest: bytes, caller: Caller | None) -> None:
         """Remember the owner of a key that was just looked up; forget the key if its owner is no operator."""
-        operator = caller is not None and caller.operator
-        if not operator and not self._callers:
-            return
-        digest = _digest(secret)
         self._callers.pop(digest, None)
-        if caller is not None and operator:
+        if caller is not None and caller.operator:
             self._callers[digest] = (time.monotonic() + REMEMBERED_SECONDS, caller)
             if len(self._callers) > MAX_REMEMBERED:
                 del self._callers[next(iter(self._callers))]
 
-    def recall(self, secret: str) -> Caller | None:
+    def recall(self, digest: bytes) -> Caller | None:
         """Return the operator of a key, if the key was found good within the last hour."""
-        ends, caller = self._callers.get(_digest(secret), (0.0, None))
+        ends, caller = self._callers.get(digest, (0.0, None))
         return caller if time.monotonic() < ends else None
-
-
-def _digest(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode()).digest()

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 
 from api.process import startup
 from api.process.background import Background
+from api.process.callers import Callers
 from api.process.drain import Drain
 from api.process.operators import Operators
 from api.process.readiness import Readiness
@@ -32,11 +33,14 @@ class Service:
     readiness: Readiness
     drain: Drain
     background: Background
+    callers: Callers
     auditing: asyncio.Lock
     """Held while this process runs an audit."""
     csv_files: asyncio.Semaphore
     """Has MAX_CSV_FILES places, one for each file that is being sent."""
     operators: Operators
+    searches: asyncio.Semaphore
+    """Held by each search that runs."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -59,9 +63,11 @@ class Service:
         self.readiness = Readiness(self.pools)
         self.drain = Drain()
         self.background = Background()
+        self.callers = Callers()
         self.auditing = asyncio.Lock()
         self.csv_files = asyncio.Semaphore(MAX_CSV_FILES)
         self.operators = Operators()
+        self.searches = asyncio.Semaphore(self.settings.max_searches)
         for pool in self.all_pools:
             await pool.open()
 

@@ -54,6 +54,9 @@ class PoolSettings(BaseSettings):
     max_idle: PositiveFloat = Field(default=600.0, description="seconds after which an unused connection is closed")
     # Longer than the lock timeout: a request that waits for a lock until it fails is not overdue.
     soft_limit: PositiveFloat = Field(default=3.0, description="seconds after which a checked-out connection is logged")
+    share_per_caller: float = Field(
+        default=0.5, gt=0, le=1, description="part of the connections that one caller may have at once; 1: all"
+    )
 
 
 class Settings(BaseSettings):
@@ -72,6 +75,7 @@ class Settings(BaseSettings):
     request_timeout: PositiveFloat = Field(
         default=9.0, le=MAX_REQUEST_SECONDS, description="seconds within which a request is answered"
     )
+    keep_alive: PositiveInt = Field(default=75, description="seconds that an idle connection stays open")
     max_body_size: PositiveInt = Field(default=1024 * 1024, description="most bytes of a request's body")
     drain_time: float = Field(
         default=2.0, ge=0, le=5, description="seconds after SIGTERM in which new requests are still accepted"
@@ -81,6 +85,14 @@ class Settings(BaseSettings):
         default=1.0, description="seconds between two runs of the jobs that expire holds and finish purchases"
     )
     max_requests: PositiveInt = Field(default=2000, description="most requests in flight, per worker")
+    requests_per_caller: int = Field(
+        default=100, ge=0, description="most requests of one caller in flight, per worker; 0: no limit"
+    )
+    max_searches: PositiveInt = Field(default=2, description="most searches by words at a time, per worker")
+    accounts_per_user: PositiveInt = Field(default=1000, description="most accounts of a user, closed ones included")
+    keys_per_user: PositiveInt = Field(default=100, description="most API keys of a user that are not revoked")
+    posts_per_user: PositiveInt = Field(default=100_000, description="most posts of a user")
+    products_per_user: PositiveInt = Field(default=100_000, description="most products of a user that are for sale")
     registrations_per_minute: int = Field(default=30, ge=0, description="registrations per address; 0: no limit")
     wrong_keys_per_minute: int = Field(default=60, ge=0, description="invalid API keys per address; 0: no limit")
     trusted_proxies: str = Field(default="", description="addresses or networks whose X-Forwarded-For is trusted")

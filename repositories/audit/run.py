@@ -6,7 +6,7 @@ from functools import partial
 
 import psycopg
 
-from repositories.audit import invariants, reconciliation
+from repositories.audit import invariants, reconciliation, sellers
 from repositories.audits import Audit, AuditRepository, Check
 from repositories.postgres import connections, unit_of_work
 from repositories.postgres.connections import BoundedConnection
@@ -14,8 +14,8 @@ from repositories.postgres.errors import fault
 from repositories.postgres.pools import Pool
 from repositories.postgres.statements import Connection
 
-CHECK_COUNT = len(invariants.QUERIES) + 1
-"""Checks of an audit: the invariants of the main database, and the comparison of the two databases."""
+CHECK_COUNT = sum(len(queries) for queries in invariants.QUERIES.values()) + 2
+"""Checks of an audit: the invariants of each database, and the two comparisons of the databases."""
 MAX_ROWS = 100
 """Rows that a check reports: a broken invariant may have millions."""
 # An audit reads whole tables and holds no lock that writers wait for: it may take minutes, on connections of its own.
@@ -39,10 +39,12 @@ async def run_audit(
         on_check(check)
 
     try:
-        async with _connect(conninfos["main"]) as connection:
-            async with _connect(conninfos["catalog"]) as catalog:
-                add(await reconciliation.compare(connection, catalog, limit=MAX_ROWS))
-            await invariants.check(connection, add, limit=MAX_ROWS)
+        async with _connect(conninfos["main"]) as connection, _connect(conninfos["catalog"]) as catalog:
+            add(await reconciliation.compare(connection, catalog, limit=MAX_ROWS))
+            add(await sellers.compare(connection, catalog, limit=MAX_ROWS))
+            await invariants.count_supplied(catalog)
+            await invariants.check(catalog, "catalog", add, limit=MAX_ROWS)
+            await invariants.check(connection, "main", add, limit=MAX_ROWS)
     except psycopg.Error as error:
         raise fault(error) from error
     async with main.checkout() as checkout:

@@ -18,9 +18,13 @@ Accounts = dict[int, Account]
 """Locked accounts by id, as they are now."""
 
 
-async def lock(connection: Connection, *, ids: Iterable[int]) -> Accounts:
-    """Lock accounts FOR NO KEY UPDATE in id order, expire their overdue holds, and return the accounts that exist."""
-    return await _expire(connection, await AccountRepository(connection).lock(ids=ids))
+async def lock(connection: Connection, *, pairs: Iterable[tuple[int, int]], owner_id: int | None = None) -> Accounts:
+    """Lock payers and payees FOR NO KEY UPDATE in id order, expire their overdue holds, and return those that exist.
+
+    With an `owner_id`, a pair is left out if its payer is another owner's, so that strangers lock no row and learn
+    nothing by waiting. Without one, the caller was found to be a party to the money, or the system moves it.
+    """
+    return await _expire(connection, await AccountRepository(connection).lock(pairs=pairs, owner_id=owner_id))
 
 
 async def lock_owned(connection: Connection, *, owner_id: int) -> Accounts:
@@ -34,8 +38,10 @@ async def change(connection: Connection, *, id: int, changes: dict[str, Any], ca
 
     Locks the new owner before the account, so that no account goes to a user who is leaving.
     """
-    has_owner = "owner_id" not in changes or await UserRepository(connection).keep(id=changes["owner_id"])
-    account = (await lock(connection, ids=[id])).get(id)
+    has_owner = True
+    if "owner_id" in changes and caller.operator:
+        has_owner = await UserRepository(connection).keep(id=changes["owner_id"])
+    account = (await lock(connection, pairs=[(id, id)], owner_id=caller.reads)).get(id)
     if account is None or not caller.may_see(account):
         return Refusal("account_not_found", f"There is no account {id}.")
     refusal = _judge_caller(account, changes, caller)

@@ -24,7 +24,7 @@ async def place(
     connection: Connection, *, order: TransferOrder, expires_in: int, key: Key, to_answer: ToAnswer[Hold]
 ) -> Outcome[Hold]:
     """Hold the amount of an order for `expires_in` seconds."""
-    accounts = await lock(connection, ids=order.account_ids)
+    accounts = await lock(connection, pairs=[order.account_ids], owner_id=order.ordered_by)
     if (earlier := await replay(connection, key)) is not None:
         return earlier
     refusal = judge_hold(order, accounts)
@@ -45,9 +45,9 @@ async def capture(
     connection: Connection, *, hold_id: int, amount: int | None, caller: Caller, key: Key, to_answer: ToAnswer[Hold]
 ) -> Outcome[Hold]:
     """Pay `amount` of a hold to its payee, all of it if None, and release the rest."""
-    locked = await _lock(connection, hold_id)
+    locked = await _lock(connection, hold_id, caller)
     if locked is None:
-        return Outcome(_not_found(hold_id))
+        return await replay(connection, key) or Outcome(_not_found(hold_id))
     hold, accounts = locked
     if (earlier := await replay(connection, key)) is not None:
         return earlier
@@ -85,9 +85,9 @@ async def release(
     connection: Connection, *, hold_id: int, caller: Caller, key: Key | None, to_answer: ToAnswer[Hold]
 ) -> Outcome[Hold]:
     """Release a hold, as its payee or an operator, in any state of the accounts."""
-    locked = await _lock(connection, hold_id)
+    locked = await _lock(connection, hold_id, caller)
     if locked is None:
-        return Outcome(_not_found(hold_id))
+        return await replay(connection, key) or Outcome(_not_found(hold_id))
     hold, _ = locked
     if (earlier := await replay(connection, key)) is not None:
         return earlier
@@ -110,13 +110,16 @@ async def sweep(connection: Connection) -> int:
     return len(await HoldRepository(connection).expire(account_ids=ids, limit=EXPIRED_AT_ONCE)) if ids else 0
 
 
-async def _lock(connection: Connection, hold_id: int) -> tuple[Hold, Accounts] | None:
-    """Lock the accounts of a hold and then the hold; return both as they are then, or None if there is no hold."""
+async def _lock(connection: Connection, hold_id: int, caller: Caller) -> tuple[Hold, Accounts] | None:
+    """Lock the accounts of a hold and then the hold; return both as they are then.
+
+    Return None, without a lock, if there is no hold or the caller is no party to it.
+    """
     holds = HoldRepository(connection)
     hold = await holds.get(id=hold_id)
-    if hold is None:
+    if hold is None or not caller.may_see(hold):
         return None
-    accounts = await lock(connection, ids=[hold.from_account_id, hold.to_account_id])
+    accounts = await lock(connection, pairs=[(hold.from_account_id, hold.to_account_id)])
     return await holds.lock(id=hold_id), accounts
 
 

@@ -17,6 +17,7 @@ from repositories.postgres.statements import Connection
 from repositories.purchases import PurchaseRepository
 from repositories.refusals import USER_LEFT, Refusal
 from repositories.transfers import ShownTransfer, TransferRepository
+from repositories.users import UserRepository
 
 Result = TypeVar("Result")
 Inserted = TypeVar("Inserted", bound="Identified")
@@ -79,17 +80,22 @@ async def store(
 async def insert_keyed(
     connection: Connection,
     *,
+    user_id: int,
     key: Key | None,
     kind: str,
     insert: Callable[[Connection], Awaitable[Inserted | None]],
+    no_room: Refusal,
     to_answer: ToAnswer[Inserted],
 ) -> Outcome[Inserted]:
-    """Insert a row that needs no lock, once for each key. `insert` returns None if its owner has left."""
+    """Insert a row that needs no lock, once for each key.
+
+    `insert` returns None if the owner has left, or has no room for one more: then the outcome is `no_room`.
+    """
     if (earlier := await replay(connection, key)) is not None:
         return earlier
     row = await insert(connection)
     if row is None:
-        return Outcome(USER_LEFT)
+        return Outcome(no_room if await UserRepository(connection).keep(id=user_id) else USER_LEFT)
     return await store(connection, key, kind=kind, id=row.id, result=row, to_answer=to_answer)
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from prometheus_client import Counter
 
-from repositories.accounts import MAXIMUM
+from repositories.accounts import MAXIMUM, Account
 from repositories.idempotency_keys import Key
 from repositories.ledger.accounts import Accounts
 from repositories.postgres import operation
@@ -68,10 +68,8 @@ def _reason(order: TransferOrder, accounts: Accounts, conflict: Refusal | None) 
         return Refusal("same_account", "The two accounts are the same.")
     if payee.currency != payer.currency or order.currency not in {None, payer.currency}:
         return Refusal("currency_mismatch", f"Account {payer.id} is in {payer.currency}.")
-    for status in ("frozen", "closed"):
-        for account in (payer, payee):
-            if account.status == status:
-                return Refusal(f"account_{status}", f"Account {account.id} is {status}.")
+    if (refusal := _unusable(order, payer, payee)) is not None:
+        return refusal
     if order.from_account_version not in {None, payer.version}:
         return Refusal("version_mismatch", f"Account {payer.id} is at version {payer.version}.")
     if conflict is not None:
@@ -85,6 +83,18 @@ def _reason(order: TransferOrder, accounts: Accounts, conflict: Refusal | None) 
         return Refusal("insufficient_funds", detail, available=payer.available, shortfall=shortfall)
     if left < -MAXIMUM or payee.balance + order.amount > MAXIMUM:
         return Refusal("balance_out_of_range", "A balance would leave the range that Folio keeps exact.")
+    return None
+
+
+def _unusable(order: TransferOrder, payer: Account, payee: Account) -> Refusal | None:
+    """Refuse an order if an account is frozen or closed; which of the two is told of the caller's own accounts only."""
+    for status in ("frozen", "closed"):
+        for account in (payer, payee):
+            if account.owner_id == order.ordered_by and account.status == status:
+                return Refusal(f"account_{status}", f"Account {account.id} is {status}.")
+    for account in (payer, payee):
+        if account.status != "open":
+            return Refusal("account_unavailable", f"Account {account.id} can neither pay nor be paid.")
     return None
 
 

@@ -42,7 +42,7 @@ class PurchaseOrder:
 async def begin(connection: Connection, *, order: PurchaseOrder, key: Key) -> Outcome[Purchase]:
     """Begin a purchase as pending, with its amount held; a refused order holds nothing."""
     product = order.product
-    accounts = await lock(connection, ids=order.transfer.account_ids)
+    accounts = await lock(connection, pairs=[order.transfer.account_ids], owner_id=order.buyer_id)
     if (earlier := await replay(connection, key)) is not None:
         return earlier
     refusal = judge_hold(order.transfer, accounts, _conflict(order, accounts))
@@ -96,7 +96,8 @@ async def refund(connection: Connection, *, purchase_id: int, caller: Caller, ke
     """Pay a completed purchase back, once, as its seller or an operator. The saga returns the stock."""
     purchase = await PurchaseRepository(connection).get(id=purchase_id)
     if purchase is None or not caller.may_see(purchase):
-        return Outcome(Refusal("purchase_not_found", f"There is no purchase {purchase_id}."))
+        not_found = Refusal("purchase_not_found", f"There is no purchase {purchase_id}.")
+        return await replay(connection, key) or Outcome(not_found)
     purchase, accounts = await _lock(connection, purchase)
     if (earlier := await replay(connection, key)) is not None:
         return earlier
@@ -126,7 +127,7 @@ async def refund(connection: Connection, *, purchase_id: int, caller: Caller, ke
 
 async def _lock(connection: Connection, purchase: Purchase) -> tuple[Purchase, Accounts]:
     """Lock the accounts of a purchase and then the purchase; return both as they are then."""
-    accounts = await lock(connection, ids=[purchase.account_id, purchase.payee_account_id])
+    accounts = await lock(connection, pairs=[(purchase.account_id, purchase.payee_account_id)])
     return await PurchaseRepository(connection).lock(id=purchase.id), accounts
 
 

@@ -5,7 +5,6 @@ Each function is one unit of work in the same order: lock, look for the key, jud
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain
 
 from repositories.api_keys import Caller
 from repositories.idempotency_keys import Key
@@ -20,7 +19,7 @@ from repositories.transfers import ShownTransfer, Transfer, TransferOrder, Trans
 
 async def transfer(connection: Connection, *, order: TransferOrder, key: Key) -> Outcome[ShownTransfer]:
     """Move money as ordered, once for each key."""
-    accounts = await lock(connection, ids=order.account_ids)
+    accounts = await lock(connection, pairs=[order.account_ids], owner_id=order.ordered_by)
     if (earlier := await replay(connection, key)) is not None:
         return earlier
     return await _write_one(connection, order, accounts, key)
@@ -36,9 +35,11 @@ async def transfer_batch(
 ) -> Outcome[list[Transfer | Refusal]]:
     """Judge orders one after the other, each on the balances that the earlier ones left, and write the accepted ones.
 
+    All are ordered by the same user.
     The result has one member for each order. If `atomic`, the first refusal refuses all, with its index.
     """
-    accounts = await lock(connection, ids=chain.from_iterable(order.account_ids for order in orders))
+    pairs = (order.account_ids for order in orders)
+    accounts = await lock(connection, pairs=pairs, owner_id=orders[0].ordered_by)
     if (earlier := await replay(connection, key)) is not None:
         return earlier
     refusals: list[Refusal | None] = []
@@ -58,8 +59,8 @@ async def transfer_batch(
 async def reverse(connection: Connection, *, transfer_id: int, caller: Caller, key: Key) -> Outcome[ShownTransfer]:
     """Pay a transfer back, once, as its recipient or an operator."""
     original = await TransferRepository(connection).get(id=transfer_id)
-    if original is None:
-        return Outcome(_not_found(transfer_id))
+    if original is None or not caller.may_see(original):
+        return await replay(connection, key) or Outcome(_not_found(transfer_id))
     order = TransferOrder(
         ordered_by=caller.user_id,
         from_account_id=original.to_account_id,
@@ -68,7 +69,7 @@ async def reverse(connection: Connection, *, transfer_id: int, caller: Caller, k
         reverses_id=original.id,
         consented=True,
     )
-    accounts = await lock(connection, ids=order.account_ids)
+    accounts = await lock(connection, pairs=[order.account_ids])
     if (earlier := await replay(connection, key)) is not None:
         return earlier
     if not caller.operator and caller.user_id != accounts[order.from_account_id].owner_id:

@@ -20,7 +20,7 @@ import select
 import socket
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
@@ -220,5 +220,5 @@ def hang_up(connection: Connection) -> None:
     """
     if connection.closed:
         return
-    with socket.socket(fileno=socket.dup(connection.fileno())) as copy:
+    with socket.socket(fileno=socket.dup(connection.fileno())) as copy, suppress(OSError):  # ENOTCONN after a reset
         copy.shutdown(socket.SHUT_RDWR)

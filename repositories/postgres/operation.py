@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextvars import ContextVar
 from enum import Enum
 
@@ -38,12 +38,16 @@ class CommitState(Enum):
 class Operation:
     """A request, a round of a job, or a command, by its name.
 
-    `id` is the request id. `seconds` is the time until the deadline; infinite if the operation has none.
+    `id` is the request id. `seconds` is the time until the deadline; infinite if the operation has none. `caller` has a
+    share of each pool; an operation without a caller is not limited.
     """
 
-    def __init__(self, name: str, id: str | None = None, seconds: float = math.inf) -> None:
+    def __init__(
+        self, name: str, id: str | None = None, seconds: float = math.inf, caller: Hashable | None = None
+    ) -> None:
         self._name = name
         self.id = id
+        self.caller = caller
         self.commit = CommitState.IDLE
         """Changed by `change_commit` only."""
         self.pool_seconds = 0.0

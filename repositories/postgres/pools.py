@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Self
@@ -15,6 +15,7 @@ from repositories.postgres.checkouts import CheckedOutConnection, CheckedOutConn
 from repositories.postgres.errors import DatabaseUnavailable, Fault, PoolExhausted, ReadOnlyServer, fault
 from repositories.postgres.operation import remaining
 from repositories.postgres.pool_stats import PoolCounts, PoolStats
+from repositories.postgres.shares import Shares
 from repositories.postgres.statements import Connection
 
 RECONNECT_TIMEOUT = 1.0
@@ -31,7 +32,8 @@ CLOSE_TIMEOUT = 0.5
 class PoolOptions:
     """The limits of a pool, by psycopg's names; times in seconds.
 
-    `soft_limit` is Folio's: a connection that is checked out for longer is logged.
+    Two are Folio's: a connection that is checked out for longer than `soft_limit` is logged, and one caller has at most
+    `share_per_caller` of the connections at once.
     """
 
     min_size: int
@@ -41,6 +43,7 @@ class PoolOptions:
     max_lifetime: float
     max_idle: float
     soft_limit: float
+    share_per_caller: float = 1.0
 
 
 class Pool:
@@ -54,6 +57,7 @@ class Pool:
         self.counts = PoolCounts(name)
         self._refusal: ReadOnlyServer | None = None
         """Set if the last attempt to connect reached a standby."""
+        self._shares = Shares(max(1, int(options.max_size * options.share_per_caller)))
         self._waiting = 0
         """Callers of `checkout` that wait; psycopg's queue also has those that gave up."""
         self._places = 0
@@ -90,8 +94,9 @@ class Pool:
     async def checkout(self) -> AsyncIterator["Checkout"]:
         """Check out one connection until the context ends.
 
-        Raises PoolExhausted if the queue is full or the wait takes too long while connections are in use, and
-        DatabaseUnavailable if none can be opened.
+        A caller that has its share of the connections waits in a queue of its own until it returns one; both waits
+        together last at most the checkout timeout. Raises PoolExhausted if a queue is full or the wait takes too long
+        while connections are in use, and DatabaseUnavailable if none can be opened.
         """
         async with AsyncExitStack() as stack:
             yield Checkout(self, stack, await self.take(stack))
@@ -158,10 +163,16 @@ class Pool:
     async def _enter(self, stack: AsyncExitStack) -> Connection:
         timeout = remaining(self.options.timeout)
         started, total = time.monotonic(), self.checked_out.total
+        current = operation.current()
+        has_share = False
         self._waiting += 1
         try:
             async with asyncio.timeout(timeout):
-                connection = await stack.enter_async_context(self._pool.connection(timeout=timeout))
+                if current is not None and current.caller is not None:
+                    await self._take_share(stack, current.caller)
+                has_share = True
+                left = max(0.0, timeout - (time.monotonic() - started))
+                connection = await stack.enter_async_context(self._pool.connection(timeout=left))
         except TooManyRequests:
             self.counts.add("refusals")
             if self._waiting > self.options.max_waiting:
@@ -170,14 +181,26 @@ class Pool:
             raise self._timed_out(total) from None
         except (PoolTimeout, TimeoutError):
             self.counts.add("timeouts")
+            if not has_share:
+                detail = f"All connections to the {self.name} database that one caller may have are in use."
+                raise PoolExhausted(detail) from None
             raise self._timed_out(total) from None
         except PoolClosed:
             raise DatabaseUnavailable("Folio is shutting down.") from None
         finally:
             self._waiting -= 1
             self._add_wait(time.monotonic() - started)
-        stack.callback(self._returned, self.checked_out.add(operation.current(), connection))
+        stack.callback(self._returned, self.checked_out.add(current, connection))
         return connection
+
+    async def _take_share(self, stack: AsyncExitStack, caller: Hashable) -> None:
+        """Wait until the caller has less than its share. `stack` ends the claim once it has returned the connection."""
+        if self._shares.limit >= self.options.max_size:
+            return
+        if self._waiting > self.options.max_waiting:
+            raise TooManyRequests
+        await self._shares.claim(caller)
+        stack.callback(self._shares.release, caller)
 
     def _add_wait(self, seconds: float) -> None:
         self.counts.add_wait(seconds)

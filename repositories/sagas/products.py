@@ -38,7 +38,7 @@ async def read_as(pools: Mapping[str, Pool], id: int, caller: Caller | None) -> 
 
 
 async def put_up_for_sale(
-    pools: Mapping[str, Pool], main: Checkout, *, product: NewProduct, key: Key | None
+    pools: Mapping[str, Pool], main: Checkout, *, product: NewProduct, key: Key | None, quota: int
 ) -> Outcome[Product]:
     """Claim the key and judge the payee account in main; then insert the product in the catalog, once for each key."""
     claim = partial(_claim, product=product, key=key)
@@ -49,10 +49,10 @@ async def put_up_for_sale(
 
     replayed = True
 
-    async def insert(connection: Connection) -> Product:
+    async def insert(connection: Connection) -> Product | Refusal:
         nonlocal replayed
         row, inserted = await ProductRepository(connection).insert(
-            product=product, key=None if key is None else key.key
+            product=product, key=None if key is None else key.key, quota=quota
         )
         replayed = replayed and not inserted  # a further run, after a lost COMMIT, may find the row of the first
         return row

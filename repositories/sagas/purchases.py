@@ -35,8 +35,8 @@ from repositories.sagas import products
 
 Result = TypeVar("Result")
 
-LEASED_AT_ONCE = 10
-"""Purchases that a process leases at a time and finishes one after the other."""
+FINISHED_AT_ONCE = 10
+"""Purchases that one round of the job leases and finishes, one after the other."""
 TIMEOUT = float(LEASE_SECONDS)
 """Seconds for a saga: a process works on a purchase only while its lease lasts."""
 
@@ -121,22 +121,26 @@ class Saga:
 
 
 async def finish_abandoned(pools: Mapping[str, Pool]) -> int:
-    """Lease unfinished purchases whose lease has expired, and finish them; return how many were leased.
+    """Finish unfinished purchases whose lease has expired; return how many were leased.
 
-    A purchase that cannot be finished does not delay the others: the first error is raised after all were tried.
+    Each is finished before the next is leased, so that no lease runs out while its purchase waits for others. A
+    purchase that cannot be finished does not delay the others: the first error is raised after all were tried.
     """
 
     async def lease(connection: Connection) -> list[Purchase]:
-        return await PurchaseRepository(connection).lease(limit=LEASED_AT_ONCE)
+        return await PurchaseRepository(connection).lease(limit=1)
 
-    async with pools["main"].checkout() as checkout:
-        leased = await unit_of_work.run(checkout, lease)
-    errors: list[Exception] = []
-    for purchase in leased:
+    count, errors = 0, list[Exception]()
+    while count < FINISHED_AT_ONCE:
+        async with pools["main"].checkout() as checkout:
+            leased = await unit_of_work.run(checkout, lease)
+        if not leased:
+            break
+        count += 1
         try:
-            await Saga(pools, purchase).finish()
+            await Saga(pools, leased[0]).finish()
         except Exception as error:  # noqa: BLE001 - raised below
             errors.append(error)
     if errors:
         raise errors[0]
-    return len(leased)
+    return count

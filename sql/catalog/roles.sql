@@ -9,10 +9,10 @@ BEGIN
     -- The seller and currency of a product never change, and its row is never deleted.
     GRANT SELECT ON products TO folio_app;
     GRANT INSERT (
-        seller_id, account_id, name, description, price, currency, stock, created_at, updated_at, idempotency_key
+        seller_id, account_id, name, description, price, currency, stock, supplied, created_at, updated_at, idempotency_key
     ) ON products TO folio_app;
     GRANT UPDATE (
-        account_id, name, description, price, stock, version, updated_at, archived_at
+        account_id, name, description, price, stock, supplied, version, updated_at, archived_at
     ) ON products TO folio_app;
 
     -- The status of a reservation changes; its purchase, product and quantity never do.

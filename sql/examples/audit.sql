@@ -5,9 +5,22 @@
 \ir people.psql
 \set ECHO all
 
--- Every file returns the rows that break one invariant, at most a hundred, and no row if all is well. All files read
--- one snapshot, and no writer waits for them.
-BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+-- Every file returns the rows that break one invariant, at most a hundred, and no row if all is well. Each is one
+-- statement and reads one snapshot, and no writer waits for it. First the catalog's:
+\connect :catalog
+
+-- Reservations of a product that does not exist.
+\set sql `cat sql/catalog/invariants/references.sql`
+PREPARE "catalog/invariants/references" AS :sql
+EXECUTE "catalog/invariants/references" (100);
+
+-- Products whose stock differs from what their sellers supplied less what reservations took.
+\set sql `cat sql/catalog/invariants/stock.sql`
+PREPARE "catalog/invariants/stock" AS :sql
+EXECUTE "catalog/invariants/stock" (100);
+
+-- Then those of the main database:
+\connect :main
 
 -- Accounts whose balance, version or last time differs from their entries.
 \set sql `cat sql/main/invariants/balance.sql`
@@ -19,7 +32,8 @@ EXECUTE "main/invariants/balance" (100);
 PREPARE "main/invariants/below_minimum" AS :sql
 EXECUTE "main/invariants/below_minimum" (100);
 
--- Captured holds without a transfer, and holds with a wrong one.
+-- Captured holds without a transfer, and transfers that capture wrongly: a hold that is missing or not captured, more than
+-- its amount, between other accounts, or more than a minute after its expiry.
 \set sql `cat sql/main/invariants/captures.sql`
 PREPARE "main/invariants/captures" AS :sql
 EXECUTE "main/invariants/captures" (100);
@@ -29,7 +43,14 @@ EXECUTE "main/invariants/captures" (100);
 PREPARE "main/invariants/chain" AS :sql
 EXECUTE "main/invariants/chain" (100);
 
--- Transfers without exactly two entries: -amount on the payer, +amount on the payee, of the same currency and time.
+-- Transfers, holds and purchases dated in the future, before their user or accounts existed, or after their user left. A
+-- minute of difference between clocks is allowed.
+\set sql `cat sql/main/invariants/dates.sql`
+PREPARE "main/invariants/dates" AS :sql
+EXECUTE "main/invariants/dates" (100);
+
+-- Transfers without exactly two entries (-amount on the payer, +amount on the payee, of the same currency and time), and
+-- entries without a transfer.
 \set sql `cat sql/main/invariants/entries_pair_up.sql`
 PREPARE "main/invariants/entries_pair_up" AS :sql
 EXECUTE "main/invariants/entries_pair_up" (100);
@@ -39,17 +60,36 @@ EXECUTE "main/invariants/entries_pair_up" (100);
 PREPARE "main/invariants/held" AS :sql
 EXECUTE "main/invariants/held" (100);
 
--- Idempotency keys of a missing transfer or of another user's, and transfers with two keys.
+-- Idempotency keys that name no account, hold or purchase, or one that their user never ordered, captured, released or
+-- refunded; keys of another author's post; keys without the answer that they stand for. A post may have been deleted.
 \set sql `cat sql/main/invariants/keys.sql`
 PREPARE "main/invariants/keys" AS :sql
 EXECUTE "main/invariants/keys" (100);
 
--- Purchases whose money contradicts their status: paid by no transfer or a wrong one, or refunded without a reversal.
+-- Users who have left and still have something: an API key, an account that is not closed, a purchase in progress, or,
+-- an hour later, a post.
+\set sql `cat sql/main/invariants/leavers.sql`
+PREPARE "main/invariants/leavers" AS :sql
+EXECUTE "main/invariants/leavers" (100);
+
+-- Holds that are active an hour after their expiry: the sweep has not released their money.
+\set sql `cat sql/main/invariants/overdue.sql`
+PREPARE "main/invariants/overdue" AS :sql
+EXECUTE "main/invariants/overdue" (100);
+
+-- Purchases whose money contradicts their status: paid by no transfer or a wrong one (other amount, accounts or user; a
+-- reversal or a capture), or refunded without a reversal.
 \set sql `cat sql/main/invariants/purchases.sql`
 PREPARE "main/invariants/purchases" AS :sql
 EXECUTE "main/invariants/purchases" (100);
 
--- Reversals that differ from their original, apart from the opposite direction and a later time.
+-- Rows that refer to a user or an account that does not exist.
+\set sql `cat sql/main/invariants/references.sql`
+PREPARE "main/invariants/references" AS :sql
+EXECUTE "main/invariants/references" (100);
+
+-- Reversals of a missing transfer, or that differ from it: not in the opposite direction, earlier, or together not of the
+-- same amount.
 \set sql `cat sql/main/invariants/reversals.sql`
 PREPARE "main/invariants/reversals" AS :sql
 EXECUTE "main/invariants/reversals" (100);
@@ -59,9 +99,13 @@ EXECUTE "main/invariants/reversals" (100);
 PREPARE "main/invariants/sum_zero" AS :sql
 EXECUTE "main/invariants/sum_zero" (100);
 
-COMMIT;
+-- Transfers that the idempotency keys of transfers and batches name wrongly: missing, another user's, named twice, or paid
+-- from an account that their user did not own then, unless it is a reversal.
+\set sql `cat sql/main/invariants/transfer_keys.sql`
+PREPARE "main/invariants/transfer_keys" AS :sql
+EXECUTE "main/invariants/transfer_keys" (100);
 
--- The service also compares the two databases, page by page: the end of purchase.sql shows the two statements.
+-- The service also compares the two databases, page by page: the end of purchase.sql shows two of the statements.
 
 -- Triggers refuse changes of the ledger, by its owner as well.
 \set ON_ERROR_STOP off

@@ -11,7 +11,7 @@
 \set sql `cat sql/catalog/products/insert.sql`
 PREPARE "catalog/products/insert" AS :sql
 EXECUTE "catalog/products/insert" (
-    :bob, :bobs, 'Notebook', 'A folio of 96 leaves.', 400, 'EUR', 5, NULL
+    :bob, :bobs, 'Notebook', 'A folio of 96 leaves.', 400, 'EUR', 5, NULL, 100000
 ) \gset product_
 
 -- Ada buys two. First look for her key, without a lock: a repeated request is answered before the catalog is read.

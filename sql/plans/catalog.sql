@@ -48,26 +48,6 @@ BEGIN
 END;
 $$;
 
--- Every 20th product is archived; account 1 sells every 50th.
-INSERT INTO products (
-    id, seller_id, account_id, name, description, price, currency, stock, created_at, updated_at, archived_at,
-    idempotency_key
-)
-SELECT
-    id, pg_temp.owner(account), account,
-    pg_temp.word(id, 10) || ' ' || pg_temp.word(id, 11),
-    pg_temp.word(id, 12) || ' ' || pg_temp.word(id, 13) || ' ' || pg_temp.word(id, 14),
-    100 + id % 900,
-    CASE WHEN account % 10 < 7 THEN 'EUR' WHEN account % 10 < 9 THEN 'USD' ELSE 'GBP' END,
-    id % 100, pg_temp.moment(id), pg_temp.moment(id),
-    CASE WHEN id % 20 = 0 THEN pg_temp.moment(id + 10000) END,
-    CASE WHEN id % 2 = 0 THEN 'product-' || id END
-FROM (
-    SELECT
-        id, pg_temp.account(CASE WHEN id % 50 = 0 THEN 0 ELSE 0.9 * pow(pg_temp.spread(id, 6), 2) END, id) AS account
-    FROM generate_series(1::bigint, 250000) AS made (id)
-) AS product;
-
 INSERT INTO reservations (purchase_id, product_id, quantity, status, created_at, updated_at)
 SELECT
     id, 1 + floor(250000 * pow(pg_temp.spread(id, 5), 2))::bigint, 1 + id % 3,
@@ -79,6 +59,32 @@ SELECT
     END,
     pg_temp.moment(2350000 + id), pg_temp.moment(2350000 + id)
 FROM generate_series(1::bigint, 160000) AS made (id);
+
+-- Every 20th product is archived; account 1 sells every 50th.
+INSERT INTO products (
+    id, seller_id, account_id, name, description, price, currency, stock, supplied, created_at, updated_at, archived_at,
+    idempotency_key
+)
+SELECT
+    id, pg_temp.owner(account), account,
+    pg_temp.word(id, 10) || ' ' || pg_temp.word(id, 11),
+    pg_temp.word(id, 12) || ' ' || pg_temp.word(id, 13) || ' ' || pg_temp.word(id, 14),
+    100 + id % 900,
+    CASE WHEN account % 10 < 7 THEN 'EUR' WHEN account % 10 < 9 THEN 'USD' ELSE 'GBP' END,
+    id % 100, id % 100 + coalesce(taken.quantity, 0), pg_temp.moment(id), pg_temp.moment(id),
+    CASE WHEN id % 20 = 0 THEN pg_temp.moment(id + 10000) END,
+    CASE WHEN id % 2 = 0 THEN 'product-' || id END
+FROM (
+    SELECT
+        id, pg_temp.account(CASE WHEN id % 50 = 0 THEN 0 ELSE 0.9 * pow(pg_temp.spread(id, 6), 2) END, id) AS account
+    FROM generate_series(1::bigint, 250000) AS made (id)
+) AS product
+LEFT JOIN (
+    SELECT product_id, sum(quantity) AS quantity
+    FROM reservations
+    WHERE status IN ('reserved', 'confirmed')
+    GROUP BY product_id
+) AS taken ON taken.product_id = product.id;
 
 DO $$
 DECLARE

@@ -1,7 +1,9 @@
 """Accounts over HTTP: opened, renamed and closed by their owners; frozen, limited and handed over by operators."""
 
 import httpx
+import pytest
 
+from api.process.settings import Settings
 from tests.harness.expect import contents, found, pages, problem
 from tests.harness.world import World
 
@@ -140,3 +142,18 @@ async def test_an_operator_freezes_bounds_and_hands_over(client: httpx.AsyncClie
         assert await stored.fetchone() == (value,)
     problem(await client.get(path, headers=ada.headers), 404, "account_not_found")
     assert found(await client.patch(path, json={"name": "mine now"}, headers=root.headers))["name"] == "mine now"
+
+
+async def test_an_owner_has_no_more_accounts_than_the_quota(
+    client: httpx.AsyncClient, world: World, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """409 quota_reached, which stores nothing under the key; closed accounts count, those of others do not."""
+    monkeypatch.setattr(settings, "accounts_per_user", 2)
+    ada, bob = await world.person("ada"), await world.person("bob")
+    await world.account(ada, status="closed")
+    body = {"name": "n", "currency": "EUR"}
+    found(await client.post("/accounts", json=body, headers=ada.headers), 201)
+    before = await contents(world)
+    problem(await client.post("/accounts", json=body, headers=ada.paying("k")), 409, "quota_reached")
+    assert await contents(world) == before
+    found(await client.post("/accounts", json=body, headers=bob.headers), 201)

@@ -1,10 +1,16 @@
 """API keys: issued once, listed without their secret, expired, revoked, or for reading only."""
 
+import contextlib
 import hashlib
+from collections.abc import Awaitable, Callable
 
 import httpx
+import psycopg
+import pytest
 from fastapi import FastAPI
 
+from api.process.settings import Settings
+from repositories.api_keys import ApiKeyRepository
 from tests.harness.expect import contents, found, operations, pages, problem
 from tests.harness.world import World
 
@@ -72,6 +78,50 @@ async def test_a_key_opens_nothing_after_its_time(client: httpx.AsyncClient, wor
     problem(await client.get("/users/me", headers=bearer(issued["api_key"])), 401, "unauthorized")
 
 
+async def test_a_key_makes_none_that_lives_longer(client: httpx.AsyncClient, world: World) -> None:
+    """A key that expires issues keys for its owner that expire with it or before; a later expiry is 422."""
+    root, bob = await world.person("root", role="operator"), await world.person("bob")
+    expiry = "2099-01-01T00:00:00.000000Z"
+    body = {"name": "short", "expires_at": expiry}
+    short = bearer(found(await client.post("/users/me/api-keys", json=body, headers=root.headers), 201)["api_key"])
+    before = await contents(world)
+    for path in ("/users/me/api-keys", f"/users/{root.id}/api-keys"):
+        later = {"name": "later", "expires_at": "2099-01-01T00:00:00.000001Z"}
+        refused = problem(await client.post(path, json=later, headers=short), 422, "validation_error")
+        assert refused["errors"][0]["loc"] == ["body", "expires_at"]
+    assert await contents(world) == before
+    for path in ("/users/me/api-keys", f"/users/{root.id}/api-keys"):
+        for given, shown in (({}, expiry), ({"expires_at": "2098-01-01T00:00:00Z"}, "2098-01-01T00:00:00.000000Z")):
+            made = found(await client.post(path, json={"name": "k"} | given, headers=short), 201)
+            assert made["expires_at"] == shown
+    helped = await client.post(f"/users/{bob.id}/api-keys", json={"name": "k"}, headers=short)
+    assert found(helped, 201)["expires_at"] is None
+
+
+@pytest.mark.parametrize("path", ["/users/me/api-keys/{key}", "/users/{user}/api-keys"])
+async def test_a_revocation_that_is_not_committed_is_no_204(
+    path: str, client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A revocation is a unit of work: if COMMIT turns into a rollback, the answer is 503 and the key still works."""
+    root = await world.person("root", role="operator")
+    key = await world.value("SELECT id FROM api_keys")
+
+    def careless(revoke: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+        async def revoke_and_fail(self: ApiKeyRepository, **arguments: int) -> object:
+            revoked = await revoke(self, **arguments)
+            with contextlib.suppress(psycopg.Error):
+                await self._connection.execute("SELECT 1 / 0")
+            return revoked
+
+        return revoke_and_fail
+
+    for name in ("revoke", "revoke_all"):
+        monkeypatch.setattr(ApiKeyRepository, name, careless(getattr(ApiKeyRepository, name)))
+    answer = await client.delete(path.format(key=key, user=root.id), headers=root.headers)
+    problem(answer, 503, "transaction_rolled_back")
+    found(await client.get("/users/me", headers=root.headers))
+
+
 async def test_a_read_only_key_reads_and_changes_nothing(app: FastAPI, client: httpx.AsyncClient, world: World) -> None:
     """403 read_only_key from every operation that needs a key and is not a GET."""
     issuer = await world.person("ada", role="operator")
@@ -136,3 +186,17 @@ async def test_an_operator_issues_and_revokes_keys_of_other_users(client: httpx.
     found(left, 204)
     problem(await client.post(path, json={"name": "k"}, headers=root.headers), 404, "user_not_found")
     problem(await client.delete(path, headers=root.headers), 404, "user_not_found")
+
+
+async def test_a_user_has_no_more_keys_than_the_quota(
+    client: httpx.AsyncClient, world: World, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """409 quota_reached, for operators as well; a revoked key does not count."""
+    monkeypatch.setattr(settings, "keys_per_user", 2)
+    ada, root = await world.person("ada"), await world.person("root", role="operator")
+    made = found(await client.post("/users/me/api-keys", json={"name": "n"}, headers=ada.headers), 201)
+    for path, caller in (("/users/me/api-keys", ada), (f"/users/{ada.id}/api-keys", root)):
+        problem(await client.post(path, json={"name": "n"}, headers=caller.headers), 409, "quota_reached")
+    problem(await client.post("/users/999/api-keys", json={"name": "n"}, headers=root.headers), 404, "user_not_found")
+    found(await client.delete(f"/users/me/api-keys/{made['id']}", headers=ada.headers), 204)
+    found(await client.post("/users/me/api-keys", json={"name": "n"}, headers=ada.headers), 201)

@@ -1,8 +1,10 @@
 """Entries over HTTP: the statement of an account in pages and as one file, and the balance at any instant."""
 
+import asyncio
 import contextlib
 import csv
 import io
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import httpx
@@ -39,6 +41,29 @@ async def test_the_statement_and_the_balance_agree_at_every_instant(client: http
     assert (await client.get(f"/accounts/{payee}/balance", params=before, headers=ada.headers)).json()["balance"] == 0
     later = {"at": "2100-01-01T00:00:00Z"}
     assert (await client.get(f"/accounts/{payee}/balance", params=later, headers=ada.headers)).status_code == 422
+
+
+async def test_a_balance_of_long_ago_locks_nothing(client: httpx.AsyncClient, world: World) -> None:
+    """It is read while the account is locked; a balance of just now waits for entries that may be in flight."""
+    ada = await world.person("ada")
+    account = await world.account(ada)
+    await world.fund(account, 5)
+    path = f"/accounts/{account}/balance"
+    now = datetime.now(UTC)
+
+    async def read(at: datetime) -> httpx.Response:
+        async with asyncio.timeout(10):
+            return await client.get(path, params={"at": at.isoformat()}, headers=ada.headers)
+
+    if world.connection.info.server_version < 170000:
+        pytest.skip("PostgreSQL before 17 has no transaction_timeout: every instant waits")
+    async with world.connection.transaction():
+        await world.connection.execute("SELECT FROM accounts WHERE id = %s FOR UPDATE", (account,))
+        # The transaction timeout of these tests is 60 s.
+        assert found(await read(now - timedelta(seconds=90)))["balance"] == 0
+        with pytest.raises(TimeoutError):
+            await read(now)
+    assert found(await read(now))["balance"] == 5
 
 
 async def test_a_statement_as_csv_is_all_of_it_in_the_order_of_its_pages(
@@ -140,3 +165,30 @@ async def test_a_csv_file_that_takes_too_long_is_cut_off(
             async for rows in entries._pages(main, 60, first, account_id=account, since=None, until=None):
                 read += rows
         assert len(read) == count
+
+
+async def test_bounds_between_two_microseconds_leave_no_entry_out_and_let_none_in(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    """Both from ≤ time < to and time ≤ at hold to the nanosecond, though the database keeps microseconds."""
+    ada = await world.person("ada")
+    account = await world.account(ada)
+    await world.fund(account, 5)
+    path = f"/accounts/{account}"
+    [entry] = await pages(client, f"{path}/entries", ada)
+    time = entry["created_at"].removesuffix("Z")
+    before = f"{datetime.fromisoformat(time) - timedelta(microseconds=1):%Y-%m-%dT%H:%M:%S.%f}999Z"
+
+    async def listed(**bounds: str) -> int:
+        answer = await client.get(f"{path}/entries", params=bounds, headers=ada.headers)
+        return len(found(answer)["items"])
+
+    async def balance(at: str) -> int:
+        amount: int = found(await client.get(f"{path}/balance", params={"at": at}, headers=ada.headers))["balance"]
+        return amount
+
+    assert await listed(to=f"{time}001Z") == 1
+    assert await listed(to=f"{time}Z") == await listed(to=before) == 0
+    assert await listed(**{"from": before}) == await listed(**{"from": f"{time}Z"}) == 1
+    assert await listed(**{"from": f"{time}001Z"}) == 0
+    assert (await balance(before), await balance(f"{time}Z"), await balance(f"{time}999Z")) == (0, 5, 5)

@@ -202,9 +202,9 @@ async def test_the_service_sweeps_by_itself(
 
 async def test_a_frozen_account_lets_holds_be_released_and_nothing_be_captured(deposit: Deposit) -> None:
     """Whichever of the two accounts is frozen."""
-    for frozen in (deposit.payer, deposit.payee):
+    for frozen, code in ((deposit.payer, "account_unavailable"), (deposit.payee, "account_frozen")):
         await deposit.world.connection.execute("UPDATE accounts SET status = 'frozen' WHERE id = %s", (frozen,))
-        problem(await deposit.end("capture", deposit.bob), 409, "account_frozen")
+        problem(await deposit.end("capture", deposit.bob), 409, code)
         await deposit.world.connection.execute("UPDATE accounts SET status = 'open'")
     await deposit.world.connection.execute("UPDATE accounts SET status = 'frozen'")
     assert found(await deposit.end("release", deposit.bob))["status"] == "released"

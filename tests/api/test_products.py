@@ -4,9 +4,10 @@ import httpx
 import pytest
 
 from api.process.service import service_of
+from api.process.settings import Settings
 from repositories.sagas import leaving
 from tests.harness.expect import found, pages, problem
-from tests.harness.shop import Shop
+from tests.harness.shop import STOCK, Shop
 from tests.harness.world import Connection, Person, World, a_product
 
 
@@ -32,7 +33,7 @@ async def test_a_product_is_made_read_changed_and_archived(
     created = found(answer, 201)
     path = f"/products/{created['id']}"
     assert answer.headers["Location"] == path
-    assert answer.headers["ETag"] == '"1"'
+    first = answer.headers["ETag"]
     assert created == product(account) | {
         "id": created["id"],
         "seller_id": ada.id,
@@ -42,17 +43,17 @@ async def test_a_product_is_made_read_changed_and_archived(
         "archived_at": None,
     }
     assert found(await client.get(path)) == created
-    assert (await client.get(path, headers={"If-None-Match": '"1"'})).status_code == 304
+    assert (await client.get(path, headers={"If-None-Match": first})).status_code == 304
     for match, status, code in ((None, 428, "precondition_required"), ('"7"', 412, "precondition_failed")):
         headers = ada.headers | ({"If-Match": match} if match else {})
         problem(await client.patch(path, json={"price": 2}, headers=headers), status, code)
         problem(await client.delete(path, headers=headers), status, code)
     problem(await client.patch(path, json={"price": 2}, headers=bob.headers | {"If-Match": "*"}), 403, "not_owner")
     problem(await client.delete(path, headers=bob.headers), 403, "not_owner")
-    answer = await client.patch(path, json={"price": 900, "stock": 0}, headers=ada.headers | {"If-Match": '"1"'})
+    answer = await client.patch(path, json={"price": 900, "stock": 0}, headers=ada.headers | {"If-Match": first})
     changed = found(answer)
     assert changed == created | {"price": 900, "stock": 0, "version": 2, "updated_at": changed["updated_at"]}
-    assert answer.headers["ETag"] == '"2"'
+    assert answer.headers["ETag"] == '"2-0"'
     for _ in range(2):
         assert (await client.delete(path, headers=ada.headers | {"If-Match": "*"})).status_code == 204
     problem(await client.get(path), 404, "product_not_found")
@@ -161,9 +162,75 @@ async def test_the_products_of_a_user_who_leaves_go_off_sale(shop: Shop) -> None
     assert await pages(shop.client, "/products") == []
     problem(await shop.buy(), 404, "product_not_found")
     shop.product = await a_product(shop.catalog, shop.ada, shop.till)
-    problem(await shop.buy(), 409, "account_closed")
+    problem(await shop.buy(), 409, "account_unavailable")
     databases = service_of(shop.app).pools
     assert await leaving.finish_leaving(databases) == 0
     await shop.world.connection.execute("UPDATE users SET deleted_at = deleted_at - interval '1 minute'")
     assert [await leaving.finish_leaving(databases) for _ in range(2)] == [1, 0]
     assert await pages(shop.client, "/products") == []
+
+
+async def test_a_sale_makes_only_a_change_of_the_stock_stale(shop: Shop) -> None:
+    """The tag changes with the stock, but the other members and DELETE compare the version alone."""
+    path, seller = f"/products/{shop.product}", shop.ada.headers
+
+    async def change(tag: str, **body: object) -> httpx.Response:
+        return await shop.client.patch(path, json=body, headers=seller | {"If-Match": tag})
+
+    old = (await shop.client.get(path)).headers["ETag"]
+    found(await shop.buy(2), 201)
+    read = await shop.client.get(path, headers={"If-None-Match": old})
+    assert found(read)["stock"] == STOCK - 2
+    assert read.headers["ETag"] != old
+    refused = await change(old, stock=9)
+    problem(refused, 412, "precondition_failed")
+    assert refused.headers["ETag"] == read.headers["ETag"]
+    problem(await change(old, stock=9, price=7), 412, "precondition_failed")
+    added = await change(old, stock_change=4)
+    assert found(added)["stock"] == STOCK + 2
+    problem(await change(old, description="Bound"), 412, "precondition_failed")
+    found(await shop.buy(1), 201)
+    described = await change(added.headers["ETag"], description="Bound")
+    assert (found(described)["stock"], described.json()["description"]) == (STOCK + 1, "Bound")
+    assert found(await change(described.headers["ETag"], stock=9))["stock"] == 9
+    tag = (await shop.client.get(path)).headers["ETag"]
+    found(await shop.buy(1), 201)
+    assert (await shop.client.delete(path, headers=seller | {"If-Match": tag})).status_code == 204
+
+
+async def test_a_change_of_the_stock_is_absolute_or_relative(shop: Shop) -> None:
+    """Below 0 is out_of_stock; 0, both members, and more than a stock can be are validation errors."""
+    path, headers = f"/products/{shop.product}", shop.ada.headers | {"If-Match": "*"}
+
+    async def change(**body: object) -> httpx.Response:
+        return await shop.client.patch(path, json=body, headers=headers)
+
+    assert found(await change(stock_change=-STOCK))["stock"] == 0
+    problem(await change(stock_change=-1), 422, "out_of_stock")
+    for body in (
+        {"stock_change": 0},
+        {"stock_change": None},
+        {"stock_change": 1.5},
+        {"stock": 1, "stock_change": 1},
+        {"stock_change": 2**53},
+    ):
+        problem(await change(**body), 422, "validation_error")
+    assert found(await change(stock_change=2**53 - 1))["stock"] == 2**53 - 1
+    problem(await change(stock_change=1), 422, "validation_error")
+    assert found(await change(stock_change=-1, price=3))["stock"] == 2**53 - 2
+
+
+async def test_a_seller_has_no_more_products_for_sale_than_the_quota(
+    client: httpx.AsyncClient, world: World, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """409 quota_reached; a repeat under a key gets its product; archived products do not count."""
+    monkeypatch.setattr(settings, "products_per_user", 1)
+    ada = await world.person("ada")
+    account = await world.account(ada)
+    first, second = ada.paying("first"), ada.paying("second")
+    made = found(await client.post("/products", json=product(account), headers=first), 201)
+    problem(await client.post("/products", json=product(account), headers=second), 409, "quota_reached")
+    problem(await client.post("/products", json=product(account), headers=ada.headers), 409, "quota_reached")
+    assert found(await client.post("/products", json=product(account), headers=first), 201) == made
+    found(await client.delete(f"/products/{made['id']}", headers=ada.headers | {"If-Match": "*"}), 204)
+    found(await client.post("/products", json=product(account), headers=second), 201)

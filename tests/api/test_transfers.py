@@ -55,6 +55,7 @@ async def test_a_refusal_names_its_reason_and_moves_nothing(client: httpx.AsyncC
     payer, theirs = await world.account(ada), await world.account(bob)
     dollars = await world.account(bob, currency="USD")
     frozen, closed = [await world.account(bob, status=status) for status in ("frozen", "closed")]
+    own = {status: await world.account(ada, status=status) for status in ("frozen", "closed")}
     await world.fund(payer, 500)
     refusals: list[tuple[dict[str, object], int, str]] = [
         ({"from_account_id": 999}, 404, "account_not_found"),
@@ -63,8 +64,12 @@ async def test_a_refusal_names_its_reason_and_moves_nothing(client: httpx.AsyncC
         ({"to_account_id": payer}, 422, "same_account"),
         ({"to_account_id": dollars}, 422, "currency_mismatch"),
         ({"currency": "USD"}, 422, "currency_mismatch"),
-        ({"to_account_id": frozen}, 409, "account_frozen"),
-        ({"to_account_id": closed}, 409, "account_closed"),
+        ({"to_account_id": frozen}, 409, "account_unavailable"),
+        ({"to_account_id": closed}, 409, "account_unavailable"),
+        ({"from_account_id": own["frozen"]}, 409, "account_frozen"),
+        ({"from_account_id": own["closed"]}, 409, "account_closed"),
+        ({"to_account_id": own["closed"]}, 409, "account_closed"),
+        ({"from_account_id": own["closed"], "to_account_id": frozen}, 409, "account_closed"),
         ({"from_account_version": 0}, 409, "version_mismatch"),
         ({"amount": 501}, 422, "insufficient_funds"),
     ]

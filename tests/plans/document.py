@@ -18,7 +18,6 @@ BUDGET_FACTOR, BUDGET_EXTRA_BUFFERS = 1.5, 20
 UNCOUNTED_FILES = {"both/schema_migrations/list", "both/server/list_databases"}
 """The number of rows is not compared, because they are not of the data set."""
 ARRAY_SIZES = {
-    ("catalog/products/archive_by_seller", "100 who left"): 100,
     ("catalog/reservations/list_of", "1,000 purchases"): 1000,
     ("main/accounts/lock", "1,001 of a batch"): 1001,
     ("main/purchases/known", "1,000 purchases"): 1000,

@@ -14,7 +14,7 @@ def test_the_slots_are_read_into_their_parts(altered: Callable[[str, str, str], 
     """Indexes are names; locks are tables with modes, and with the locked rows of one table."""
     statement = altered(
         "main/accounts/lock",
-        "-- Locks    accounts RowShareLock; its rows FOR NO KEY UPDATE, by id",
+        "-- Locks    accounts AccessShareLock, RowShareLock; its rows FOR NO KEY UPDATE, by id",
         "-- Locks    accounts RowShareLock; its rows FOR NO KEY UPDATE, by id;\n"
         "--          users AccessShareLock, RowShareLock; its row FOR KEY SHARE;\n"
         "--          advisory 7, posts ExclusiveLock",
@@ -32,10 +32,10 @@ def test_the_slots_are_read_into_their_parts(altered: Callable[[str, str, str], 
     ("old", "new"),
     [
         ("/* main/accounts/lock */", "/* main/accounts/look */"),
-        ("-- $1 ids  bigint[]  accounts.id\n", ""),
+        ("-- $1 from_ids  bigint[]  accounts.id that pay\n", ""),
         ("-- $1", "-- $2"),
-        ("-- $1 ids  bigint[]", "-- $1 ids"),
-        ("-- $1 ids", "-- $ none\n-- $1 ids"),
+        ("-- $1 from_ids  bigint[]", "-- $1 from_ids"),
+        ("-- $1 from_ids", "-- $ none\n-- $1 from_ids"),
     ],
 )
 def test_a_malformed_file_is_refused_at_import(
@@ -53,12 +53,12 @@ def test_a_malformed_file_is_refused_at_import(
         ("accounts_pkey", "accounts_pkey or none"),
         ("accounts_pkey", "accounts_pkey, none"),
         ("accounts_pkey", "accounts_pkey, accounts_pkey"),
-        ("accounts RowShareLock;", "accounts;"),
-        ("accounts RowShareLock;", "accounts RowSharedLock;"),
-        ("accounts RowShareLock;", "accounts RowExclusiveLock;"),
-        ("accounts RowShareLock;", "accounts RowExclusiveLock, RowShareLock;"),
-        ("accounts RowShareLock;", "accounts, users RowShareLock;"),
-        ("accounts RowShareLock;", "accounts AccessShareLock; accounts RowShareLock;"),
+        ("accounts AccessShareLock, RowShareLock;", "accounts;"),
+        ("accounts AccessShareLock, RowShareLock;", "accounts RowSharedLock;"),
+        ("accounts AccessShareLock, RowShareLock;", "accounts RowExclusiveLock;"),
+        ("accounts AccessShareLock, RowShareLock;", "accounts RowExclusiveLock, RowShareLock;"),
+        ("accounts AccessShareLock, RowShareLock;", "accounts, users RowShareLock;"),
+        ("accounts AccessShareLock, RowShareLock;", "accounts AccessShareLock; accounts RowShareLock;"),
         ("its rows FOR NO KEY UPDATE", "the rows FOR NO KEY UPDATE"),
         ("its rows FOR NO KEY UPDATE", "its rows FOR NO KEY UPDATE; its rows FOR UPDATE"),
         ("its rows FOR NO KEY UPDATE", "its row FOR NO KEY UPDATE"),
@@ -77,8 +77,8 @@ def test_a_malformed_slot_is_refused_by_tests(
 
 def test_a_call_with_other_names_is_refused() -> None:
     """The loader knows each file's parameter names and takes no others."""
-    lock = Statement("main/accounts/lock")
-    assert lock.arguments({"ids": [1]}) == [[1]]
+    lock = Statement("main/users/lock")
+    assert lock.arguments({"id": 1}) == [1]
     for given in ({}, {"id": [1]}, {"ids": [1], "more": 2}):
         with pytest.raises(TypeError):
             lock.arguments(given)

@@ -32,7 +32,7 @@ def test_the_index_slot_is_the_plan(name: str, sessions_for: Callable[[str], Ses
         ("main/posts/get", "posts_pkey, users_pkey", "posts_pkey, users_pkey, users_username_key"),
         ("main/posts/get", "posts_pkey, users_pkey", "none"),
         ("main/users/insert", "-- Index    none", "-- Index    users_pkey"),
-        ("catalog/products/insert", "-- Index    products_idempotency_key_key", "-- Index    none"),
+        ("catalog/products/get", "-- Index    products_pkey", "-- Index    none"),
     ],
 )
 def test_a_false_index_slot_is_reported(

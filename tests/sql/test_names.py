@@ -43,15 +43,15 @@ async def test_a_running_statement_is_named_in_pg_stat_activity(
     prepare_threshold: int | None, databases: dict[str, str], world: World
 ) -> None:
     """A backend that waits in a statement shows the file's name, whether psycopg prepares the statement or not."""
-    account = await world.account(await world.person("ada"))
+    ada = await world.person("ada")
     async with (
         connections.connect(databases["main"], purpose="test", budgets={}) as running,
         connections.connect(databases["main"], purpose="test", budgets={}) as rival,
     ):
         running.prepare_threshold = prepare_threshold
         async with rival.transaction():
-            await rival.execute("SELECT FROM accounts FOR UPDATE")
-            waiting = asyncio.create_task(Statement("main/accounts/lock").run(running, ids=[account]))
+            await rival.execute("SELECT FROM users FOR UPDATE")
+            waiting = asyncio.create_task(Statement("main/users/lock").run(running, id=ada.id))
             pid = running.info.backend_pid
             async with asyncio.timeout(PATIENCE):
                 while not await world.value("SELECT cardinality(pg_blocking_pids(%s))", pid):  # noqa: ASYNC110 - PostgreSQL has no event for it
@@ -59,7 +59,7 @@ async def test_a_running_statement_is_named_in_pg_stat_activity(
             seen = await world.connection.execute("SELECT query FROM pg_stat_activity WHERE pid = %s", (pid,))
             [(query,)] = await seen.fetchall()
         await waiting
-    assert query.startswith("SELECT /* main/accounts/lock */")
+    assert query.startswith("SELECT /* main/users/lock */")
 
 
 async def test_every_statement_is_named_in_pg_stat_statements(counting: dict[str, str]) -> None:

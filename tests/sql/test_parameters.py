@@ -31,8 +31,8 @@ def test_a_header_agrees_with_the_prepared_statement(name: str, sessions_for: Ca
 @pytest.mark.parametrize(
     ("truth", "lie", "slot"),
     [
-        ("$1 ids  bigint[]", "$1 ids  integer[]", "parameters"),
-        ("-- $1 ids  bigint[]  accounts.id", "-- $ none", "parameters"),
+        ("$1 from_ids  bigint[]", "$1 from_ids  integer[]", "parameters"),
+        ("-- $3 owner_id  bigint    users.id of the caller; null: the caller may give every order\n", "", "parameters"),
         ("balance bigint", "balance integer", "columns"),
         ("id bigint, owner_id", "owner_id", "columns"),
     ],

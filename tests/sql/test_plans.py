@@ -46,9 +46,9 @@ def unmeasured(connection: Connection, names: list[str]) -> list[str]:
 
 
 def test_only_audits_may_read_whole_tables(main: Connection) -> None:
-    """Each audit file is an exception by name; no other file with a plan is one."""
+    """Each file that an audit alone runs is an exception by name; no other file with a plan is one."""
     exceptions = {case.file for case in cases(main) if case.arguments is not None and case.exception}
-    assert exceptions == {file for file in FILES if file.startswith("main/invariants/")}
+    assert exceptions == {file for file in FILES if "/invariants/" in file} | {"catalog/products/count_supplied"}
 
 
 def test_the_document_has_every_case(main: Connection) -> None:

@@ -90,18 +90,21 @@ async def test_the_page_migrates_with_psql(database: str) -> None:
 
 async def test_the_page_audits_with_psql(databases: dict[str, str], world: World) -> None:
     """The page's commands print the name of each file, and below it a row for each violation."""
-    script = next(code for code, _ in blocks("sh") if "main/invariants" in code)
-    script = script.replace("folio_main", str(conninfo_to_dict(databases["main"])["dbname"]))
-    files = [f"sql/main/invariants/{path.name}" for path in sorted((ROOT / "main" / "invariants").glob("*.sql"))]
+    script = next(code for code, _ in blocks("sh") if "/invariants/" in code)
+    names = {database: conninfo_to_dict(conninfo)["dbname"] for database, conninfo in databases.items()}
+    variables = "".join(f"{database}={name}\n" for database, name in names.items())
+    script = variables + script.replace("folio_$database", "${!database}")
+    files = [
+        f"sql/{database}/invariants/{path.name}"
+        for database in ("catalog", "main")
+        for path in sorted((ROOT / database / "invariants").glob("*.sql"))
+    ]
     account = await world.account(await world.person("ada"))
     clean = run(["bash", "-e"], script, databases["main"])
     assert (clean.stdout.split(), clean.stderr) == (files, "")
     await world.connection.execute("UPDATE accounts SET balance = 5 WHERE id = %s", (account,))
     broken = run(["bash", "-e"], script, databases["main"]).stdout.split()
-    assert broken[: broken.index("sql/main/invariants/balance.sql") + 2] == [
-        "sql/main/invariants/balance.sql",
-        str(account),
-    ]
+    assert broken[broken.index("sql/main/invariants/balance.sql") + 1] == str(account)
 
 
 def test_every_link_of_the_page_exists() -> None:

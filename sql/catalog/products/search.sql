@@ -1,4 +1,5 @@
--- List products for sale that match a search query, newest first. The query may contain quotes, OR and -.
+-- List products for sale that match a search query, newest first. The query may contain quotes, OR and -; without a
+-- word that must occur it matches nothing.
 --
 -- $1 query        text         as typed into a search box
 -- $2 seller_id    bigint       users.id of the main database; null: any seller
@@ -13,7 +14,7 @@
 SELECT /* catalog/products/search */
     id, seller_id, account_id, name, description, price, currency, stock, version, created_at, updated_at, archived_at
 FROM products
-WHERE search @@ websearch_to_tsquery('simple', $1::text)
+WHERE search @@ search_query($1::text)
     AND archived_at IS NULL
     AND ($2::bigint IS NULL OR seller_id = $2::bigint)
     AND (created_at, id) < ($3::timestamptz, $4::bigint)

@@ -1,4 +1,4 @@
--- Update a product that this unit of work has locked.
+-- Update a product that this unit of work has locked. A change of its stock is supplied, or taken back, by its seller.
 --
 -- $1 id           bigint  products.id
 -- $2 account_id   bigint  accounts.id of the main database
@@ -18,6 +18,7 @@ SET
     description = $4::text,
     price = $5::bigint,
     stock = $6::bigint,
+    supplied = supplied + $6::bigint - stock,
     version = version + 1,
     updated_at = clock_timestamp()
 WHERE id = $1::bigint

@@ -1,5 +1,5 @@
 -- Write the reservation of a purchase that has none, under the lock of its product. Only the status reserved lowers the
--- stock.
+-- stock, and leaves the version as it is.
 --
 -- $1 purchase_id  bigint  purchases.id of the main database
 -- $2 product_id   bigint  products.id, locked by this unit of work
@@ -11,9 +11,7 @@
 -- Locks    products RowShareLock, RowExclusiveLock; its row FOR KEY SHARE; reservations RowExclusiveLock
 WITH /* catalog/reservations/insert */ taken AS (
     UPDATE products
-    SET
-        stock = stock - $3::bigint,
-        version = version + 1
+    SET stock = stock - $3::bigint
     WHERE id = $2::bigint
         AND $4::text = 'reserved'
 )

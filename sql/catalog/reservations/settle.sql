@@ -19,9 +19,9 @@ WITH /* catalog/reservations/settle */ settled AS (
 )
 UPDATE products
 SET
-    -- Capped: the seller may have set the stock to the maximum meanwhile.
+    -- Capped: the seller may have set the stock to the maximum meanwhile. The excess counts as taken back by the seller.
     stock = least(products.stock + settled.quantity, 9007199254740991),
-    version = products.version + 1
+    supplied = products.supplied - greatest(products.stock + settled.quantity - 9007199254740991, 0)
 FROM settled
 WHERE products.id = settled.product_id
     AND $2::text = 'released';

@@ -1,13 +1,24 @@
--- Lock the accounts that a unit of work will touch, always in id order.
+-- Lock the accounts of orders that a caller may give, always in id order. Both accounts of an order are locked if its
+-- payer is the caller's; of other orders, none is.
 --
--- $1 ids  bigint[]  accounts.id
+-- $1 from_ids  bigint[]  accounts.id that pay
+-- $2 to_ids    bigint[]  accounts.id that are paid, each by the account at its place in $1
+-- $3 owner_id  bigint    users.id of the caller; null: the caller may give every order
 --
 -- Returns  id bigint, owner_id bigint, name text, currency text, balance bigint, held bigint, minimum bigint, status text, version bigint, created_at timestamptz;
---          one row for each account that exists, by id
+--          one row for each locked account, by id
 -- Index    accounts_pkey
--- Locks    accounts RowShareLock; its rows FOR NO KEY UPDATE, by id
+-- Locks    accounts AccessShareLock, RowShareLock; its rows FOR NO KEY UPDATE, by id
 SELECT /* main/accounts/lock */ id, owner_id, name, currency, balance, held, minimum, status, version, created_at
 FROM accounts
-WHERE id = ANY($1::bigint[])
+WHERE id = ANY(
+        array(
+            SELECT unnest(ARRAY[payer.id, asked.to_id])
+            FROM unnest($1::bigint[], $2::bigint[]) AS asked (from_id, to_id)
+            JOIN accounts AS payer ON payer.id = asked.from_id
+            WHERE $3::bigint IS NULL
+                OR payer.owner_id = $3::bigint
+        )
+    )
 ORDER BY id
 FOR NO KEY UPDATE;

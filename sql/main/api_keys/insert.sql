@@ -1,19 +1,34 @@
--- Issue an API key, unless its user has left.
+-- Issue an API key, unless its user has left or has as many keys as allowed that are not revoked. The count ends there.
 --
 -- $1 user_id     bigint       users.id
 -- $2 name        text
 -- $3 digest      bytea        SHA-256 of the key
 -- $4 read_only   boolean
 -- $5 expires_at  timestamptz  null: never
+-- $6 quota       bigint       most keys of a user; null: no limit
 --
 -- Returns  id bigint, name text, read_only boolean, created_at timestamptz, expires_at timestamptz;
---          one row; none if the user has left
--- Index    users_pkey
--- Locks    users RowShareLock; its row FOR SHARE; api_keys RowExclusiveLock
+--          one row; none if the user has left or has no room
+-- Index    users_pkey, api_keys_user_id_idx
+-- Locks    users RowShareLock; its row FOR SHARE; api_keys AccessShareLock, RowExclusiveLock
 INSERT /* main/api_keys/insert */ INTO api_keys (user_id, name, digest, read_only, expires_at)
 SELECT users.id, $2::text, $3::bytea, $4::boolean, $5::timestamptz
 FROM users
 WHERE users.id = $1::bigint
     AND users.deleted_at IS NULL
+    AND (
+        $6::bigint IS NULL
+        OR (
+            SELECT count(*)
+            FROM (
+                SELECT id
+                FROM api_keys
+                WHERE user_id = $1::bigint
+                    AND revoked_at IS NULL
+                ORDER BY created_at
+                LIMIT $6::bigint
+            ) AS issued
+        ) < $6::bigint
+    )
 FOR SHARE
 RETURNING id, name, read_only, created_at, expires_at;

@@ -1,24 +1,36 @@
--- Transfers without exactly two entries: -amount on the payer, +amount on the payee, of the same currency and time.
+-- Transfers without exactly two entries (-amount on the payer, +amount on the payee, of the same currency and time), and
+-- entries without a transfer.
 --
 -- $1 limit  bigint  rows at most
 --
--- Returns  transfer_id bigint;
+-- Returns  transfer_id bigint, entries bigint;
 --          no row if all is well
 -- Index    transfers_pkey, entries_transfer_id_key, accounts_pkey
 -- Locks    transfers, entries, accounts AccessShareLock
-SELECT /* main/invariants/entries_pair_up */ transfers.id AS transfer_id
+SELECT /* main/invariants/entries_pair_up */
+    coalesce(transfers.id, pair.transfer_id) AS transfer_id, coalesce(pair.entries, 0) AS entries
 FROM transfers
-LEFT JOIN entries ON entries.transfer_id = transfers.id
-LEFT JOIN accounts ON accounts.id = entries.account_id
-GROUP BY transfers.id
-HAVING count(entries.transfer_id) <> 2
-    OR count(DISTINCT accounts.currency) <> 1
-    OR bool_or(entries.created_at <> transfers.created_at)
-    OR count(*) FILTER (
-        WHERE entries.account_id = transfers.from_account_id AND entries.amount = -transfers.amount
-    ) <> 1
-    OR count(*) FILTER (
-        WHERE entries.account_id = transfers.to_account_id AND entries.amount = transfers.amount
-    ) <> 1
-ORDER BY transfers.id
+FULL JOIN (
+    SELECT
+        transfer_id, count(*) AS entries,
+        min(amount) AS lowest, max(amount) AS highest,
+        min(account_id) FILTER (WHERE amount < 0) AS payer_id,
+        min(account_id) FILTER (WHERE amount > 0) AS payee_id,
+        min(created_at) AS earliest, max(created_at) AS latest
+    FROM entries
+    GROUP BY transfer_id
+) AS pair ON pair.transfer_id = transfers.id
+LEFT JOIN accounts AS payer ON payer.id = pair.payer_id
+LEFT JOIN accounts AS payee ON payee.id = pair.payee_id
+WHERE transfers.id IS NULL
+    OR pair.entries IS DISTINCT FROM 2
+    OR pair.lowest <> -transfers.amount
+    OR pair.highest <> transfers.amount
+    OR pair.payer_id IS DISTINCT FROM transfers.from_account_id
+    OR pair.payee_id IS DISTINCT FROM transfers.to_account_id
+    OR pair.earliest <> transfers.created_at
+    OR pair.latest <> transfers.created_at
+    OR payer.currency IS NULL
+    OR payer.currency IS DISTINCT FROM payee.currency
+ORDER BY transfer_id
 LIMIT $1::bigint;

@@ -1,4 +1,5 @@
--- Purchases whose money contradicts their status: paid by no transfer or a wrong one, or refunded without a reversal.
+-- Purchases whose money contradicts their status: paid by no transfer or a wrong one (other amount, accounts or user; a
+-- reversal or a capture), or refunded without a reversal.
 --
 -- $1 limit  bigint  rows at most
 --
@@ -17,5 +18,8 @@ WHERE (purchases.status IN ('completed', 'refunded')) <> (paid.id IS NOT NULL)
     OR paid.amount <> purchases.amount
     OR paid.from_account_id <> purchases.account_id
     OR paid.to_account_id <> purchases.payee_account_id
+    OR paid.created_by <> purchases.buyer_id
+    OR paid.reverses_id IS NOT NULL
+    OR paid.hold_id IS NOT NULL
 ORDER BY purchases.id
 LIMIT $1::bigint;

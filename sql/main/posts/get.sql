@@ -11,4 +11,5 @@ SELECT /* main/posts/get */
     posts.created_at, posts.updated_at
 FROM posts
 JOIN users ON users.id = posts.author_id
-WHERE posts.id = $1::bigint;
+WHERE posts.id = $1::bigint
+    AND users.deleted_at IS NULL;

@@ -14,5 +14,6 @@ SELECT /* main/posts/list */
 FROM posts
 JOIN users ON users.id = posts.author_id
 WHERE (posts.created_at, posts.id) < ($1::timestamptz, $2::bigint)
+    AND users.deleted_at IS NULL
 ORDER BY posts.created_at DESC, posts.id DESC
 LIMIT $3::bigint;

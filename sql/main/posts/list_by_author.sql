@@ -16,5 +16,6 @@ FROM posts
 JOIN users ON users.id = posts.author_id
 WHERE posts.author_id = $1::bigint
     AND (posts.created_at, posts.id) < ($2::timestamptz, $3::bigint)
+    AND users.deleted_at IS NULL
 ORDER BY posts.created_at DESC, posts.id DESC
 LIMIT $4::bigint;

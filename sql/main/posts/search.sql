@@ -1,4 +1,5 @@
--- List posts that match a search query, newest first. The query may contain quotes, OR and -.
+-- List posts that match a search query, newest first. The query may contain quotes, OR and -; without a word that must
+-- occur it matches nothing.
 --
 -- $1 query        text         as typed into a search box
 -- $2 author_id    bigint       users.id; null: any author
@@ -15,8 +16,9 @@ SELECT /* main/posts/search */
     posts.created_at, posts.updated_at
 FROM posts
 JOIN users ON users.id = posts.author_id
-WHERE posts.search @@ websearch_to_tsquery('simple', $1::text)
+WHERE posts.search @@ search_query($1::text)
     AND ($2::bigint IS NULL OR posts.author_id = $2::bigint)
     AND (posts.created_at, posts.id) < ($3::timestamptz, $4::bigint)
+    AND users.deleted_at IS NULL
 ORDER BY posts.created_at DESC, posts.id DESC
 LIMIT $5::bigint;

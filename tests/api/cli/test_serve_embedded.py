@@ -107,3 +107,12 @@ def test_a_life_on_the_embedded_server(settings: dict[str, str]) -> None:
         assert [post["title"] for post in folio.http.get("/posts").json()["items"]] == ["kept"]
         assert folio.end(signal.SIGTERM) == 0
         assert postmasters(folder) == []
+
+
+def test_sighup_leaves_no_postgresql_behind(settings: dict[str, str]) -> None:
+    """A terminal that is closed ends the service and its server, as SIGTERM does."""
+    with service(settings) as folio:
+        assert postmasters(settings["FOLIO_DATA_DIR"])
+        os.killpg(folio.process.pid, signal.SIGHUP)
+        assert folio.process.wait(60) == 0
+        assert postmasters(settings["FOLIO_DATA_DIR"]) == []

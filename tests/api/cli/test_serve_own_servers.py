@@ -3,6 +3,8 @@
 import asyncio
 import json
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -10,13 +12,14 @@ from functools import partial
 import httpx
 import psycopg
 import pytest
+from uvicorn.config import STARTUP_FAILURE
 
 from api.process import startup
 from api.process.settings import Settings
 from repositories.postgres.errors import DatabaseUnavailable
 from repositories.schema import migrations
 from tests.harness import templates
-from tests.harness.processes import Service, command, printed, service, until
+from tests.harness.processes import Service, command, environment, printed, service, until
 from tests.harness.proxy import proxy
 
 
@@ -247,3 +250,17 @@ def test_an_audit_that_finds_a_break_exits_with_1(settings: dict[str, str], data
     assert broken["main/balance"][0]["account_id"] == 1
     table = command("audit", settings=settings)
     assert (table.returncode, "1 broken rows, such as {'account_id': 1" in table.stdout) == (1, True), table.stdout
+
+
+@pytest.mark.parametrize("failure", ["ends_in_its_lifespan", "ends_at_its_import"])
+def test_workers_that_cannot_start_end_the_service(settings: dict[str, str], failure: str) -> None:
+    """With an exit status that a supervisor notices, as one process alone does, and not in a loop of restarts."""
+    script = f"""
+from api.cli import server
+from api.process.settings import Settings
+server.APPLICATION = "tests.api.cli.broken:{failure}"
+if __name__ == "__main__":
+    server.serve(Settings(workers=2, port=0))
+"""
+    done = subprocess.run([sys.executable, "-c", script], env=environment(settings), timeout=60, check=False)
+    assert done.returncode == STARTUP_FAILURE

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from api import entries
-from api.cli import server
+from api.cli import protocol
 from api.process.settings import Settings
 from tests.harness.expect import found, problem
 from tests.harness.payments import order
@@ -63,14 +63,14 @@ def test_a_body_that_does_not_arrive_is_408(address: str) -> None:
 
 
 def test_headers_that_do_not_arrive_end_the_connection(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is no answer, since there is no request yet; headers over the limit are 400."""
-    monkeypatch.setattr(server, "HEADERS_TIMEOUT_SECONDS", 0.5)
+    """There is no answer, since there is no request yet; headers over the limit are 431."""
+    monkeypatch.setattr(protocol, "HEADERS_TIMEOUT_SECONDS", 0.5)
     with connect(address) as client:
         client.sendall(b"GET /livez HTTP/1.1\r\nHost: fo")
         assert read_all(client) == b""
     with connect(address) as client:
-        client.sendall(b"GET /livez HTTP/1.1\r\nX: " + b"x" * (server.MAX_HEADERS_BYTES + 1))
-        assert read_all(client).startswith(b"HTTP/1.1 400 ")
+        client.sendall(b"GET /livez HTTP/1.1\r\nX: " + b"x" * (protocol.MAX_HEADERS_BYTES + 1))
+        assert read_all(client).startswith(b"HTTP/1.1 431 ")
 
 
 @pytest.mark.parametrize("deadline", [5.0])

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from typing import Any
 
 import httpx
 import pytest
@@ -57,8 +58,8 @@ async def test_another_method_is_405_and_allow_lists_the_methods_of_the_path(
         for method in {"PUT", "DELETE", "PATCH", "POST", "GET"} - allowed:
             answer = await client.request(method, path)
             problem(answer, 405, "method_not_allowed")
-            listed = set(answer.headers["Allow"].split(", ")) - {"HEAD", "OPTIONS"}
-            assert listed == allowed, f"{method} {path}"
+            listed = set(answer.headers["Allow"].split(", ")) - {"OPTIONS"}
+            assert listed == allowed | ({"HEAD"} if "GET" in allowed else set()), f"{method} {path}"
 
 
 async def test_every_answer_has_a_request_id(client: httpx.AsyncClient, world: World) -> None:
@@ -173,8 +174,8 @@ async def test_an_internal_error_is_a_problem_without_details(
     async def broken(*_: object, **__: object) -> None:
         raise RuntimeError("secret")
 
-    async def broken_late(self: AccountRepository, *, owner_id: int, name: str, currency: str) -> None:
-        await insert(self, owner_id=owner_id, name=name, currency=currency)
+    async def broken_late(self: AccountRepository, **members: Any) -> None:
+        await insert(self, **members)
         raise RuntimeError("secret")
 
     monkeypatch.setattr(PostRepository, "list", broken)

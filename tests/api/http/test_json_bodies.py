@@ -39,12 +39,12 @@ async def test_bad_input_is_refused_and_changes_nothing(client: httpx.AsyncClien
     user = '{"username": %s, "email": "x@example.com"}'
     unprocessable: list[tuple[str, str, str]] = [
         *(("POST /transfers", transfer % value, "amount") for value in (
-            "NaN", "Infinity", "-Infinity", "1e999", "9" * 4000, "-" + "9" * 4000, "true", '"12"', "1e3", "1.0", "1.5",
+            "1e999", "9" * 4000, "-" + "9" * 4000, "true", '"12"', "1e3", "1.0", "1.5",
             "null", "[1]", "{}", "0", "-1", str(2**53), str(2**63), str(2**64), '"\\ud800"',
         )),
         *((f"POST {path}", template % value, name) for path, template, name in (
             ("/posts", post, "content"), ("/accounts", account, "name"), ("/users", user, "username"),
-        ) for value in ('"\\ud800"', '"a\\u0000b"', "NaN", "1e999", "5", "true", "null", "[]", '""')),
+        ) for value in ('"\\ud800"', '"a\\u0000b"', "1e999", "5", "true", "null", "[]", '""')),
         ("POST /users", '{"username": "x", "email": "x\\u0000@example.com"}', "email"),
         ("POST /users", '{"username": "x", "email": "\\udfff@example.com"}', "email"),
         ("POST /transfers", transfer % '1, "description": "a\\u0000b"', "description"),
@@ -94,7 +94,8 @@ async def test_malformed_json_is_400(app: FastAPI, client: httpx.AsyncClient, wo
             body + "\0",
             body.replace('"', "'"),
             body[:-1] + ",}",
-            "\ufeff" + body,
+            *(body.replace("{", f'{{"more": {word}, ', 1) for word in ("NaN", "Infinity", "-Infinity")),
+            "\ufeff",
             f"{body[:-1]}, {first}}}",
             f'{body[:-1]}, "more": {{"a": 1, "a": 1}}}}',
             f'{body[:-1]}, "more": {"9" * 5000}}}',
@@ -125,7 +126,7 @@ async def test_unknown_members_and_values_other_than_objects_are_422(
             answer = await send(client, ada, method, path, good | {member: 1})
             errors = problem(answer, 422, "validation_error")["errors"]
             assert [error["loc"][0] for error in errors] == ["body"]
-        for value in ("null", "[]", json.dumps([good]), '"text"', "5", "true", "NaN"):
+        for value in ("null", "[]", json.dumps([good]), '"text"', "5", "true"):
             problem(await send(client, ada, method, path, value), 422, "validation_error")
     assert await contents(world) == before
 

@@ -9,7 +9,7 @@ from api.process.settings import Settings
 from tests.harness.expect import contents, found, problem
 from tests.harness.world import World
 
-WRONG = {"Authorization": "Bearer folio_wrong"}
+WRONG = {"Authorization": f"Bearer folio_{'wrong':_<43}"}
 
 
 @pytest.fixture
@@ -61,9 +61,10 @@ async def test_the_64_of_an_ipv6_address_is_one_address(app: FastAPI, world: Wor
 
 
 async def test_invalid_keys_are_limited_by_address_and_minute(app: FastAPI, world: World) -> None:
-    """Beyond the limit an invalid key is 429 with Retry-After; a valid key from the same address still works."""
+    """Beyond the limit an invalid key is 429 with Retry-After; a key that was valid before still works."""
     ada = await world.person("ada")
     async with at(app, "203.0.113.1") as one, at(app, "203.0.113.2") as other:
+        found(await other.get("/users/me", headers=ada.headers))
         for path in ("/users/me", f"/users/{ada.id}"):
             problem(await one.get(path, headers=WRONG), 401, "unauthorized")
         for path in ("/users/me", f"/users/{ada.id}"):
@@ -73,6 +74,37 @@ async def test_invalid_keys_are_limited_by_address_and_minute(app: FastAPI, worl
         problem(await one.get("/users/me"), 401, "unauthorized")
         problem(await other.get("/users/me", headers=WRONG), 401, "unauthorized")
         found(await one.post("/users", json=new("b")), 201)
+
+
+async def test_an_address_over_its_limit_is_429_without_a_connection(app: FastAPI, world: World) -> None:
+    """The process remembers such an address until its minute ends; neither pool sees it, nor that of operators."""
+    pools = [*service_of(app).pools.values(), *service_of(app).operator_pools.values()]
+    async with at(app, "203.0.113.1") as one, at(app, "203.0.113.2") as other:
+        registered = found(await other.post("/users", json=new("a")), 201)
+        for _ in range(3):
+            last = await one.get("/users/me", headers=WRONG)
+        refused(last)
+        before = [pool.checked_out.total for pool in pools]
+        for path in ("/users/me", "/posts/1", "/metrics", "/ops/pools", "/products/1"):
+            answer = await one.get(path, headers=WRONG)
+            if path != "/posts/1":
+                refused(answer)
+        assert [pool.checked_out.total for pool in pools] == [before[0] + 1, *before[1:]], "only the public post"
+        found(await one.get("/users/me", headers={"Authorization": f"Bearer {registered['api_key']}"}))
+
+
+async def test_a_change_of_the_email_address_counts_as_a_registration(app: FastAPI, world: World) -> None:
+    """It tells if an address is taken, as a registration does: beyond the limit it is 429, whatever the answer was."""
+    ada, bob = await world.person("ada"), await world.person("bob")
+    change = ada.headers | {"If-Match": "*"}
+    async with at(app, "203.0.113.1") as one:
+        for _ in range(2):
+            taken = await one.patch("/users/me", json={"email": f"{bob.username}@example.com"}, headers=change)
+            problem(taken, 409, "email_taken")
+        for email in ("bob@example.com", "free@example.com"):
+            refused(await one.patch("/users/me", json={"email": email}, headers=change))
+        refused(await one.post("/users", json=new("c")))
+        found(await one.patch("/users/me", json={"username": "lovelace"}, headers=change))
 
 
 async def test_zero_turns_a_limit_off(app: FastAPI, settings: Settings) -> None:

@@ -67,11 +67,11 @@ def test_keys_are_remembered_for_an_hour_and_in_bounded_number(monkeypatch: pyte
     root = Caller(1, "operator", read_only=False)
     remembered = Operators()
     for number in range(operators.MAX_REMEMBERED + 1):
-        remembered.remember(f"key {number}", root)
-    assert remembered.recall("key 0") is None
-    assert remembered.recall("key 1") == root
-    remembered.remember("member", Caller(2, "member", read_only=False))
-    assert remembered.recall("member") is None
+        remembered.remember(f"key {number}".encode(), root)
+    assert remembered.recall(b"key 0") is None
+    assert remembered.recall(b"key 1") == root
+    remembered.remember(b"member", Caller(2, "member", read_only=False))
+    assert remembered.recall(b"member") is None
     monkeypatch.setattr(operators, "REMEMBERED_SECONDS", 0.0)
-    remembered.remember("expired", root)
-    assert remembered.recall("expired") is None
+    remembered.remember(b"expired", root)
+    assert remembered.recall(b"expired") is None

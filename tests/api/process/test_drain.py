@@ -1,20 +1,24 @@
-"""SIGTERM: the process is not ready at once, answers accepted requests, and ends in time."""
+"""SIGTERM and SIGHUP: the process is not ready at once, answers accepted requests, and ends in time."""
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import psycopg
 import pytest
 
-from tests.harness.processes import Service, service, until
+from tests.harness.processes import Service, environment, free_port, service, until
 from tests.harness.world import World
 
 EXIT_SECONDS = 10.0
 """Most seconds from SIGTERM to the end of the process."""
 DRAIN_SECONDS = 3.0
+FOLIO = str(Path(sys.executable).parent / "folio")
 
 
 @pytest.fixture
@@ -66,3 +70,54 @@ def waiting(conninfo: str) -> bool:
     with psycopg.connect(conninfo) as connection:
         query = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         return connection.execute(query).rowcount > 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_sighup_lets_accepted_requests_finish_too(
+    settings: dict[str, str], workers: int, world: World, databases: dict[str, str]
+) -> None:
+    """A closed terminal signals every process of its group: a transfer is answered, and the exit status is 0."""
+    ada = await world.person("ada")
+    payer, payee = await world.account(ada, minimum=None), await world.account(ada)
+    body = {"from_account_id": payer, "to_account_id": payee, "amount": 1}
+    with service(settings, "--workers", str(workers)) as folio, ThreadPoolExecutor() as executor:
+        with psycopg.connect(databases["main"]) as blocker:
+            blocker.execute("SELECT FROM accounts FOR UPDATE")
+            paying = executor.submit(folio.request, "POST", "/transfers", json=body, headers=ada.paying("k"))
+            until(lambda: waiting(databases["main"]))
+            os.killpg(folio.process.pid, signal.SIGHUP)
+            until(lambda: get_late(folio, "/readyz") == (503, "close"), 5)
+        answer = paying.result()
+        assert (answer.status_code, answer.headers["Connection"]) == (201, "close")
+        assert folio.process.wait(60) == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_sighup_that_was_ignored_at_the_start_stays_ignored(settings: dict[str, str], workers: int) -> None:
+    """As under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        process = subprocess.Popen(
+            [FOLIO, "serve", "--port", str(port := free_port()), "--workers", str(workers)],
+            env=environment(settings | {"FOLIO_DRAIN_TIME": "0"}),
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    try:
+        until(lambda: _ready(port))
+        os.killpg(process.pid, signal.SIGHUP)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(2)
+        assert _ready(port)
+    finally:
+        process.terminate()
+        assert process.wait(60) == 0
+
+
+def _ready(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=15).status_code == 200
+    except httpx.TransportError:
+        return False

@@ -1,6 +1,8 @@
-"""The audit: clean after ordinary work, and each invariant's query finds its own kind of break."""
+"""The audit: clean after ordinary work, and each kind of corruption is found by exactly the checks that can see it."""
 
 import asyncio
+import json
+from collections.abc import Mapping
 
 import httpx
 import pytest
@@ -9,24 +11,117 @@ from fastapi import FastAPI
 from api.process.service import service_of
 from api.process.settings import Settings
 from repositories.audit import run
-from tests.harness.expect import found
 from tests.harness.payments import order
-from tests.harness.world import Connection, World, a_product
+from tests.harness.processes import command
+from tests.harness.world import World
+from tests.repositories.audit.books import Books
 
 pytestmark = pytest.mark.full_pool
 
-BREAKS = {
-    "main/purchases": "UPDATE purchases SET transfer_id = 1",
-    "main/sum_zero": "INSERT INTO entries VALUES (1, 2, 1, 5, 105, clock_timestamp())",
-    "main/entries_pair_up": "DELETE FROM entries WHERE transfer_id = 1 AND amount > 0",
-    "main/balance": "UPDATE accounts SET balance = balance + 1 WHERE id = 1",
-    "main/chain": "UPDATE entries SET balance_after = balance_after + 1 WHERE account_id = 1",
-    "main/below_minimum": "UPDATE accounts SET minimum = 1000 WHERE id = 1",
-    "main/keys": "UPDATE idempotency_keys SET resource_id = 999 WHERE kind = 'transfer'",
-    "main/held": "UPDATE accounts SET held = held + 1 WHERE id = 1",
-    "main/captures": "UPDATE transfers SET amount = 101 WHERE hold_id IS NOT NULL",
-    "main/reversals": "UPDATE transfers SET amount = 101 WHERE reverses_id IS NOT NULL",
+LATER = "clock_timestamp() + interval '1 hour'"
+MAIN = {
+    # Transfers and entries, in both directions
+    "UPDATE entries SET amount = amount + 5 WHERE transfer_id = 2": "balance chain entries_pair_up sum_zero",
+    "DELETE FROM entries WHERE transfer_id = 2 AND amount > 0": "balance chain entries_pair_up sum_zero",
+    "DELETE FROM entries WHERE transfer_id = 2": "balance chain entries_pair_up",
+    "DELETE FROM transfers WHERE id = 1": "entries_pair_up",
+    "UPDATE entries SET balance_after = balance_after + 1 WHERE account_id = 1 AND version = 2": "chain",
+    # Accounts
+    "UPDATE accounts SET balance = balance + 1 WHERE id = 1": "balance",
+    "UPDATE accounts SET held = held + 1 WHERE id = 1": "held",
+    "UPDATE accounts SET minimum = 5000 WHERE id = 1": "below_minimum",
+    # Reversals, captures, holds
+    "DELETE FROM transfers WHERE id = 2": "entries_pair_up reversals transfer_keys",
+    "UPDATE transfers SET amount = 101 WHERE id = 3": "entries_pair_up reversals",
+    "UPDATE transfers SET reverses_id = 4 WHERE id = 3": "reversals",
+    "UPDATE transfers SET amount = 41 WHERE id = 6": "captures entries_pair_up",
+    "DELETE FROM transfers WHERE id = 6": "captures entries_pair_up",
+    "UPDATE transfers SET hold_id = 99 WHERE id = 6": "captures",
+    "UPDATE holds SET status = 'expired' WHERE id = 1": "captures keys",
+    "UPDATE holds SET expires_at = created_at - interval '2 minutes' WHERE id = 1": "captures",
+    "UPDATE holds SET expires_at = expires_at - interval '62 minutes' WHERE id = 2": "overdue",
+    # Purchases
+    "UPDATE purchases SET transfer_id = 2 WHERE id = 1": "purchases",
+    "UPDATE purchases SET buyer_id = 2 WHERE id = 1": "purchases",
+    "UPDATE transfers SET created_by = 2 WHERE id = 7": "purchases",
+    "UPDATE transfers SET reverses_id = NULL WHERE id = 9": "purchases",
+    # Keys of every kind
+    "UPDATE idempotency_keys SET resource_id = 99 WHERE kind = 'transfer'": "transfer_keys",
+    "UPDATE idempotency_keys SET resource_id = 99 WHERE kind = 'account'": "keys",
+    "UPDATE idempotency_keys SET resource_id = 99 WHERE kind = 'hold'": "keys",
+    "UPDATE idempotency_keys SET resource_id = 99 WHERE kind = 'purchase'": "keys",
+    "UPDATE idempotency_keys SET resource_id = NULL WHERE kind = 'post'": "keys",
+    "UPDATE idempotency_keys SET answer = NULL WHERE kind = 'refusal'": "keys",
+    "UPDATE idempotency_keys SET user_id = 2 WHERE kind = 'post'": "keys",
+    "UPDATE idempotency_keys SET user_id = 4 WHERE kind = 'hold' AND resource_id = 2": "keys",
+    "UPDATE idempotency_keys SET user_id = 2 WHERE kind = 'batch'": "transfer_keys",
+    "DELETE FROM transfers WHERE id = 5": "entries_pair_up transfer_keys",
+    "UPDATE transfers SET created_by = 2 WHERE id = 2": "transfer_keys",
+    "UPDATE idempotency_keys SET shown_account_ids = '{2}' WHERE kind = 'transfer'": "transfer_keys",
+    "INSERT INTO idempotency_keys (user_id, key, request_hash, kind, resource_id, shown_account_ids)"
+    " SELECT user_id, 'again', request_hash, kind, resource_id, shown_account_ids FROM idempotency_keys"
+    " WHERE kind = 'transfer'": "transfer_keys",
+    # Dates
+    "UPDATE transfers SET created_at = created_at - interval '1 year' WHERE id = 1": "dates entries_pair_up",
+    "UPDATE transfers SET created_at = 'tomorrow' WHERE id = 5": "dates entries_pair_up",
+    "UPDATE holds SET created_at = 'tomorrow' WHERE id = 2": "dates",
+    "UPDATE purchases SET created_at = 'tomorrow' WHERE id = 1": "dates",
+    "UPDATE users SET deleted_at = created_at - interval '1 day' WHERE id = 1": "dates leavers",
+    # Leavers
+    "UPDATE accounts SET owner_id = 3 WHERE id = 1": "leavers",
+    "UPDATE api_keys SET revoked_at = NULL WHERE user_id = 3": "leavers",
+    "UPDATE users SET deleted_at = deleted_at - interval '61 minutes' WHERE id = 3;"
+    " INSERT INTO posts (author_id, title, content) VALUES (3, '', '')": "leavers",
 }
+"""Statements that corrupt the main database, and the checks that find them."""
+CATALOG = {
+    "UPDATE products SET stock = stock + 1": "catalog/stock",
+    "UPDATE products SET supplied = supplied - 1": "catalog/stock",
+    "UPDATE reservations SET status = 'released' WHERE purchase_id = 1": "both/purchases catalog/stock",
+    "UPDATE reservations SET product_id = 99 WHERE purchase_id = 1": "both/purchases catalog/references catalog/stock",
+    "UPDATE products SET seller_id = 99": "both/products",
+    "UPDATE products SET account_id = 99": "both/products",
+    "UPDATE products SET account_id = 1": "both/products",
+    "UPDATE products SET currency = 'USD'": "both/products",
+}
+"""Statements that corrupt the catalog, and the checks that find them."""
+UNLIKE = {
+    f"UPDATE users SET created_at = {LATER} WHERE id = 2": "seller_younger",
+    f"UPDATE accounts SET created_at = {LATER} WHERE id = 2": "account_younger",
+    "UPDATE users SET deleted_at = clock_timestamp(), off_sale = TRUE WHERE id = 2": "seller_left",
+    "DELETE FROM users WHERE id = 2": "seller_missing",
+    "DELETE FROM accounts WHERE id = 2": "account_missing",
+    "UPDATE accounts SET owner_id = 1 WHERE id = 2": "owner",
+    "UPDATE accounts SET currency = 'USD' WHERE id = 2": "currency",
+    "UPDATE idempotency_keys SET kind = 'batch' WHERE kind = 'product'": "key",
+}
+"""Statements that corrupt the main database, and how a product then contradicts it."""
+CHECKS = [
+    "both/products",
+    "both/purchases",
+    "catalog/references",
+    "catalog/stock",
+    *(
+        f"main/{name}"
+        for name in (
+            "balance",
+            "below_minimum",
+            "captures",
+            "chain",
+            "dates",
+            "entries_pair_up",
+            "held",
+            "keys",
+            "leavers",
+            "overdue",
+            "purchases",
+            "references",
+            "reversals",
+            "sum_zero",
+            "transfer_keys",
+        )
+    ),
+]
 
 
 async def audit(client: httpx.AsyncClient, headers: dict[str, str]) -> dict[str, int]:
@@ -47,44 +142,93 @@ async def test_the_audit_is_clean_after_ordinary_work_and_only_for_operators(
     assert (await client.get("/ops/audit", headers=root.headers)).json()["code"] == "audit_not_found"
     for key in ("a", "b"):
         await client.post("/transfers", json=order(payer, payee), headers=ada.paying(key))
-    assert await audit(client, root.headers) == dict.fromkeys(["both/purchases", *sorted(BREAKS)], 0)
+    assert await audit(client, root.headers) == dict.fromkeys(CHECKS, 0)
     for method in ("GET", "POST"):
         refused = await client.request(method, "/ops/audit", headers=ada.headers)
         assert (refused.status_code, refused.json()["code"]) == (403, "operator_required")
 
 
-ANOTHER_TIME = "UPDATE transfers SET created_at = created_at - interval '1 year' WHERE id = 1"
+@pytest.mark.parametrize(("statement", "checks"), MAIN.items())
+async def test_corruption_of_the_main_database_is_found(books: Books, statement: str, checks: str) -> None:
+    """Exactly these checks report it; before, the books are clean."""
+    assert await books.audit() == {}
+    await books.corrupt("main", statement)
+    assert list(await books.audit()) == [f"main/{name}" for name in checks.split()]
 
 
-@pytest.mark.parametrize(("check", "change"), [*BREAKS.items(), ("main/entries_pair_up", ANOTHER_TIME)])
-async def test_each_check_finds_its_kind_of_break(
-    client: httpx.AsyncClient, world: World, catalog: Connection, check: str, change: str
+@pytest.mark.parametrize(("statement", "checks"), CATALOG.items())
+async def test_corruption_of_the_catalog_is_found(books: Books, statement: str, checks: str) -> None:
+    """Exactly these checks report it; before, the books are clean."""
+    assert await books.audit() == {}
+    await books.corrupt("catalog", statement)
+    assert list(await books.audit()) == checks.split()
+
+
+@pytest.mark.parametrize(("statement", "problem"), UNLIKE.items())
+async def test_a_product_that_contradicts_the_main_database_is_found(
+    books: Books, statement: str, problem: str
 ) -> None:
-    """Without triggers and constraints a superuser breaks the data, and the check reports a row."""
-    ada, root = await world.person("ada"), await world.person("root", role="operator")
-    account = await world.account(ada)
-    await world.fund(account, 100)
-    other = await world.account(ada)
-    payment = found(await client.post("/transfers", json=order(account, other), headers=ada.paying("k")), 201)
-    found(await client.post(f"/transfers/{payment['id']}/reversal", headers=ada.paying()), 201)
-    for _ in range(2):
-        promise = order(account, other, 40, expires_in=60)
-        hold = found(await client.post("/holds", json=promise, headers=ada.paying()), 201)
-    found(await client.post(f"/holds/{hold['id']}/capture", headers=ada.paying()))
-    await client.post(
-        "/purchases",
-        json={"product_id": await a_product(catalog, ada, other), "quantity": 1, "account_id": account},
-        headers=ada.paying(),
+    """As after a restore of one database alone; the row names the product and the contradiction."""
+    assert await books.audit() == {}
+    await books.corrupt("main", statement)
+    row = {"product_id": 1, "seller_id": 2, "account_id": 2, "problems": [problem]}
+    assert (await books.audit())["both/products"] == [row]
+
+
+def test_every_check_has_a_test() -> None:
+    """Each check that an audit runs is expected by some case."""
+    expected = {f"main/{name}" for checks in MAIN.values() for name in checks.split()}
+    expected |= {name for checks in CATALOG.values() for name in checks.split()}
+    assert expected | {"main/references"} == set(CHECKS)
+
+
+@pytest.mark.parametrize("database", ["main", "catalog"])
+async def test_every_broken_reference_is_found(books: Books, database: str) -> None:
+    """For each foreign key: rows that refer to nothing, as a restore without constraints may leave them."""
+    connection = {"main": books.world.connection, "catalog": books.catalog}[database]
+    cursor = await connection.execute(
+        "SELECT conrelid::regclass::text, attname FROM pg_constraint"
+        " JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1] WHERE contype = 'f'"
     )
-    assert not any((await audit(client, root.headers)).values())
-    connection = world.connection
-    for table in ("entries", "transfers"):
-        await connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER {table}_append_only")
-    await connection.execute("ALTER TABLE accounts DROP CONSTRAINT accounts_available_check")
-    await connection.execute("ALTER TABLE entries DROP CONSTRAINT entries_pkey CASCADE")
-    await connection.execute("DROP INDEX entries_transfer_id_key")
-    await connection.execute(change.encode())
-    assert (await audit(client, root.headers))[check] > 0
+    references = await cursor.fetchall()
+    assert references
+    await books.corrupt(database)
+    by_name = {"references", "entries_pair_up", "captures", "reversals", "purchases"}
+    for table, column in references:
+        # The operator's own rows stay: the operator asks for the audit.
+        move = f"UPDATE {table} SET {column} = {column} %s 9000 WHERE {column} <> {books.root.id}"
+        await connection.execute((move % "+").encode())
+        assert {name.partition("/")[2] for name in await books.audit()} & by_name, (table, column)
+        await connection.execute((move % "-").encode())
+        assert await books.audit() == {}
+
+
+async def test_ordinary_delays_are_no_violation(books: Books) -> None:
+    """Captured within a minute of expiry, half an hour overdue, a post that a leaver's batch has not deleted yet."""
+    await books.corrupt(
+        "main",
+        "UPDATE holds SET expires_at = clock_timestamp() - interval '30 seconds' WHERE id = 1",
+        "UPDATE holds SET expires_at = clock_timestamp() - interval '30 minutes' WHERE id = 2",
+        "INSERT INTO posts (author_id, title, content) VALUES (3, '', '')",
+        "UPDATE idempotency_keys SET resource_id = 99 WHERE kind = 'post'",
+    )
+    assert await books.audit() == {}
+
+
+async def test_the_command_finds_what_the_route_finds(books: Books, served: Mapping[str, str]) -> None:
+    """`folio audit` exits with 1 and names the same checks of both databases."""
+    await books.corrupt(
+        "main", "UPDATE accounts SET balance = balance + 1 WHERE id = 1", "DELETE FROM transfers WHERE id = 1"
+    )
+    assert await books.audit() != {}
+    await books.corrupt("catalog", "UPDATE products SET stock = stock + 1, seller_id = 99")
+    settings = {f"FOLIO_{name.upper()}_DATABASE_URL": url for name, url in served.items()}
+    completed = await asyncio.to_thread(command, "audit", "--json", settings=settings)
+    assert completed.returncode == 1, completed.stderr
+    rows = {check["name"] for check in json.loads(completed.stdout)["checks"] if check["rows"]}
+    assert (
+        rows == set(await books.audit()) >= {"main/balance", "main/entries_pair_up", "catalog/stock", "both/products"}
+    )
 
 
 async def test_an_audit_that_takes_longer_than_its_request_continues(

@@ -46,8 +46,8 @@ async def test_without_the_row_lock(client: httpx.AsyncClient, world: World, mon
     """Two transfers are judged at the same version."""
     lock, meeting = AccountRepository.lock, Meeting()
 
-    async def unlocked(self: AccountRepository, *, ids: Sequence[int]) -> dict[int, Account]:
-        locked = await lock(self, ids=ids)
+    async def unlocked(self: AccountRepository, **options: Any) -> dict[int, Account]:
+        locked = await lock(self, **options)
         await meeting.attend()
         return locked
 
@@ -61,11 +61,13 @@ async def test_without_the_lock_order(client: httpx.AsyncClient, world: World, m
     """The payer first, then the payee: opposing transfers deadlock, which PostgreSQL counts."""
     lock, meeting = AccountRepository.lock, Meeting()
 
-    async def payer_first(self: AccountRepository, *, ids: Sequence[int]) -> dict[int, Account]:
-        payer, payee = ids
-        locked = await lock(self, ids=[payer])
+    async def payer_first(
+        self: AccountRepository, *, pairs: Sequence[tuple[int, int]], owner_id: int | None
+    ) -> dict[int, Account]:
+        [(payer, payee)] = pairs
+        locked = await lock(self, pairs=[(payer, payer)], owner_id=owner_id)
         await meeting.attend()
-        return locked | await lock(self, ids=[payee])
+        return locked | await lock(self, pairs=[(payee, payee)], owner_id=None)
 
     monkeypatch.setattr(AccountRepository, "lock", payer_first)
     with pytest.raises(AssertionError):

@@ -108,11 +108,16 @@ def machine(folio: Running) -> type[RuleBasedStateMachine]:  # noqa: C901 - one 
 
         # The model
 
+        def frozen(self, payer: Account, payee: Account, caller: Person) -> str | None:
+            """Return the code for a frozen account: which of them it is, is told of the caller's own only."""
+            owners = [account.owner for account in (payer, payee) if account.status == "frozen"]
+            return ("account_frozen" if caller in owners else "account_unavailable") if owners else None
+
         def why_not(self, payer: Account, payee: Account, amount: int, freed: int = 0) -> str | None:
             if payer is payee:
                 return "same_account"
-            if "frozen" in {payer.status, payee.status}:
-                return "account_frozen"
+            if (code := self.frozen(payer, payee, payer.owner)) is not None:
+                return code
             if payer.minimum is not None and payer.balance - payer.held + freed - amount < payer.minimum:
                 return "insufficient_funds"
             return None
@@ -200,8 +205,8 @@ def machine(folio: Running) -> type[RuleBasedStateMachine]:  # noqa: C901 - one 
             captured_amount = amount or hold.amount
             if captured_amount > hold.amount:
                 self.refused(path, body, hold.payee.owner, "validation_error")
-            elif "frozen" in {hold.payer.status, hold.payee.status}:
-                self.refused(path, body, hold.payee.owner, "account_frozen")
+            elif (code := self.frozen(hold.payer, hold.payee, hold.payee.owner)) is not None:
+                self.refused(path, body, hold.payee.owner, code)
             elif hold.status != "active":
                 code = "hold_expired" if hold.status == "expired" else "hold_not_active"
                 self.refused(path, body, hold.payee.owner, code)
@@ -249,7 +254,7 @@ def machine(folio: Running) -> type[RuleBasedStateMachine]:  # noqa: C901 - one 
             transfer = self.transfers[pick % len(self.transfers)]
             path, owner = f"/transfers/{transfer.id}/reversal", transfer.payee.owner
             code = self.why_not(transfer.payee, transfer.payer, transfer.amount)
-            if transfer.reversed and code != "account_frozen":
+            if transfer.reversed and code not in {"account_frozen", "account_unavailable"}:
                 code = "already_reversed"
             if code:
                 self.refused(path, {}, owner, code)

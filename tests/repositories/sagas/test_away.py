@@ -173,7 +173,7 @@ async def test_a_catalog_that_swallows_everything_does_not_keep_the_answer(
 
     after_the_hold(cut)
     # Two seconds are left for the saga: the deadline of these tests is 60.
-    monkeypatch.setattr(background, "ANSWER_SECONDS", 58)
+    monkeypatch.setattr(background, "ANSWER_MARGIN_SECONDS", 58)
     monkeypatch.setattr(unit_of_work, "COMMIT_TIMEOUT", 3.0)
     pending = found(await shop.buy(), 202)
     assert pending["status"] == "pending"
@@ -234,6 +234,27 @@ async def test_a_purchase_that_cannot_be_finished_delays_no_other(
     stuck.clear()
     assert await shop.finish_abandoned() == 1
     assert await shop.clean()
+
+
+async def test_the_job_leases_one_purchase_at_a_time(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it finishes one, the others stay free for other processes, and no lease runs out in a queue."""
+    await shop.world.connection.execute(
+        "INSERT INTO purchases (buyer_id, product_id, quantity, unit_price, amount, account_id, payee_account_id,"
+        " leased_until) SELECT %s, %s, 1, 1, 1, %s, %s, '-infinity' FROM generate_series(1, 3)",
+        (shop.bob.id, shop.product, shop.purse, shop.till),
+    )
+    await shop.world.connection.execute("UPDATE accounts SET held = 3 WHERE id = %s", (shop.purse,))
+    finish, leased = sagas.Saga.finish, []
+
+    async def look(self: sagas.Saga) -> None:
+        leased.append(
+            await shop.world.value("SELECT count(*) FROM purchases WHERE leased_until > now() AND NOT finished")
+        )
+        await finish(self)
+
+    monkeypatch.setattr(sagas.Saga, "finish", look)
+    assert await shop.finish_abandoned() == 3
+    assert leased == [1, 1, 1]
 
 
 async def test_a_product_with_a_claimed_key_is_inserted_once_the_catalog_is_back(

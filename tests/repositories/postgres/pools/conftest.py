@@ -23,12 +23,15 @@ def soft_limit() -> float:
 
 @pytest.fixture
 def settings(served: dict[str, str], timeout: int, soft_limit: float, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    # The clients of these tests have one address, and exhaust the pool together.
     options = {"MIN_SIZE": 1, "MAX_SIZE": 2, "TIMEOUT": timeout, "MAX_WAITING": 3, "SOFT_LIMIT": soft_limit}
+    options["SHARE_PER_CALLER"] = 1
     for name, value in options.items():
         monkeypatch.setenv(f"FOLIO_POOL_{name}", str(value))
     return Settings(
         main_database_url=served["main"],
         catalog_database_url=served["catalog"],
+        requests_per_caller=0,
         sweep_interval=3600,
         audit_interval=0,
     ).model_copy(update={"request_timeout": 60.0})

@@ -1,0 +1,107 @@
+"""Callers as this process knows them without a database: the owners of keys, and addresses.
+
+Memory is bounded: the key or address that was used least recently is forgotten first.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Generic, TypeVar
+
+MAX_KEYS = 10_000
+"""Keys that are remembered."""
+MAX_ADDRESSES = 10_000
+"""Addresses over their limit of invalid keys that are remembered."""
+KEY_SECONDS = 3600.0
+"""Seconds after its last use until a key is forgotten."""
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+CallerName = int | str
+"""A user's id, or an address."""
+
+
+class Callers:
+    """The keys, blocked addresses and requests in flight of one process."""
+
+    def __init__(self) -> None:
+        self._owners: _Memory[bytes, int] = _Memory(MAX_KEYS)
+        self._blocked: _Memory[str, None] = _Memory(MAX_ADDRESSES)
+        self._in_flight: dict[CallerName, int] = {}
+
+    def name(self, digest: bytes | None, address: str) -> CallerName:
+        """Return the owner of a key that was found valid lately; otherwise the address."""
+        owner = None if digest is None else self._owners.get(digest)
+        return address if owner is None else owner
+
+    def knows(self, digest: bytes) -> bool:
+        """Return True if this process issued the key or found it valid within KEY_SECONDS."""
+        return self._owners.get(digest) is not None
+
+    def remember(self, digest: bytes, user_id: int) -> None:
+        """Record that a key is valid. It is still looked up at each use: this memory opens nothing."""
+        self._owners.put(digest, user_id, KEY_SECONDS)
+
+    def forget(self, digest: bytes) -> None:
+        """Record that a key is invalid."""
+        self._owners.pop(digest)
+
+    def block(self, address: str, seconds: float) -> None:
+        """Record that an address is over its limit of invalid keys for so many seconds."""
+        self._blocked.put(address, None, seconds)
+
+    def blocked_seconds(self, address: str) -> float:
+        """Return the seconds for which an address stays over its limit; 0 if it is not."""
+        return self._blocked.seconds_left(address)
+
+    @contextmanager
+    def in_flight(self, caller: CallerName) -> Iterator[int]:
+        """Count a request of a caller; the value is the number of its requests in flight, this one included."""
+        count = self._in_flight[caller] = self._in_flight.get(caller, 0) + 1
+        try:
+            yield count
+        finally:
+            if self._in_flight[caller] > 1:
+                self._in_flight[caller] -= 1
+            else:
+                del self._in_flight[caller]
+
+
+def address_of(host: str) -> str:
+    """Return a client's IPv4 address, or the /64 network of its IPv6 address: one household has a whole /64."""
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(ip_network((int(address), 64), strict=False))
+    return str(address)
+
+
+class _Memory(Generic[Key, Value]):
+    """Values that end after some seconds, at most `size` of them."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._entries: OrderedDict[Key, tuple[Value, float]] = OrderedDict()
+
+    def get(self, key: Key) -> Value | None:
+        entry = self._entries.get(key)
+        return None if entry is None or entry[1] <= time.monotonic() else entry[0]
+
+    def seconds_left(self, key: Key) -> float:
+        entry = self._entries.get(key)
+        return 0.0 if entry is None else max(0.0, entry[1] - time.monotonic())
+
+    def put(self, key: Key, value: Value, seconds: float) -> None:
+        self._entries[key] = value, time.monotonic() + seconds
+        self._entries.move_to_end(key)
+        if len(self._entries) > self._size:
+            self._entries.popitem(last=False)
+
+    def pop(self, key: Key) -> None:
+        self._entries.pop(key, None)

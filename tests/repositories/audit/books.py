@@ -1,0 +1,73 @@
+"""Books with a row of every kind, written through the API, and what an audit of them finds."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from tests.harness.expect import found, problem
+from tests.harness.payments import hold_order, order
+from tests.harness.world import Connection, Person, World
+
+CHECKS_DROPPED = {"accounts": "accounts_available_check", "idempotency_keys": "idempotency_keys_answer_check"}
+"""Constraints that would refuse a corruption which an audit looks for, by table."""
+
+
+@dataclass
+class Books:
+    """Ada pays Bob, who sells; Cyd has left; Root is an operator. Ids count from 1, in the order of the requests."""
+
+    client: httpx.AsyncClient
+    world: World
+    catalog: Connection
+
+    async def open(self) -> "Books":
+        """Transfers 1 to 9: funds, payment, reversal, batch of two, capture, purchase, purchase and its refund."""
+        self.ada, self.bob, cyd = [await self.world.person(name) for name in ("ada", "bob", "cyd")]
+        self.root = await self.world.person("root", role="operator")
+        for owner in (self.ada, self.bob):
+            await self.post(owner, "/accounts", {"name": "Purse", "currency": "EUR"})
+        await self.world.fund(1, 1000)
+        await self.post(self.ada, "/transfers", order(1, 2))
+        await self.post(self.bob, "/transfers/2/reversal")
+        await self.post(self.ada, "/transfers/batch", {"transfers": [order(1, 2, 1), order(1, 2, 2)]})
+        for _ in range(2):
+            await self.post(self.ada, "/holds", hold_order(1, 2, 40))
+        await self.post(self.bob, "/holds/1/capture", status=200)
+        product = {"name": "Pen", "description": "", "price": 10, "account_id": 2, "currency": "EUR", "stock": 5}
+        await self.post(self.bob, "/products", product)
+        for _ in range(2):
+            await self.post(self.ada, "/purchases", {"product_id": 1, "quantity": 1, "account_id": 1})
+        await self.post(self.bob, "/purchases/2/refund")
+        await self.post(self.ada, "/posts", {"title": "Title", "content": "Content"})
+        problem(
+            await self.client.post("/transfers", json=order(1, 2, 10**6), headers=self.ada.paying()),
+            422,
+            "insufficient_funds",
+        )
+        left = await self.client.delete("/users/me", headers=cyd.headers | {"If-Match": "*"})
+        assert left.status_code == 204, left.text
+        await self.world.connection.execute("UPDATE purchases SET decided_at = decided_at - interval '1 hour'")
+        return self
+
+    async def post(self, person: Person, path: str, body: object = None, status: int = 201) -> None:
+        found(await self.client.post(path, json=body, headers=person.paying()), status)
+
+    async def corrupt(self, database: str, *statements: str) -> None:
+        """Run statements behind Folio's back, without triggers, foreign keys and checks."""
+        connection = {"main": self.world.connection, "catalog": self.catalog}[database]
+        await connection.execute("SET session_replication_role = replica")
+        if database == "main":
+            for table in ("entries", "transfers"):
+                await connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER {table}_append_only".encode())
+            for table, name in CHECKS_DROPPED.items():
+                await connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}".encode())
+        for statement in statements:
+            await connection.execute(statement.encode())
+
+    async def audit(self) -> dict[str, list[dict[str, Any]]]:
+        """Run an audit; return the rows of each check that found some."""
+        audit = found(await self.client.post("/ops/audit", headers=self.root.headers))
+        rows = {check["name"]: check["rows"] for check in audit["checks"] if check["rows"]}
+        assert audit["ok"] == (not rows)
+        return rows
