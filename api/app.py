@@ -12,13 +12,14 @@ from fastapi.routing import APIRoute
 
 from api import accounts, api_keys, entries, holds, posts, products, purchases, transfers, users
 from api.http import exception_handlers
+from api.http.forwarded import ForwardedClient
 from api.http.middleware import RequestMiddleware
 from api.http.openapi import DESCRIPTION, describe
 from api.ops import audits, health, metrics, page, pools, status
 from api.process import background
 from api.process.jobs import jobs
 from api.process.service import Service, service_of
-from api.process.settings import Settings
+from api.process.settings import Settings, networks
 from repositories.postgres import failpoints, unit_of_work
 
 ROUTERS = [
@@ -48,6 +49,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.service = Service(settings or Settings())
     app.add_middleware(RequestMiddleware)
+    if trusted := networks(app.state.service.settings.trusted_proxies):
+        app.add_middleware(ForwardedClient, trusted=trusted)
     exception_handlers.register(app, ROUTERS)
     for router in ROUTERS:
         app.include_router(router)

@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from functools import partial
@@ -18,14 +19,14 @@ from api.http.authentication import Member
 from api.http.dependencies import Accounts, CurrentService, Entries, Main
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf
-from api.http.problems import answers, invalid
+from api.http.problems import Problem, answers, invalid
 from api.http.types import Balance, Description, Id, PastTime, PathId, Representation, Time
 from repositories.accounts import AccountRepository
 from repositories.entries import NEWEST, EntryRepository
 from repositories.entries import BalanceAt as BalanceAtRow
 from repositories.entries import Entry as EntryRow
 from repositories.postgres import unit_of_work
-from repositories.postgres.errors import Defect, Fault
+from repositories.postgres.errors import DeadlineExceeded, Defect, Fault
 from repositories.postgres.operation import Operation, current
 from repositories.postgres.pools import Pool
 from repositories.postgres.statements import Connection
@@ -58,6 +59,8 @@ class BalanceAt(Representation):
 CSV = "text/csv"
 CSV_ROWS = 500
 """Rows of a CSV file that are read at a time; no more of the file is in memory."""
+CSV_SECONDS = 3600.0
+"""Longest time for one file: a reader that takes longer is cut off, and reads the rest with `to`."""
 CSV_TRIES = 5
 """Times that a page of a CSV file is tried, a second apart: an answer that began as 200 can only be cut off."""
 AS_CSV: dict[int | str, dict[str, Any]] = {
@@ -93,7 +96,13 @@ async def list_entries(
         timeout = service.settings.request_timeout
         pages = _pages(service.pools["main"], timeout, first, account_id=id, since=since, until=until)
         disposition = {"Content-Disposition": f'attachment; filename="account-{id}.csv"'}
-        return StreamingResponse(_csv(pages), media_type=CSV, headers=disposition | vary)
+        if service.csv_files.locked():
+            raise Problem(
+                "overloaded", "This process is sending as many CSV files as it may.", headers={"Retry-After": "10"}
+            )
+        lines = _csv(pages, service.csv_files)
+        body = _resume(await anext(lines), lines)
+        return StreamingResponse(body, media_type=CSV, headers=disposition | vary)
     rows = await statement(before=page.version(NEWEST), limit=page.rows)
     return page.answer(rows, Entry.model_validate, lambda entry: (entry.version,), headers=vary)
 
@@ -154,10 +163,13 @@ async def _pages(
 ) -> AsyncIterator[list[EntryRow]]:
     """Yield a statement from its first page on. Each page is read within `seconds`, on a connection of its own."""
     operation = current() or Operation("statement")
+    ends = time.monotonic() + CSV_SECONDS
     while rows:
         yield rows
         if len(rows) < CSV_ROWS:
             return
+        if time.monotonic() > ends:
+            raise DeadlineExceeded
         before = rows[-1].version
         for left in reversed(range(CSV_TRIES)):
             try:
@@ -173,13 +185,21 @@ async def _pages(
                 await asyncio.sleep(1)
 
 
-async def _csv(pages: AsyncIterator[Sequence[EntryRow]]) -> AsyncIterator[str]:
-    """Yield a CSV file (RFC 4180) with a header line, a page at a time."""
+async def _csv(pages: AsyncIterator[Sequence[EntryRow]], files: asyncio.Semaphore) -> AsyncIterator[str]:
+    """Yield a CSV file (RFC 4180) with a header line, a page at a time. It counts in `files` from its first line on."""
     columns = list(Entry.model_fields)
-    yield _lines([columns])
-    async for page in pages:
-        shown = (Entry.model_validate(row).model_dump(mode="json") for row in page)
-        yield _lines([entry[column] for column in columns] for entry in shown)
+    async with files:
+        yield _lines([columns])
+        async for page in pages:
+            shown = (Entry.model_validate(row).model_dump(mode="json") for row in page)
+            yield _lines([entry[column] for column in columns] for entry in shown)
+
+
+async def _resume(first: str, lines: AsyncIterator[str]) -> AsyncIterator[str]:
+    """Yield a file whose first line was read, so that it counts even if its client never reads it."""
+    yield first
+    async for line in lines:
+        yield line
 
 
 def _lines(rows: Iterable[Sequence[object]]) -> str:

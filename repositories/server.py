@@ -13,6 +13,7 @@ LIMITS = statement("both/server/limits")
 CONNECTIONS = statement("both/server/connections")
 PRIVILEGES = statement("both/server/privileges")
 ACTIVITY = statement("both/server/activity")
+IDENTITY = statement("both/server/identity")
 LIST_DATABASES = statement("both/server/list_databases")
 
 _NAME = re.compile(r"/\* (\S+) \*/")
@@ -47,6 +48,14 @@ class Limits:
     address: str
     max_connections: int
     reserved_connections: int
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The cluster and the database of a session: equal for two sessions if they are in the same database."""
+
+    cluster: str
+    database: int
 
 
 @dataclass(frozen=True)
@@ -107,6 +116,11 @@ async def read_clock(connection: Connection) -> Clock:
 async def read_limits(connection: Connection) -> Limits:
     """Read the address of the server and how many connections it allows."""
     return await LIMITS.one(connection, Limits)
+
+
+async def read_identity(connection: Connection) -> Identity:
+    """Read which database this is, whatever address leads to it."""
+    return await IDENTITY.one(connection, Identity)
 
 
 async def read_connections(connection: Connection) -> ConnectionCounts:

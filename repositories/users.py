@@ -20,7 +20,7 @@ LIST = statement("main/users/list")
 LOCK = statement("main/users/lock")
 KEEP = statement("main/users/keep")
 UPDATE = statement("main/users/update")
-PROMOTE = statement("main/users/promote")
+SET_ROLE = statement("main/users/set_role")
 DELETE = statement("main/users/delete")
 LIST_LEFT = statement("main/users/list_left")
 SET_OFF_SALE = statement("main/users/set_off_sale")
@@ -131,9 +131,9 @@ class UserRepository:
         """
         return bool(await KEEP.values(self._connection, id=id))
 
-    async def promote(self, *, id: int) -> User | None:
-        """Make the user an operator."""
-        return await PROMOTE.maybe(self._connection, User, id=id)
+    async def set_role(self, *, id: int, role: str) -> User | None:
+        """Make the user an operator or a member; None if the user has left. No login that serves may do so."""
+        return await SET_ROLE.maybe(self._connection, User, id=id, role=role)
 
     async def delete(self, *, id: int) -> None:
         """Mark a locked user as left and erase the e-mail address. Keys, accounts and posts are ended separately."""

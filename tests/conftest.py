@@ -94,14 +94,13 @@ def settings(request: pytest.FixtureRequest, served: dict[str, str], monkeypatch
     monkeypatch.setattr(purchases, "TIMEOUT", 60.0)
     monkeypatch.setenv("FOLIO_POOL_MIN_SIZE", "4" if _full_pool(request) else "1")
     return Settings(
-        request_timeout=60,
         main_database_url=served["main"],
         catalog_database_url=served["catalog"],
         registrations_per_minute=0,
         wrong_keys_per_minute=0,
         sweep_interval=3600,
         audit_interval=0,
-    )
+    ).model_copy(update={"request_timeout": 60.0})
 
 
 def _full_pool(request: pytest.FixtureRequest) -> bool:

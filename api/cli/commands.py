@@ -4,12 +4,13 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
+import psycopg
 import structlog
 import typer
 from pydantic import TypeAdapter, ValidationError
@@ -21,7 +22,7 @@ from api.cli.terminal import AsJson, complain, fail, output, progress, put, say,
 from api.http.types import Email, Username
 from api.ops.audits import Audit
 from api.process import logs, startup
-from api.process.settings import Settings, complaints
+from api.process.settings import Settings, bracketed, complaints
 from api.process.startup import StartupError
 from repositories.api_keys import ApiKeyRepository, new_secret
 from repositories.audit import run as auditing
@@ -89,11 +90,11 @@ def serve(
     logs.configure(settings.log_format)
     # A log collector needs every line in one format, above all the news that PostgreSQL ended.
     announce = say if settings.log_format == "console" else log.info
-    with startup.servers(settings, announce):
+    with startup.servers(settings, announce, create=True):
         _prepare(settings, announce)
         _run(settings, partial(startup.check_connections, settings))
         _run(settings, partial(startup.check_privileges, settings))
-        url = f"http://{settings.host}:{settings.port}"
+        url = f"http://{bracketed(settings.host)}:{settings.port}"
         announce(f"Folio serves {url}; documentation: {url}/docs")
         announce(f"To get an operator's key: {sys.argv[0]} operator add NAME")
         server.serve(settings)
@@ -110,10 +111,15 @@ def migrate(
     with startup.servers(settings, say):
         if settings.embedded:
             _run(settings, partial(startup.create_databases, settings))
-        todo = {
-            database: _run(settings, partial(migrations.pending, conninfo, database))
+        _run(settings, partial(startup.check_distinct, settings))
+        histories = {
+            database: _run(settings, partial(migrations.history, conninfo, database))
             for database, conninfo in startup.conninfos(settings).items()
         }
+        for database, history in histories.items():
+            if history.warning:
+                say(f"The {database} database {history.warning}: they stay, and this release serves them.")
+        todo = {database: history.pending for database, history in histories.items()}
         if not dry_run:
             todo = _migrate(settings, todo)
             if settings.embedded:
@@ -132,14 +138,14 @@ def audit(*, as_json: AsJson = False) -> None:
     """Check every invariant of both databases, and store the result; exits with 1 if one is broken."""
     settings = Settings()
     with startup.servers(settings, say), progress() as bar:
-        _prepare(settings)
+        _run(settings, partial(startup.require_migrated, settings))
         task = bar.add_task("audit", total=auditing.CHECK_COUNT)
 
         def on_check(check: Check) -> None:
             bar.update(task, advance=1, description=check.name)
 
         async def work() -> AuditRow:
-            async with _main_pool(settings) as pool:
+            async with _main_pool(settings, startup.serving(settings)["main"]) as pool:
                 return await auditing.run_audit(startup.serving(settings), pool, on_check)
 
         result = Audit.model_validate(_run(settings, work))
@@ -161,7 +167,10 @@ def add_operator(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Make a user an operator, create the user if there is none, and issue a new key."""
+    """Make a user an operator, create the user if there is none, and issue a new key.
+
+    This needs the login that migrates: on servers of your own, set FOLIO_MAIN_DATABASE_URL as for `folio migrate`.
+    """
     username = _checked(Username, name)
     address = None if email is None else _checked(Email, email)
 
@@ -170,12 +179,34 @@ def add_operator(
         user = await users.get_by_username(username=username)
         if user is None:
             user = await users.insert(username=username, email=address)
-        promoted = await users.promote(id=user.id)
+        promoted = await users.set_role(id=user.id, role="operator")
         if promoted is None:
             raise UsageError(f"{username} has left.")
         return promoted, await _issue(connection, promoted, "operator")
 
-    _show_key(*_with_main(work), as_json=as_json)
+    _show_key(*_as_owner(work), as_json=as_json)
+
+
+@operators.command("remove")
+def remove_operator(name: Name, *, as_json: AsJson = False) -> None:
+    """Make an operator a member again; the user's keys stay.
+
+    This needs the login that migrates: on servers of your own, set FOLIO_MAIN_DATABASE_URL as for `folio migrate`.
+    """
+
+    async def work(connection: Connection) -> User:
+        users = UserRepository(connection)
+        user = await users.get_by_username(username=name)
+        demoted = None if user is None else await users.set_role(id=user.id, role="member")
+        if demoted is None:
+            raise UsageError(f"There is no user {name}.")
+        return demoted
+
+    user = _as_owner(work)
+    if as_json:
+        put(json.dumps({"id": user.id, "username": user.username, "role": user.role}))
+        return
+    output.print(f"{user.username} is a {user.role} (user {user.id}).")
 
 
 @keys.command("issue")
@@ -188,7 +219,7 @@ def issue_key(username: Name, *, as_json: AsJson = False) -> None:
             raise UsageError(f"There is no user {username}.")
         return user, await _issue(connection, user, "issued by the command line")
 
-    _show_key(*_with_main(work), as_json=as_json)
+    _show_key(*_with_main(work, startup.serving), as_json=as_json)
 
 
 async def _issue(connection: Connection, user: User, name: str) -> str:
@@ -198,26 +229,40 @@ async def _issue(connection: Connection, user: User, name: str) -> str:
     return secret
 
 
-def _with_main(work: Callable[[Connection], Awaitable[Result]]) -> Result:
+def _as_owner(work: Callable[[Connection], Awaitable[Result]]) -> Result:
+    """Run `work` in the main database as the login that migrates: the one that serves can change no role."""
+    try:
+        return _with_main(work, startup.conninfos)
+    except Fault as error:
+        if not isinstance(error.__cause__, psycopg.errors.InsufficientPrivilege):
+            raise
+        raise StartupError(
+            "The login of FOLIO_MAIN_DATABASE_URL may not change roles: set it to the URL that `folio migrate` uses."
+        ) from error
+
+
+def _with_main(
+    work: Callable[[Connection], Awaitable[Result]], conninfos: Callable[[Settings], Mapping[str, str]]
+) -> Result:
     settings = Settings()
     with startup.servers(settings, say):
-        _prepare(settings)
+        _run(settings, partial(startup.require_migrated, settings))
         try:
-            return asyncio.run(_in_main(settings, work))
+            return asyncio.run(_in_main(settings, conninfos(settings)["main"], work))
         except Taken as error:
             raise UsageError("The e-mail address or the name is taken.") from error
 
 
-async def _in_main(settings: Settings, work: Callable[[Connection], Awaitable[Result]]) -> Result:
-    async with _main_pool(settings) as pool, pool.checkout() as checkout:
+async def _in_main(settings: Settings, conninfo: str, work: Callable[[Connection], Awaitable[Result]]) -> Result:
+    async with _main_pool(settings, conninfo) as pool, pool.checkout() as checkout:
         # Repeatable: if an unconfirmed COMMIT did succeed, the user is found again, and the lost key was never shown.
         return await units.run(checkout, work, repeatable=True)
 
 
 @asynccontextmanager
-async def _main_pool(settings: Settings) -> AsyncIterator[Pool]:
+async def _main_pool(settings: Settings, conninfo: str) -> AsyncIterator[Pool]:
     options = replace(settings.pool("main"), min_size=0, max_size=1, timeout=settings.start_timeout)
-    pool = Pool("main", startup.serving(settings)["main"], options, purpose="command")
+    pool = Pool("main", conninfo, options, purpose="command")
     await pool.open()
     try:
         yield pool

@@ -82,8 +82,7 @@ def serve(settings: Settings) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=settings.trusted_proxies,
+        proxy_headers=False,  # ForwardedClient judges them
         timeout_keep_alive=settings.keep_alive,
         timeout_graceful_shutdown=grace(settings.drain_time),
     )

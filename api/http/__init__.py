@@ -3,6 +3,7 @@
 - `dependencies`        a connection, the repositories on it, the services of the process
 - `authentication`      API keys: the caller of a request
 - `idempotency`         the Idempotency-Key header, stored and replayed answers
+- `forwarded`           the address of a client behind trusted proxies
 - `rate_limits`         limits by address and minute
 - `answers`             representations with headers, refusals as problems, 404 for rows that a caller may not see
 - `problems`            the codes of all errors, as RFC 9457 documents

@@ -1,6 +1,8 @@
 """API keys: the caller of a request, and what their key permits."""
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Annotated
 
 import psycopg
@@ -26,7 +28,7 @@ _bearer = HTTPBearer(
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-_BEARER = re.compile(rb"bearer *", re.IGNORECASE)
+_BEARER = re.compile(rb"(?i:bearer) *")
 _KEY = re.compile(rb"(?i:bearer) +(%s) *" % FORM.pattern.encode())
 
 
@@ -96,6 +98,26 @@ async def authenticate_operator(request: Request, key: Key, main: OperatorMain, 
     return _operator(await _authenticate(request, key, main, service))
 
 
+async def view_operations(request: Request, key: Key, service: CurrentService) -> AsyncIterator[Checkout | None]:
+    """Check out the connection reserved for operators, if the request has an operator's key.
+
+    If the main database is away, the result is None for an operator whose key was found good within the last hour: the
+    route then leaves out what the database stores.
+    """
+    async with AsyncExitStack() as stack:
+        main: Checkout | None
+        try:
+            main = await stack.enter_async_context(service.operator_pools["main"].checkout())
+            _operator(await _authenticate(request, key, main, service))
+        except (Fault, psycopg.Error):
+            caller = service.operators.recall(digest(key))
+            if caller is None:
+                raise
+            request.state.user_id = caller.user_id
+            main = None
+        yield main
+
+
 async def writer(caller: Annotated[Caller, Depends(authenticate)]) -> Caller:
     """Return the caller if their key may write; raise 403 `read_only_key` otherwise."""
     return _writer(caller)
@@ -117,10 +139,11 @@ AnyoneBeforeCatalog = Annotated[Caller | None, Depends(authenticate_before_catal
 Writer = Annotated[Caller, Depends(writer)]
 OperatorWriter = Annotated[Caller, Depends(operator_writer)]
 OnCall = Annotated[Caller, Depends(authenticate_operator)]
+OperatorView = Annotated[Checkout | None, Depends(view_operations, scope="function")]
 OnCallWriter = Annotated[Caller, Depends(on_call_writer)]
 
 
-NEEDS_KEY = frozenset({authenticate, authenticate_operator})
+NEEDS_KEY = frozenset({authenticate, authenticate_operator, view_operations})
 """The dependencies of a route that answers no request without a key."""
 TAKES_KEY = NEEDS_KEY | {authenticate_if_given, authenticate_before_catalog}
 
@@ -154,6 +177,7 @@ def identify(scope: Scope, callers: Callers) -> CallerName:
 async def _authenticate(request: Request, key: str, main: Checkout, service: CurrentService) -> Caller:
     callers, hashed = service.callers, digest(key)
     caller = await ApiKeyRepository(main.connection).authenticate(digest=hashed)
+    service.operators.remember(hashed, caller)
     if caller is None:
         callers.forget(hashed)
         try:

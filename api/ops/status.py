@@ -10,14 +10,15 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 
 from api.http import problems
-from api.http.authentication import OnCall
-from api.http.dependencies import CurrentService, OperatorMain
+from api.http.authentication import OperatorView
+from api.http.dependencies import CurrentService
 from api.http.json_bodies import OperationsRoute
 from api.http.problems import answers
 from api.http.types import Representation, Time, milliseconds
 from api.ops.metrics import registry
 from api.process.readiness import DatabaseState
 from repositories.postgres.metrics import REQUEST_SECONDS
+from repositories.postgres.statements import Connection
 from repositories.purchases import PurchaseRepository
 
 router = APIRouter(prefix="/ops", tags=["operations"], route_class=OperationsRoute)
@@ -41,6 +42,7 @@ class DatabaseStatus(Representation):
     server_version: str | None = Field(description="null if the database could not be read")
     applied: list[AppliedMigration] = Field(description="in order; empty if the database could not be read")
     pending: list[str] = Field(description="in order; empty if the database could not be read")
+    newer: list[str] = Field(description="applied migrations that only a newer release has; no error")
 
     @classmethod
     def of(cls, database: str, state: DatabaseState) -> "DatabaseStatus":
@@ -52,6 +54,7 @@ class DatabaseStatus(Representation):
             server_version=history and history.server_version,
             applied=[AppliedMigration.model_validate(applied) for applied in history.applied] if history else [],
             pending=[migration.name for migration in history.pending] if history else [],
+            newer=[applied.name for applied in history.newer] if history else [],
         )
 
 
@@ -91,19 +94,20 @@ class Status(Representation):
     started_at: Time = Field(description="when that worker started")
     databases: list[DatabaseStatus]
     slowest_routes: list[Route] = Field(description=f"at most {MAX_ITEMS}, by p95_ms")
-    purchases: PurchasesInFlight
+    purchases: PurchasesInFlight | None = Field(description="null if the main database is away")
 
 
 @router.get("/status", summary="Show the service's status", responses=answers("operator_required", *problems.OWN))
-async def get_status(_: OnCall, request: Request, service: CurrentService, main: OperatorMain) -> Status:
+async def get_status(request: Request, service: CurrentService, main: OperatorView) -> Status:
     """Show versions, migrations, the slowest routes and unfinished purchases.
 
-    The connections used are outside the pools of other requests; the answer is complete even if the catalog is away.
+    The connections used are outside the pools of other requests; the answer is complete even if the catalog is away. If
+    the main database is away, an operator whose key was found good within the last hour gets the rest.
     """
-    purchases = PurchaseRepository(main.connection)
-    unfinished = await purchases.count_unfinished()
-    oldest = await purchases.list_unfinished(limit=MAX_ITEMS)
-    await main.give_back()
+    purchases = None
+    if main is not None:
+        purchases = await _unfinished(main.connection)
+        await main.give_back()
     return Status(
         version=request.app.version,
         python=platform.python_version(),
@@ -111,10 +115,15 @@ async def get_status(_: OnCall, request: Request, service: CurrentService, main:
         started_at=service.started_at,
         databases=[DatabaseStatus.of(name, state) for name, state in (await service.readiness.databases()).items()],
         slowest_routes=slowest_routes()[:MAX_ITEMS],
-        purchases=PurchasesInFlight(
-            **vars(unfinished), oldest=[InFlight.model_validate(purchase) for purchase in oldest]
-        ),
+        purchases=purchases,
     )
+
+
+async def _unfinished(connection: Connection) -> PurchasesInFlight:
+    purchases = PurchaseRepository(connection)
+    counts = await purchases.count_unfinished()
+    oldest = await purchases.list_unfinished(limit=MAX_ITEMS)
+    return PurchasesInFlight(**vars(counts), oldest=[InFlight.model_validate(purchase) for purchase in oldest])
 
 
 def slowest_routes() -> list[Route]:

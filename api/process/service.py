@@ -11,10 +11,14 @@ from api.process import startup
 from api.process.background import Background
 from api.process.callers import Callers
 from api.process.drain import Drain
+from api.process.operators import Operators
 from api.process.readiness import Readiness
 from api.process.settings import Settings
 from repositories.postgres.pools import Pool
 from repositories.schema.databases import DATABASES
+
+MAX_CSV_FILES = 10
+"""CSV files that one process sends at a time: a slow reader keeps its file open for up to an hour."""
 
 
 class Service:
@@ -32,6 +36,9 @@ class Service:
     callers: Callers
     auditing: asyncio.Lock
     """Held while this process runs an audit."""
+    csv_files: asyncio.Semaphore
+    """Has MAX_CSV_FILES places, one for each file that is being sent."""
+    operators: Operators
     searches: asyncio.Semaphore
     """Held by each search that runs."""
 
@@ -53,11 +60,13 @@ class Service:
             self.pools[name] = Pool(name, conninfo, options)
             single = replace(options, min_size=0, max_size=1)
             self.operator_pools[name] = Pool(f"{name} (operations)", conninfo, single, purpose="operations")
-        self.readiness = Readiness(self.conninfos)
+        self.readiness = Readiness(self.pools)
         self.drain = Drain()
         self.background = Background()
         self.callers = Callers()
         self.auditing = asyncio.Lock()
+        self.csv_files = asyncio.Semaphore(MAX_CSV_FILES)
+        self.operators = Operators()
         self.searches = asyncio.Semaphore(self.settings.max_searches)
         for pool in self.all_pools:
             await pool.open()

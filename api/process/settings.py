@@ -1,6 +1,8 @@
 """Settings: environment variables with the prefix FOLIO_, each with its unit, bounds and default."""
 
+import re
 from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal, Self
 
@@ -18,10 +20,23 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from repositories.postgres.pools import PoolOptions
+from repositories.purchases import LEASE_SECONDS
 from repositories.schema.databases import DATABASES
 
+Network = IPv4Network | IPv6Network
+
+MAX_REQUEST_SECONDS = LEASE_SECONDS - 1
+"""A request that outlived the lease of its purchase would race with the job that finishes abandoned purchases."""
+_AUTHORITY = re.compile(r"postgres(?:ql)?://(?:[^@/]*@)?[^@?]*(?:\?.*)?", re.DOTALL)
+"""A URL in which an unescaped @ or / of a password has not moved a part of it into the host or the database's name."""
 MALFORMED = (
     "is not well formed: postgresql://user:password@host:port/name; write @ as %40, : as %3A and / as %2F in a password"
+)
+
+
+SAME_DATABASE = (
+    "FOLIO_MAIN_DATABASE_URL and FOLIO_CATALOG_DATABASE_URL name one database: create a second one, on the same server "
+    "or on another"
 )
 
 
@@ -57,7 +72,9 @@ class Settings(BaseSettings):
     workers: PositiveInt = Field(default=1, description="processes that serve")
     migrate_on_start: bool = Field(default=False, description="apply pending migrations to databases of your own")
     start_timeout: PositiveFloat = Field(default=30.0, description="seconds that a command waits for the databases")
-    request_timeout: PositiveFloat = Field(default=9.0, description="seconds within which a request is answered")
+    request_timeout: PositiveFloat = Field(
+        default=9.0, le=MAX_REQUEST_SECONDS, description="seconds within which a request is answered"
+    )
     keep_alive: PositiveInt = Field(default=75, description="seconds that an idle connection stays open")
     max_body_size: PositiveInt = Field(default=1024 * 1024, description="most bytes of a request's body")
     drain_time: float = Field(
@@ -91,6 +108,12 @@ class Settings(BaseSettings):
             place(url)
         return url or None
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _addresses(cls, text: str) -> str:
+        networks(text)
+        return text
+
     @model_validator(mode="after")
     def _both_or_neither(self) -> Self:
         if (self.main_database_url is None) != (self.catalog_database_url is None):
@@ -98,6 +121,12 @@ class Settings(BaseSettings):
                 "FOLIO_MAIN_DATABASE_URL and FOLIO_CATALOG_DATABASE_URL go together: set both to use servers of your "
                 "own (both databases may be on one server), or neither to use the embedded PostgreSQL"
             )
+        if self.main_database_url and self.catalog_database_url:
+            main, catalog = (
+                place(url).rpartition("@")[2] for url in (self.main_database_url, self.catalog_database_url)
+            )
+            if main == catalog:
+                raise ValueError(SAME_DATABASE)
         return self
 
     @property
@@ -120,14 +149,36 @@ def place(url: str) -> str:
     Raises ValueError if libpq cannot parse the URL or would misread an unescaped password. The message quotes nothing:
     libpq's own would quote the password.
     """
+    if "://" in url and not _AUTHORITY.fullmatch(url):
+        raise ValueError(MALFORMED)
     try:
         parts = conninfo_to_dict(url)
     except psycopg.ProgrammingError:
         raise ValueError(MALFORMED) from None
     user, host, port = (str(parts.get(name) or "") for name in ("user", "host", "port"))
-    if "@" in host or not (port or "0").replace(",", "").isdecimal():
+    if not (port or "0").replace(",", "").isdecimal():
         raise ValueError(MALFORMED)
-    return f"{user}@{host}:{port or 5432}/{parts.get('dbname') or user}"
+    return f"{user}@{bracketed(host)}:{port or 5432}/{parts.get('dbname') or user}"
+
+
+def bracketed(host: str) -> str:
+    """Return a host as a URL has it: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host and "," not in host else host
+
+
+def networks(text: str) -> list[Network]:
+    """Return the addresses and networks of a list with commas. Raises ValueError for anything else."""
+    found: list[Network] = []
+    for entry in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            found.append(ip_network(entry))
+        except ValueError as error:
+            if str(error).endswith("has host bits set"):
+                reason = f"has host bits set: the network is {ip_network(entry, strict=False)}"
+            else:
+                reason = "is neither an address nor a network, such as 192.0.2.1 or 10.0.0.0/8"
+            raise ValueError(f"{entry} {reason}") from None
+    return found
 
 
 def complaints(error: ValidationError) -> list[str]:

@@ -1,22 +1,22 @@
 """Start-up: from settings to two databases that exist, are migrated and allow enough connections."""
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 
 import structlog
-from psycopg.conninfo import make_conninfo
 
-from api.process.settings import Settings
+from api.process.settings import SAME_DATABASE, Settings
 from repositories import server
 from repositories.doctor import capacity
 from repositories.doctor.capacity import Demand
 from repositories.embedded import EmbeddedServer
 from repositories.postgres import connections
 from repositories.postgres.errors import DatabaseUnavailable
-from repositories.schema import databases, migrations, roles
+from repositories.schema import databases, migrations, privileges, roles
 from repositories.schema.databases import DATABASES
 from repositories.schema.migrations import Migration
 from repositories.server import Limits
@@ -45,18 +45,31 @@ def conninfos(settings: Settings) -> dict[str, str]:
 
 def serving(settings: Settings) -> dict[str, str]:
     """Return the conninfo of each database for serving: from the settings, or the embedded server's service role."""
-    as_owner = conninfos(settings)
     if not settings.embedded:
-        return as_owner
-    return {database: make_conninfo(conninfo, user=roles.SERVICE) for database, conninfo in as_owner.items()}
+        return conninfos(settings)
+    embedded = EmbeddedServer(settings.data_dir)
+    return {
+        database: embedded.conninfo(databases.embedded_name(database), user=roles.SERVICE) for database in DATABASES
+    }
 
 
 @contextmanager
-def servers(settings: Settings, announce: Callable[[str], None]) -> Iterator[None]:
-    """Run the embedded PostgreSQL until the context ends; a no-op if the settings name databases."""
+def servers(settings: Settings, announce: Callable[[str], None], *, create: bool = False) -> Iterator[None]:
+    """Run the embedded PostgreSQL until the context ends; a no-op if the settings name databases.
+
+    Raises StartupError if there is no embedded server yet, unless `create` is True. libpq's variables (PGHOSTADDR,
+    PGSERVICE, …) are meant for other servers, so they are removed from the environment of this process.
+    """
     if not settings.embedded:
         yield
         return
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        del os.environ[name]
+    if not create and not EmbeddedServer(settings.data_dir).exists:
+        raise StartupError(
+            f"No FOLIO_*_DATABASE_URL is set, and there is no embedded PostgreSQL in {settings.data_dir.absolute()} "
+            "yet: run `folio serve`, which creates it."
+        )
     announce(f"No FOLIO_*_DATABASE_URL is set: using the embedded PostgreSQL in {settings.data_dir}")
     with EmbeddedServer(settings.data_dir, announce).running():
         yield
@@ -92,18 +105,43 @@ async def prepare(settings: Settings, on_applied: Callable[[str, Migration], Non
     """
     if settings.embedded:
         await create_databases(settings)
+    await check_distinct(settings)
     may_migrate = settings.embedded or settings.migrate_on_start
+    if not may_migrate:
+        await require_migrated(settings)
     for database, conninfo in conninfos(settings).items():
-        pending = await migrations.pending(conninfo, database)
-        if pending and not may_migrate:
-            raise StartupError(
-                f"The {database} database lacks {len(pending)} migration(s), from {pending[0].name} on. "
-                "Run `folio migrate`, or set FOLIO_MIGRATE_ON_START=true."
-            )
+        history = await migrations.history(conninfo, database)
+        pending = history.pending
+        if history.warning:
+            log.warning("newer_migrations", database=database, warning=f"The database {history.warning}.")
         if pending:
             await migrations.migrate(conninfo, database, lambda migration, name=database: on_applied(name, migration))  # type: ignore[misc]
     if settings.embedded:
         await admit(settings)
+
+
+async def require_migrated(settings: Settings) -> None:
+    """Raise StartupError if migrations are pending; changes nothing."""
+    await check_distinct(settings)
+    for database, conninfo in conninfos(settings).items():
+        pending = await migrations.pending(conninfo, database)
+        if pending:
+            raise StartupError(
+                f"The {database} database lacks {len(pending)} migration(s), from {pending[0].name} on. "
+                "Run `folio migrate`, or set FOLIO_MIGRATE_ON_START=true for `folio serve`."
+            )
+
+
+async def check_distinct(settings: Settings) -> None:
+    """Raise StartupError if both URLs lead to one database, for instance by two names of its host."""
+    if settings.embedded:
+        return
+    identities = set()
+    for conninfo in conninfos(settings).values():
+        async with connections.connect(conninfo, purpose="start") as connection:
+            identities.add(await server.read_identity(connection))
+    if len(identities) == 1:
+        raise StartupError(f"{SAME_DATABASE}.")
 
 
 async def admit(settings: Settings) -> None:
@@ -111,7 +149,8 @@ async def admit(settings: Settings) -> None:
     as_owner = conninfos(settings)
     for database, conninfo in as_owner.items():
         await roles.grant(conninfo, database)
-    await roles.admit(as_owner["main"])  # roles belong to the whole server: the lock of one database guards them
+    # Roles belong to the whole server: the lock of one database guards them.
+    await roles.admit(as_owner["main"], EmbeddedServer(settings.data_dir).password(roles.SERVICE))
 
 
 async def check_connections(settings: Settings) -> None:
@@ -129,16 +168,22 @@ async def check_connections(settings: Settings) -> None:
 
 
 async def check_privileges(settings: Settings) -> None:
-    """Log a warning for each database that Folio serves as a superuser or as the owner of its tables."""
+    """Raise StartupError if the login that serves lacks a privilege of roles.sql.
+
+    Log a warning for each database that Folio serves as a superuser or as the owner of its tables.
+    """
     for database, conninfo in serving(settings).items():
         async with connections.connect(conninfo, purpose="start") as connection:
-            privileges = await server.read_privileges(connection)
-        if privileges.superuser or privileges.owner:
+            login = await server.read_privileges(connection)
+            missing = await privileges.missing(connection, database)
+        if missing:
+            raise StartupError(f"In the {database} database, {privileges.lacks(database, missing)}.")
+        if login.superuser or login.owner:
             log.warning(
                 "privileged_login",
                 database=database,
-                login=privileges.login,
-                reason="superuser" if privileges.superuser else "owner",
+                login=login.login,
+                reason="superuser" if login.superuser else "owner",
                 advice=f"Run roles.sql as sql/README.md says, and serve as a member of {roles.APPLICATION}.",
             )
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 import psycopg
 
@@ -11,9 +11,9 @@ from repositories.doctor import findings
 from repositories.doctor.findings import Finding, Status
 from repositories.postgres import connections
 from repositories.postgres.connections import BoundedConnection
-from repositories.postgres.errors import Defect, Fault
+from repositories.postgres.errors import Defect, Fault, ReadOnlyServer
 from repositories.postgres.statements import Connection
-from repositories.schema import migrations
+from repositories.schema import migrations, privileges
 from repositories.schema.migrations import MigrationError
 
 ANSWER_SECONDS = 10.0
@@ -21,7 +21,7 @@ ANSWER_SECONDS = 10.0
 SLOW_CONNECT_SECONDS = 1.0
 """Half of the 2 s that a request waits for a connection."""
 STATE = ("version", "writes", "fsync", "full_page_writes", "synchronous_commit", "data_checksums")
-CHECKS = ("connect", *STATE, "role", "clock", "migrations", "connections")
+CHECKS = ("connect", *STATE, "role", "privileges", "clock", "migrations", "connections")
 """The checks of a database, in this order."""
 
 
@@ -44,6 +44,7 @@ class Examination:
                 return
             await self._check(STATE, self._state, connection)
             await self._check(("role",), self._role, connection)
+            await self._check(("privileges",), self._privileges, connection)
             await self._check(("clock",), self._clock, connection)
             await self._check(("migrations",), self._migrations, connection)
             await self._check((), self._capacity, connection)
@@ -51,9 +52,10 @@ class Examination:
     async def _connect(self, stack: AsyncExitStack) -> BoundedConnection | None:
         started = time.perf_counter()
         try:
-            connection = await stack.enter_async_context(
-                connections.connect(self._conninfo, purpose="doctor", patience=ANSWER_SECONDS)
-            )
+            try:
+                connection = await stack.enter_async_context(self._connection("primary"))
+            except ReadOnlyServer:
+                connection = await stack.enter_async_context(self._connection("any"))
         except (Fault, Defect, psycopg.Error) as error:
             self._add_connect(Status.FAILED, _reason(error))
             return None
@@ -62,6 +64,9 @@ class Examination:
             Status.WARNING.unless(good=seconds <= SLOW_CONNECT_SECONDS), f"connected after {seconds * 1000:.0f} ms"
         )
         return connection
+
+    def _connection(self, role: str) -> AbstractAsyncContextManager[BoundedConnection]:
+        return connections.connect(self._conninfo, purpose="doctor", patience=ANSWER_SECONDS, role=role)
 
     def _add_connect(self, status: Status, value: str) -> None:
         expected = f"within {SLOW_CONNECT_SECONDS * 1000:.0f} ms"
@@ -93,12 +98,16 @@ class Examination:
     async def _role(self, connection: Connection) -> list[Finding]:
         return [findings.judge_privileges(self.database, await server.read_privileges(connection))]
 
+    async def _privileges(self, connection: Connection) -> list[Finding]:
+        missing = await privileges.missing(connection, self.database)
+        return [findings.judge_missing_privileges(self.database, missing)]
+
     async def _clock(self, connection: Connection) -> list[Finding]:
         return [findings.judge_clock(self.database, await server.read_clock(connection))]
 
     async def _migrations(self, connection: Connection) -> list[Finding]:
-        pending = (await migrations.history_on(connection, self.database)).pending
-        return [findings.judge_migrations(self.database, pending, by_serve=self._migrated_by_serve)]
+        history = await migrations.history_on(connection, self.database)
+        return [findings.judge_migrations(self.database, history, by_serve=self._migrated_by_serve)]
 
     async def _capacity(self, connection: Connection) -> list[Finding]:
         self.connections = await server.read_connections(connection)

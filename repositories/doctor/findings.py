@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from repositories.doctor.capacity import Demand
-from repositories.schema.migrations import Migration
-from repositories.schema.roles import APPLICATION
+from repositories.schema.migrations import History
+from repositories.schema.privileges import Privilege
+from repositories.schema.roles import APPLICATION, scripts
 from repositories.server import Clock, ConnectionCounts, Privileges, State
 
 OLDEST_MAJOR = 15
@@ -98,6 +99,17 @@ def judge_privileges(database: str, privileges: Privileges) -> Finding:
     )
 
 
+def judge_missing_privileges(database: str, missing: Sequence[Privilege]) -> Finding:
+    """Judge the privileges that roles.sql grants and the login that serves lacks."""
+    listed = ", ".join(str(privilege) for privilege in missing)
+    return Finding(
+        *("privileges", database, Status.FAILED.unless(good=not missing)),
+        f"lacks {listed}" if missing else "complete",
+        "those of roles.sql",
+        f"Run {' and '.join(f'sql/{script}' for script in scripts(database))} after `folio migrate`.",
+    )
+
+
 def judge_clock(database: str, clock: Clock) -> Finding:
     """Judge the part of the difference that is certain; time zones do not matter."""
     skew = max(0.0, abs(clock.ahead) - clock.uncertainty)
@@ -110,8 +122,12 @@ def judge_clock(database: str, clock: Clock) -> Finding:
     )
 
 
-def judge_migrations(database: str, pending: Sequence[Migration], *, by_serve: bool) -> Finding:
-    """Judge the pending migrations; `by_serve` is True if `folio serve` applies them."""
+def judge_migrations(database: str, history: History, *, by_serve: bool) -> Finding:
+    """Judge pending migrations and those of a newer release; `by_serve` is True if `folio serve` applies them."""
+    pending = history.pending
+    if history.warning and not pending:
+        remedy = "None is needed during an upgrade or after a rollback; otherwise run the newer release."
+        return Finding("migrations", database, Status.WARNING, history.warning, "none pending, none newer", remedy)
     status = Status.WARNING if by_serve else Status.FAILED
     remedy = "`folio serve` applies them at start, `folio migrate` now." if by_serve else "Run `folio migrate`."
     return Finding(

@@ -6,6 +6,8 @@ copies of a project with such a link share one server, because the lock is in th
 """
 
 import contextlib
+import hashlib
+import hmac
 import os
 import secrets
 from collections.abc import Callable
@@ -55,19 +57,28 @@ class Home:
         """The folder of the Unix socket, or a symbolic link to one with a shorter path: see `sockets.make_folder`."""
         return self.path / "socket"
 
-    def conninfo(self, dbname: str) -> str:
-        """Return the connection string of a database, read from the home's files.
+    def password_of(self, user: str) -> str:
+        """Return the password of a user; each has its own, and none leads back to that of the superuser.
 
-        It overrides PGHOST, PGPORT, PGUSER and PGPASSWORD. Raises EmbeddedServerError if there is no cluster yet.
+        Raises EmbeddedServerError if there is no cluster yet.
         """
         try:
-            password = self.password.read_text()
+            secret = self.password.read_text()
         except FileNotFoundError:
             raise EmbeddedServerError(
                 f"No embedded server was started in {self.path} yet. Run folio serve first."
             ) from None
+        if user == SUPERUSER:
+            return secret
+        return hmac.new(secret.encode(), user.encode(), hashlib.sha256).hexdigest()
+
+    def conninfo(self, dbname: str, user: str = SUPERUSER) -> str:
+        """Return the connection string of a database, read from the home's files.
+
+        Raises EmbeddedServerError if there is no cluster yet.
+        """
         host = str(self.socket.resolve())
-        return make_conninfo(host=host, port=PORT, user=SUPERUSER, password=password, dbname=dbname)
+        return make_conninfo(host=host, port=PORT, user=user, password=self.password_of(user), dbname=dbname)
 
     def open(self, path: Path, flags: int) -> int:
         """Open or create a file that only the home's owner can read, and return its descriptor.

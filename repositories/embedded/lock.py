@@ -25,6 +25,14 @@ class Lock:
             self._descriptor = descriptor
         return True
 
+    @property
+    def taken(self) -> bool:
+        """True if another process has the lock at this moment."""
+        if not self.acquire():
+            return True
+        self.release()
+        return False
+
     def release(self) -> None:
         """Release the lock; a no-op if this object does not have it."""
         if self._descriptor is not None:

@@ -21,6 +21,9 @@ START_TIMEOUT_SECONDS = 120.0
 SHARED_MEMORY_ERROR = "pre-existing shared memory block"
 """PostgreSQL logs this while backends of a killed postmaster are alive; once they have exited, a start succeeds."""
 LOG_SETTINGS = {
+    # DETAIL quotes rows, for instance the e-mail address of a refused registration.
+    "log_error_verbosity": "terse",
+    "log_parameter_max_length_on_error": "0",
     "logging_collector": "on",
     "log_directory": "log",
     # One file per start, day and 10 MB; `Postmaster.prune_logs` limits their number.

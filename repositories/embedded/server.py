@@ -6,6 +6,7 @@ from pathlib import Path
 
 from repositories.embedded import home
 from repositories.embedded.errors import EmbeddedServerError
+from repositories.embedded.lock import Lock
 from repositories.embedded.supervisor import Supervisor
 
 
@@ -44,12 +45,22 @@ class EmbeddedServer:
         finally:
             supervisor.stop()
 
-    def conninfo(self, dbname: str) -> str:
+    @property
+    def exists(self) -> bool:
+        """True if the server was created, or another process is creating it; changes nothing."""
+        place = home.find(self._data_dir)
+        return place.password.exists() or place.cluster.exists() or (place.lock.exists() and Lock(place).taken)
+
+    def conninfo(self, dbname: str, user: str = home.SUPERUSER) -> str:
         """Return libpq's connection string of a database, read from the data folder's files.
 
         Any process can call this. Raises EmbeddedServerError if no process has run the server yet.
         """
-        return home.find(self._data_dir).conninfo(dbname)
+        return home.find(self._data_dir).conninfo(dbname, user)
+
+    def password(self, user: str) -> str:
+        """Return the password of a user. Raises EmbeddedServerError if no process has run the server yet."""
+        return home.find(self._data_dir).password_of(user)
 
 
 @contextlib.contextmanager

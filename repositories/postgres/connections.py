@@ -9,6 +9,9 @@ The budgets, in seconds:
 - 5 for a peer that acknowledges no packets, and 6 for a server that answers nothing at all
 
 transaction_timeout exists since PostgreSQL 17; older servers do without it.
+
+A connection leads to the primary, or it is none: libpq refuses a standby (target_session_attrs). If the server behind
+an open connection refuses a write, that connection is closed, and the pool opens another one.
 """
 
 import asyncio
@@ -24,6 +27,8 @@ from typing import Any, Self, TypeVar
 import psycopg
 from psycopg import AsyncConnection, AsyncRawCursor
 from psycopg.abc import PQGen
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow, tuple_row
 from psycopg.types.numeric import Int8Dumper
 
@@ -36,8 +41,17 @@ REQUEST_BUDGETS = {
     "lock_timeout": "2s",
     "idle_in_transaction_session_timeout": "10s",
     "transaction_timeout": "15s",
+}
+FORMS = {
+    "DateStyle": "ISO, MDY",
+    "IntervalStyle": "postgres",
+    "standard_conforming_strings": "on",
     "TimeZone": "GMT",  # the one name that PostgreSQL knows without a time zone database
 }
+"""Forms of values that psycopg and the statements rely on, in place of those of the role, the database or the URL.
+
+They are set together with the budgets, in one round trip: PgBouncer refuses most of them as start-up `options`.
+"""
 CONNECT_TIMEOUT = 3
 """Seconds."""
 ANSWER_TIMEOUT = 6.0
@@ -66,13 +80,27 @@ class Cursor(AsyncRawCursor[TupleRow]):
         started = time.perf_counter()
         try:
             return await super().execute(*arguments, **options)
+        except psycopg.errors.ReadOnlySqlTransaction:
+            # A standby, or a primary that is frozen: the next connection may lead to a server that takes writes.
+            await self.connection.close()
+            raise
+        except psycopg.errors.FeatureNotSupported as error:
+            # Within a transaction, the whole unit of work runs again.
+            if not plan_changed(error) or self.connection.info.transaction_status is not TransactionStatus.IDLE:
+                raise
+            await discard_statements(self.connection)
+            return await super().execute(*arguments, **options)
         finally:
             if (current := operation.current()) is not None:
                 current.sql_seconds += time.perf_counter() - started
 
 
-def parameters(purpose: str) -> dict[str, Any]:
-    """Return psycopg's parameters for each new connection; `purpose` goes into application_name, such as "serve"."""
+def parameters(conninfo: str, purpose: str, *, role: str = "primary") -> dict[str, Any]:
+    """Return psycopg's parameters for each new connection.
+
+    `purpose` goes into application_name, such as "serve". `role` is libpq's target_session_attrs, unless the conninfo
+    names another one: libpq tries each host, and refuses a standby without a further round trip.
+    """
     return {
         "autocommit": True,  # a lone statement needs no BEGIN; units of work send their own
         "cursor_factory": Cursor,
@@ -84,6 +112,8 @@ def parameters(purpose: str) -> dict[str, Any]:
         "keepalives_interval": 1,
         "keepalives_count": 3,
         "tcp_user_timeout": 5000,
+        "client_encoding": "UTF8",
+        "target_session_attrs": conninfo_to_dict(conninfo).get("target_session_attrs") or role,
     }
 
 
@@ -114,23 +144,31 @@ class BoundedConnection(AsyncConnection[TupleRow]):
 
 
 async def configure(connection: Connection, budgets: Mapping[str, str] = REQUEST_BUDGETS) -> None:
-    """Set the budgets of a new session, and send every integer as bigint."""
+    """Set the budgets of a new session and the forms of its values, and send every integer as bigint."""
     # psycopg would send 1, 70,000 and 2^40 as three types, and PostgreSQL would prepare three statements.
     connection.adapters.register_dumper(int, Int8Dumper)
     connection.prepared_max = MAX_PREPARED_STATEMENTS
-    await CONFIGURE.all(connection, Setting, names=list(budgets), values=list(budgets.values()))
+    settings = {**FORMS, **budgets}
+    await CONFIGURE.all(connection, Setting, names=list(settings), values=list(settings.values()))
 
 
 @asynccontextmanager
 async def connect(
-    conninfo: str, *, purpose: str, budgets: Mapping[str, str] = REQUEST_BUDGETS, patience: float | None = None
+    conninfo: str,
+    *,
+    purpose: str,
+    budgets: Mapping[str, str] = REQUEST_BUDGETS,
+    patience: float | None = None,
+    role: str = "primary",
 ) -> AsyncIterator[BoundedConnection]:
     """Open a connection outside the pools, with its own budgets. Raises Fault if the database is away or silent.
 
-    `patience` is that of BoundedConnection; it must be longer than the budget of a statement.
+    `patience` is that of BoundedConnection; it must be longer than the budget of a statement. `role` is that of
+    `parameters`.
     """
+    options = parameters(conninfo, purpose, role=role)
     try:
-        connection = await BoundedConnection.connect(conninfo, row_factory=tuple_row, **parameters(purpose))
+        connection = await BoundedConnection.connect(conninfo, row_factory=tuple_row, **options)
     except psycopg.Error as error:
         raise fault(error) from error
     connection.patience = patience
@@ -142,6 +180,18 @@ async def connect(
             if connection.silent:
                 raise DatabaseUnavailable("The database does not answer.") from error
             raise
+
+
+def plan_changed(error: psycopg.Error) -> bool:
+    """Return True if a prepared statement is stale because a column that it returns has another type now."""
+    return error.sqlstate == "0A000" and error.diag.source_function == "RevalidateCachedQuery"
+
+
+async def discard_statements(connection: Connection) -> None:
+    """Discard every prepared statement of a connection, so that each one is prepared again at its next use."""
+    # psycopg notices a DEALLOCATE ALL of ours only by chance: it looks at the results of new statements.
+    connection._prepared.clear()  # noqa: SLF001 - psycopg has no public name for it
+    await connection.execute("DEALLOCATE ALL", prepare=False)
 
 
 def hung_up(connection: Connection) -> bool:

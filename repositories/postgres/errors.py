@@ -5,6 +5,8 @@ the same request fails until somebody changes Folio or its database. SQLSTATE de
 (Appendix A of the PostgreSQL manual); the error of a lost connection has no SQLSTATE.
 """
 
+import re
+
 from psycopg import Error
 from psycopg.errors import UniqueViolation
 
@@ -26,6 +28,13 @@ class DatabaseUnavailable(Fault):
     """The database cannot be reached, or the connection was lost before COMMIT was sent."""
 
     retry_after = 2
+
+
+class ReadOnlyServer(DatabaseUnavailable):
+    """The server that the address leads to is a standby: after a failover, the next attempt may reach the primary."""
+
+    code = "database_read_only"
+    detail = "The database cannot be reached: the server is a standby."
 
 
 class PoolExhausted(Fault):
@@ -107,11 +116,30 @@ _CLASSES = {
 }
 
 
+_STANDBY = "server is in hot standby mode"
+"""libpq's reason if target_session_attrs refuses a standby."""
+_FULL = re.compile("too many (clients|connections)|remaining connection slots|no more connections allowed")
+"""The reason of PostgreSQL, or of PgBouncer, if it takes no further connection."""
+
+
+def _refusal(reason: str) -> Fault:
+    """Return the fault for a connection that was lost or refused: libpq passes on the server's text, not its SQLSTATE.
+
+    A server may speak another language than English: the fault is then the general one.
+    """
+    if _STANDBY in reason:
+        return ReadOnlyServer()
+    if _FULL.search(reason):
+        code, detail = _CODES["53300"]
+        return DatabaseUnavailable(detail, code=code)
+    return DatabaseUnavailable()
+
+
 def fault(error: Error) -> Fault | Defect:
     """Return the fault for an error of psycopg; for a SQLSTATE that is not listed here, a defect."""
     state = error.sqlstate
     if state is None:
-        return DatabaseUnavailable()
+        return _refusal(str(error))
     known = _CODES.get(state) or _CLASSES.get(state[:2])
     if known is None:
         return Defect(state)

@@ -5,12 +5,14 @@ import time
 from collections.abc import AsyncIterator, Hashable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any, Self
 
+import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from repositories.postgres import connections, operation
 from repositories.postgres.checkouts import CheckedOutConnection, CheckedOutConnections
-from repositories.postgres.errors import DatabaseUnavailable, Fault, PoolExhausted
+from repositories.postgres.errors import DatabaseUnavailable, Fault, PoolExhausted, ReadOnlyServer, fault
 from repositories.postgres.operation import remaining
 from repositories.postgres.pool_stats import PoolCounts, PoolStats
 from repositories.postgres.shares import Shares
@@ -53,6 +55,8 @@ class Pool:
         self.options = options
         self.checked_out = CheckedOutConnections(name, options.soft_limit)
         self.counts = PoolCounts(name)
+        self._refusal: ReadOnlyServer | None = None
+        """Set if the last attempt to connect reached a standby."""
         self._shares = Shares(max(1, int(options.max_size * options.share_per_caller)))
         self._waiting = 0
         """Callers of `checkout` that wait; psycopg's queue also has those that gave up."""
@@ -60,8 +64,8 @@ class Pool:
         """Places of the pool that have had a connection; each further connection replaces another one."""
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             conninfo,
-            connection_class=connections.BoundedConnection,
-            kwargs=connections.parameters(purpose),
+            connection_class=self._connection_class(),
+            kwargs=connections.parameters(conninfo, purpose),
             configure=self._configure,
             open=False,
             name=name,
@@ -131,6 +135,24 @@ class Pool:
         """Bring the metrics of the pool up to date."""
         self.stats().report(self.name)
 
+    def _connection_class(self) -> type[connections.BoundedConnection]:
+        """Return a class whose `connect` also records if a standby was reached: psycopg's pool only logs why."""
+        pool = self
+
+        class PooledConnection(connections.BoundedConnection):
+            @classmethod
+            async def connect(cls, *arguments: Any, **options: Any) -> Self:
+                try:
+                    connection = await super().connect(*arguments, **options)
+                except psycopg.Error as error:
+                    refusal = fault(error)
+                    pool._refusal = refusal if isinstance(refusal, ReadOnlyServer) else None
+                    raise
+                pool._refusal = None
+                return connection
+
+        return PooledConnection
+
     async def _configure(self, connection: Connection) -> None:
         await connections.configure(connection)
         if self._places < self._pool.get_stats()["pool_size"]:
@@ -198,7 +220,7 @@ class Pool:
         # A busy pool can be unused for an instant, so a connection handed out meanwhile also counts as "in use".
         if full or self.checked_out.total > total or len(self.checked_out) >= self.options.max_size:
             return PoolExhausted(f"No connection to the {self.name} database is free.")
-        return DatabaseUnavailable(f"The {self.name} database cannot be reached.")
+        return self._refusal or DatabaseUnavailable(f"The {self.name} database cannot be reached.")
 
 
 class Checkout:

@@ -20,7 +20,7 @@ import psycopg
 from psycopg.errors import UniqueViolation
 
 from repositories.postgres import failpoints, metrics, operation
-from repositories.postgres.connections import hang_up
+from repositories.postgres.connections import discard_statements, hang_up, plan_changed
 from repositories.postgres.errors import (
     RETRIED,
     DeadlineExceeded,
@@ -79,16 +79,17 @@ class UnitOfWork:
         self._change(CommitState.ROLLED_BACK, CommitState.IDLE)
         if self._operation is not None:
             self._operation.begin_unit()
-        await self._connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", prepare=False)
+        # Without READ WRITE: default_transaction_read_only, by which a DBA freezes a database, holds here, too.
+        await self._connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED", prepare=False)
         return self
 
-    async def commit(self) -> None:
-        """Send COMMIT and return when it is confirmed.
+    async def commit(self, seconds: float | None = None) -> None:
+        """Send COMMIT and return when it is confirmed, within `seconds` or COMMIT_TIMEOUT.
 
         Raises RolledBack if the server answers ROLLBACK, CommitLost if it never answers, DeadlineExceeded if too little
         time is left to send COMMIT. A cancellation during COMMIT is raised instead, once COMMIT is confirmed or lost.
         """
-        limit = operation.remaining(COMMIT_TIMEOUT)
+        limit = operation.remaining(seconds or COMMIT_TIMEOUT)
         if limit < MIN_COMMIT_SECONDS:
             raise DeadlineExceeded
         self._commit_sent = True
@@ -207,6 +208,7 @@ async def _retrying(
 ) -> Result:
     retries = 0
     again = False
+    discarded = False
     while True:
         try:
             async with UnitOfWork(connection, final=final, rerun=rerun) as unit:
@@ -221,6 +223,11 @@ async def _retrying(
             again = True
             metrics.UNITS.labels("retried").inc()
         except psycopg.Error as error:
+            if plan_changed(error) and not discarded and not connection.closed:
+                discarded = True
+                await discard_statements(connection)
+                metrics.UNITS.labels("retried").inc()
+                continue
             if error.sqlstate not in RETRIED or retries == MAX_RETRIES:
                 raise fault(error) from error
             await asyncio.sleep(random.uniform(0, RETRY_PAUSE * 2**retries))  # noqa: S311 - jitter, not a secret

@@ -2,5 +2,6 @@
 
 - `databases`   the names of the databases, and their creation on the embedded server
 - `migrations`  plain SQL files, forward only, each once
-- `roles`       roles and privileges, from `sql/both/roles.sql` and `sql/<database>/roles.sql`
+- `roles`       roles, from `sql/both/roles.sql` and `sql/<database>/roles.sql`
+- `privileges`  the privileges that a login lacks of those that roles.sql grants
 """

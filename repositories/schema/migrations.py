@@ -13,7 +13,7 @@ import psycopg
 from repositories.postgres import connections
 from repositories.postgres.errors import fault
 from repositories.postgres.statements import ROOT, Connection, statement
-from repositories.postgres.unit_of_work import UnitOfWork
+from repositories.postgres.unit_of_work import CommitLost, UnitOfWork
 
 CREATE = statement("both/schema_migrations/create")
 EXISTS = statement("both/schema_migrations/exists")
@@ -66,11 +66,22 @@ class Applied:
 
 @dataclass(frozen=True)
 class History:
-    """The server's version, and the applied and pending migrations of the database, in order."""
+    """The server's version, and the applied and pending migrations of the database, in order.
+
+    `newer` are those of the applied ones that a newer release made: a release also runs on the schema of the next one.
+    """
 
     server_version: str
     applied: list[Applied]
     pending: list[Migration]
+    newer: list[Applied]
+
+    @property
+    def warning(self) -> str | None:
+        """The sentence about migrations of a newer release; None if there are none."""
+        if not self.newer:
+            return None
+        return f"has {len(self.newer)} migration(s) of a newer release, from {self.newer[0].name} on"
 
 
 def migrations(database: str) -> list[Migration]:
@@ -104,14 +115,16 @@ async def history_on(connection: Connection, database: str) -> History:
     if exists:
         applied = await LIST.all(connection, Applied)
     version = connection.info.parameter_status("server_version") or ""
-    return History(version, applied, compare(migrations(database), applied, database))
+    files = migrations(database)
+    pending = compare(files, applied, database)
+    return History(version, applied, pending, [row for row in applied if row.version > files[-1].version])
 
 
 async def migrate(conninfo: str, database: str, on_applied: Callable[[Migration], None]) -> list[Migration]:
     """Apply the pending migrations and return them; concurrent processes wait for each other and apply each once.
 
-    Raises MigrationError if a file changed after it was applied or if this release lacks it, Fault if the database is
-    away or a lock is not free in time. Migrations that were applied before an error stay applied.
+    Migrations of a newer release stay. Raises MigrationError if a file changed after it was applied, Fault if the
+    database is away or a lock is not free in time. Migrations that were applied before an error stay applied.
     """
     applied: list[Migration] = []
     async with alone(conninfo) as connection:
@@ -124,8 +137,12 @@ async def migrate(conninfo: str, database: str, on_applied: Callable[[Migration]
 
 
 def compare(files: Iterable[Migration], history: Iterable[Applied], database: str) -> list[Migration]:
-    """Return the pending migrations; MigrationError if files and history contradict each other."""
+    """Return the pending migrations; MigrationError if files and history contradict each other.
+
+    A migration later than all files is one of a newer release, and no contradiction.
+    """
     todo = {migration.version: migration for migration in files}
+    newest = max(todo, default=0)
     for applied in history:
         if (database, applied.checksum) in UNRELEASED:
             raise MigrationError(
@@ -134,12 +151,12 @@ def compare(files: Iterable[Migration], history: Iterable[Applied], database: st
                 "FOLIO_DATA_DIR names another), or stay on the Folio that made it."
             )
         migration = todo.pop(applied.version, None)
-        if migration is None:
+        if migration is None and applied.version <= newest:
             raise MigrationError(
                 f"The {database} database has had {applied.name}, which this release of Folio does not have: "
                 "run the release that made it, or a newer one."
             )
-        if migration.checksum != applied.checksum:
+        if migration is not None and migration.checksum != applied.checksum:
             raise MigrationError(
                 f"{migration.name} was changed after the {database} database had it: "
                 "restore the file, and put the change in a new migration."
@@ -179,8 +196,14 @@ async def _apply(connection: Connection, migration: Migration) -> None:
             for text in split(migration.text):
                 await connection.execute(text, prepare=False)
             await INSERT.run(connection, version=migration.version, name=migration.name, checksum=migration.checksum)
-            await unit.commit()
+            # It may wait for a disk, or for a standby that receives a rewritten table.
+            await unit.commit(ANSWER_SECONDS)
+    except CommitLost as lost:
+        raise MigrationError(
+            f"The connection was lost during the COMMIT of {migration.name}, which may be applied. Run `folio migrate`"
+            " again: it applies each migration once."
+        ) from lost
     except psycopg.Error as error:
-        if error.sqlstate is None or error.sqlstate == "55P03":
+        if error.sqlstate in {None, "25006", "55P03"}:
             raise fault(error) from error
         raise MigrationError(f"{migration.name} failed and was rolled back: {error}") from error

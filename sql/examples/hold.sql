@@ -11,7 +11,7 @@ PREPARE accounts_now AS
 SELECT id, balance, held, balance - held AS available, version FROM accounts WHERE id IN (:adas, :bobs) ORDER BY id;
 
 -- Ada holds 30.00 EUR for bob, for a day.
-BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+BEGIN ISOLATION LEVEL READ COMMITTED;
 
 -- 1. Lock both accounts, by id. Neither has a hold yet; if one had, its overdue holds would be expired now.
 \set sql `cat sql/main/accounts/lock_pair.sql`
@@ -45,7 +45,7 @@ COMMIT;
 EXECUTE accounts_now;
 
 -- Bob captures 25.00 EUR of the hold. A hold is captured once, and the rest is free again at the same moment.
-BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+BEGIN ISOLATION LEVEL READ COMMITTED;
 
 -- 1. Read the hold for its accounts, and lock those first: every unit of work locks accounts before holds.
 EXECUTE "main/holds/get" (:hold_id) \gset hold_

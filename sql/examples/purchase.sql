@@ -30,7 +30,7 @@ SELECT :'product_name' AS name, :product_price AS price, :product_stock AS stock
 -- Step 1, main: hold. The purchase is pending and its amount is held. After this commit the purchase will be finished,
 -- by this request or, after 15 s, by a job.
 \connect :main
-BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+BEGIN ISOLATION LEVEL READ COMMITTED;
 \set sql `cat sql/main/accounts/lock_pair.sql`
 PREPARE "main/accounts/lock_pair" AS :sql
 EXECUTE "main/accounts/lock_pair" (:adas, :bobs, :ada) \crosstabview id currency balance
@@ -53,7 +53,7 @@ COMMIT;
 
 -- Step 2, catalog: reserve. Lock the product, look for a reservation by an earlier try, and lower the stock.
 \connect :catalog
-BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+BEGIN ISOLATION LEVEL READ COMMITTED;
 \set sql `cat sql/catalog/products/lock.sql`
 PREPARE "catalog/products/lock" AS :sql
 EXECUTE "catalog/products/lock" (:product_id, NULL) \crosstabview name currency stock
@@ -66,7 +66,7 @@ EXECUTE "catalog/reservations/insert" (:purchase_id, :product_id, 2, 'reserved')
 COMMIT;
 
 -- A step that runs late or twice finds the reservation, and changes nothing.
-BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+BEGIN ISOLATION LEVEL READ COMMITTED;
 EXECUTE "catalog/products/lock" (:product_id, NULL) \crosstabview name currency stock
 EXECUTE "catalog/reservations/get" (:purchase_id);
 COMMIT;
@@ -74,7 +74,7 @@ COMMIT;
 -- Step 3, main: decide. Lock the accounts, expire overdue holds, lock the purchase, check that it is still pending,
 -- free its money, and pay. This commit decides: with too little stock it would be rejected, out_of_stock.
 \connect :main
-BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+BEGIN ISOLATION LEVEL READ COMMITTED;
 \set sql `cat sql/main/accounts/lock_pair.sql`
 PREPARE "main/accounts/lock_pair" AS :sql
 EXECUTE "main/accounts/lock_pair" (:adas, :bobs, null) \crosstabview id currency held
@@ -103,7 +103,7 @@ COMMIT;
 
 -- Step 4, catalog: confirm. If the purchase was rejected, this step releases the reservation and returns it to stock.
 \connect :catalog
-BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+BEGIN ISOLATION LEVEL READ COMMITTED;
 \set sql `cat sql/catalog/reservations/settle.sql`
 PREPARE "catalog/reservations/settle" AS :sql
 EXECUTE "catalog/reservations/settle" (:purchase_id, 'confirmed');
@@ -111,7 +111,7 @@ COMMIT;
 
 -- Last, main: finish. No job needs to look at the purchase again.
 \connect :main
-BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+BEGIN ISOLATION LEVEL READ COMMITTED;
 \set sql `cat sql/main/purchases/finish.sql`
 PREPARE "main/purchases/finish" AS :sql
 EXECUTE "main/purchases/finish" (:purchase_id, 'completed');

@@ -18,7 +18,7 @@ EXECUTE "both/session/configure" (
 \set key lunch-1
 SELECT sha256('["POST", "/transfers", {"amount": 1250, "description": "Lunch"}]') AS request_hash \gset
 
-BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+BEGIN ISOLATION LEVEL READ COMMITTED;
 
 -- 1. Lock both accounts in id order, in either direction of payment: opposite transfers wait, and never deadlock. Only
 --    if the payer is ada's: strangers lock nothing.
@@ -49,7 +49,7 @@ SELECT :written_from_balance AS from_balance, :written_from_version AS from_vers
 COMMIT;
 
 -- The answer is lost, and the client repeats the request: the same locks, and now the key is found.
-BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+BEGIN ISOLATION LEVEL READ COMMITTED;
 EXECUTE "main/accounts/lock_pair" (:adas, :bobs, :ada) \crosstabview id currency balance
 EXECUTE "main/idempotency_keys/find" (:ada, :'key') \gset found_
 SELECT :'found_kind' AS kind, :found_resource_id = :written_id AS same_transfer,

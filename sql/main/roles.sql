@@ -40,11 +40,12 @@ BEGIN
         user_id, key, request_hash, kind, resource_id, shown_account_ids, answer, created_at
     ) ON idempotency_keys TO folio_app;
 
-    -- A user's row stays when the user leaves. An API key is issued and revoked, never deleted.
+    -- A user's row stays when the user leaves. An API key is issued and revoked, never deleted. Only the owner makes
+    -- operators, so a login that serves can change no role.
     GRANT SELECT ON users, api_keys TO folio_app;
     GRANT INSERT (username, username_key, email, email_key) ON users TO folio_app;
     GRANT UPDATE (
-        username, username_key, email, email_key, role, version, deleted_at, off_sale
+        username, username_key, email, email_key, version, deleted_at, off_sale
     ) ON users TO folio_app;
     GRANT INSERT (user_id, name, digest, read_only, expires_at) ON api_keys TO folio_app;
     GRANT UPDATE (revoked_at) ON api_keys TO folio_app;

@@ -23,12 +23,15 @@ VALUES
 ('both/server/activity', '', $$('{1,2,3}')$$, NULL),
 ('both/server/clock', '', '', NULL),
 ('both/server/connections', '', '', NULL),
+('both/server/identity', '', '', NULL),
 ('both/server/limits', '', '', NULL),
 ('both/server/list_databases', '', '', NULL),
+('both/server/missing_privileges', '', $$('{users}', '{email}', '{UPDATE}')$$, NULL),
 ('both/server/privileges', '', '', NULL),
 ('both/server/state', '', '', NULL),
 ('both/session/configure', '', $$('{statement_timeout,lock_timeout}', '{300s,2s}')$$, NULL),
 ('both/session/hurry', '', $$('500ms')$$, NULL),
+('both/session/set', '', $$('lock_timeout', '60s')$$, NULL),
 ('catalog/database/create', '', NULL, 'CREATE DATABASE has no plan'),
 ('main/database/create', '', NULL, 'CREATE DATABASE has no plan'),
 
@@ -243,6 +246,6 @@ VALUES
     NULL
 ),
 ('main/users/lock', '', '(100000)', NULL),
-('main/users/promote', '', '(100000)', NULL),
+('main/users/set_role', '', $$(100000, 'operator')$$, NULL),
 ('main/users/set_off_sale', '', $$('{199981,199982,199983}')$$, NULL),
 ('main/users/update', '', $$(100000, 'New', 'new', 'new@example.com', 'new@example.com')$$, NULL);

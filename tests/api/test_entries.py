@@ -1,6 +1,7 @@
 """Entries over HTTP: the statement of an account in pages and as one file, and the balance at any instant."""
 
 import asyncio
+import contextlib
 import csv
 import io
 from datetime import UTC, datetime, timedelta
@@ -11,8 +12,9 @@ import pytest
 from fastapi import FastAPI
 
 from api import entries
-from api.process.service import service_of
-from repositories.entries import EntryRepository
+from api.process.service import MAX_CSV_FILES, service_of
+from repositories.entries import NEWEST, EntryRepository
+from repositories.postgres.errors import DeadlineExceeded
 from tests.harness.expect import found, pages, problem
 from tests.harness.payments import order
 from tests.harness.world import World
@@ -121,6 +123,48 @@ async def test_a_slow_reader_of_a_statement_holds_no_connection(
         assert len(rows) <= 2
         read += [row.version for row in rows]
     assert read == [6, 5, 4, 3, 2, 1]
+
+
+async def test_a_process_sends_a_bounded_number_of_csv_files(
+    client: httpx.AsyncClient, app: FastAPI, world: World
+) -> None:
+    """One more file is 503 overloaded with Retry-After; pages are served, and a finished file makes room."""
+    ada = await world.person("ada")
+    account = await world.account(ada)
+    as_csv = ada.headers | {"Accept": "text/csv"}
+    files = service_of(app).csv_files
+    for _ in range(MAX_CSV_FILES):
+        await files.acquire()
+    refused = await client.get(f"/accounts/{account}/entries", headers=as_csv)
+    problem(refused, 503, "overloaded")
+    assert refused.headers["Retry-After"]
+    found(await client.get(f"/accounts/{account}/entries", headers=ada.headers))
+    files.release()
+    for _ in range(2):
+        answer = await client.get(f"/accounts/{account}/entries", headers=as_csv)
+        assert (answer.status_code, answer.text.count("\n")) == (200, 1)
+
+
+async def test_a_csv_file_that_takes_too_long_is_cut_off(
+    app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an hour no further page is read; the answer ends without its last chunk, so a part passes for no whole."""
+    account = await world.account(await world.person("ada"))
+    for _ in range(3):
+        await world.fund(account, 5)
+    monkeypatch.setattr(entries, "CSV_ROWS", 1)
+    main = service_of(app).pools["main"]
+    for seconds, count in ((3600.0, 3), (-1.0, 1)):
+        monkeypatch.setattr(entries, "CSV_SECONDS", seconds)
+        async with main.checkout() as checkout:
+            first = await EntryRepository(checkout.connection).list(
+                account_id=account, since=None, until=None, before=NEWEST, limit=1
+            )
+        read = []
+        with contextlib.suppress(DeadlineExceeded):
+            async for rows in entries._pages(main, 60, first, account_id=account, since=None, until=None):
+                read += rows
+        assert len(read) == count
 
 
 async def test_bounds_between_two_microseconds_leave_no_entry_out_and_let_none_in(

@@ -52,7 +52,7 @@ def test_a_lost_or_doubled_write_is_a_violation() -> None:
 
 async def test_a_service_with_long_timeouts_is_reported(databases: dict[str, str]) -> None:
     """If a service waits for a cut network to return, its answers come too late."""
-    new_trial = partial(Trial, lambda _, __: None, FOLIO_REQUEST_TIMEOUT="60", FOLIO_POOL_TIMEOUT="30")
+    new_trial = partial(Trial, lambda _, __: None, FOLIO_REQUEST_TIMEOUT="14", FOLIO_POOL_TIMEOUT="30")
     figures = await run_behind_proxies(new_trial, databases, "control", cut, seconds=12)
     assert figures.violations
     assert [violation for violation in figures.violations if "answered after" not in violation] == []

@@ -55,7 +55,13 @@ USUAL: dict[str, Any] = {
 
 PARTICULAR: dict[str, dict[str, Any]] = {
     "both/server/activity": {"pids": [1, 2]},
+    "both/server/missing_privileges": {
+        "objects": ["users", "absent"],
+        "attributes": ["email", ""],
+        "privileges": ["UPDATE", "SELECT"],
+    },
     "both/schema_migrations/insert": {"version": 9999, "checksum": "new"},
+    "both/session/set": {"name": "lock_timeout", "value": "60s"},
     "both/session/hurry": {"timeout": "500ms"},
     "both/session/configure": {"names": ["lock_timeout", "statement_timeout"], "values": ["60s", "60s"]},
     "catalog/products/insert": {"idempotency_key": "new"},
@@ -115,6 +121,7 @@ PARTICULAR: dict[str, dict[str, Any]] = {
         "hold_id": None,
     },
     "main/transfers/list_by_owner": {"owner_id": 47},
+    "main/users/set_role": {"role": "operator"},
     "main/users/list_sellers": {
         "product_ids": [9, 5, 3],
         "seller_ids": [9, 5, 3],

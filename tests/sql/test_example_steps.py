@@ -14,7 +14,7 @@ from tests.sql.examples import committed
 
 Units = list[list[str]]
 
-BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
 
 def units(events: Iterable[str]) -> Units:

@@ -19,7 +19,9 @@ from tests.sql.probes import FILES
 
 MIGRATING = {"both/schema_migrations/create", "both/schema_migrations/insert"}
 """Files that run before the service does, by the login that migrates."""
-SERVING = [name for name in FILES if "/database/" not in name and name not in MIGRATING]
+COMMANDS = {"main/users/set_role"}
+"""The file of `folio operator`, by the same login: no login that serves makes operators."""
+SERVING = [name for name in FILES if "/database/" not in name and name not in MIGRATING | COMMANDS]
 HIDDEN = {
     ("api_keys", "digest"),
     ("request_counts", "address"),
@@ -169,6 +171,8 @@ REFUSED = [
     "UPDATE holds SET amount = amount",
     "UPDATE api_keys SET digest = digest",
     "DELETE FROM users",
+    "UPDATE users SET role = 'operator'",
+    "INSERT INTO users (username, username_key, role) VALUES ('eve', 'eve', 'operator')",
     "UPDATE schema_migrations SET checksum = checksum",
     "CREATE TABLE mine (id bigint)",
     "CREATE TEMPORARY TABLE mine (id bigint)",

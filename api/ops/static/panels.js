@@ -27,9 +27,8 @@ export function showStatus(status) {
       milliseconds(route.p95_ms),
     ]),
   );
-  const { pending, unconfirmed, oldest, oldest_seconds: age } = status.purchases;
-  const suffix = pending + unconfirmed ? `; the oldest has waited ${seconds(age)}` : "";
-  byId("purchases-summary").textContent = `${pending} pending, ${unconfirmed} decided but not confirmed${suffix}`;
+  byId("purchases-summary").textContent = summarize(status.purchases);
+  const oldest = status.purchases?.oldest ?? [];
   purchases.show(oldest.map((purchase) => [`${purchase.id}`, purchase.status, clock(purchase.since)]));
   byId("versions").textContent =
     `Folio ${status.version} on Python ${status.python}; worker ${status.worker_pid}, `
@@ -38,7 +37,7 @@ export function showStatus(status) {
     status.databases.map((database) => [
       database.database,
       database.server_version ?? "unknown",
-      database.state === "ready" ? good("ready") : bad(database.state),
+      database.state === "ready" ? good(readiness(database)) : bad(database.state),
     ]),
   );
   migrations.show(
@@ -47,6 +46,17 @@ export function showStatus(status) {
       ...database.applied.toReversed().map(({ name, applied_at: at }) => [database.database, code(name), clock(at)]),
     ]),
   );
+}
+
+function readiness({ newer }) {
+  return newer.length ? `ready, with ${count(newer.length, "migration")} of a newer release` : "ready";
+}
+
+function summarize(unfinished) {
+  if (!unfinished) return "Unknown while the main database is away.";
+  const { pending, unconfirmed, oldest_seconds: age } = unfinished;
+  const suffix = pending + unconfirmed ? `; the oldest has waited ${seconds(age)}` : "";
+  return `${pending} pending, ${unconfirmed} decided but not confirmed${suffix}`;
 }
 
 export function showAudit(audit) {

@@ -78,8 +78,6 @@ def test_a_server_as_serve_starts_it_is_sound(own_server: dict[str, str]) -> Non
     assert (done.returncode, status(lines, "connect")) == (0, ("unknown", "unknown"))
     assert "folio serve" in lines["embedded server"][None]["do"]
     assert list(Path(own_server["FOLIO_DATA_DIR"]).iterdir()) == [], "the doctor changes nothing"
-    assert command("migrate", settings=own_server).returncode == 0
-    assert doctor(own_server)[0].returncode == 0
     with service(own_server):
         done, lines = doctor(own_server)
         table = command("doctor", settings=own_server)
@@ -159,11 +157,35 @@ def test_pending_migrations_fail_unless_serve_applies_them(empty: dict[str, str]
 def test_a_schema_that_contradicts_the_files_fails(settings: dict[str, str]) -> None:
     """One file changed after it was applied, and this release lacks another."""
     execute(settings["FOLIO_MAIN_DATABASE_URL"], "UPDATE schema_migrations SET checksum = 'other' WHERE version = 1")
-    execute(settings["FOLIO_CATALOG_DATABASE_URL"], "UPDATE schema_migrations SET version = 9999 WHERE version = 3")
+    execute(settings["FOLIO_CATALOG_DATABASE_URL"], "UPDATE schema_migrations SET version = 0 WHERE version = 3")
     _, lines = doctor(settings)
     assert status(lines, "migrations") == ("failed", "failed")
     assert "was changed" in lines["migrations"]["main"]["is"]
     assert "does not have" in lines["migrations"]["catalog"]["is"]
+
+
+def test_migrations_of_a_newer_release_are_a_warning(settings: dict[str, str]) -> None:
+    """The database stays served."""
+    add_newer(settings["FOLIO_MAIN_DATABASE_URL"])
+    _, lines = doctor(settings)
+    assert status(lines, "migrations") == ("warning", "ok")
+    assert "newer release, from 9999_later.sql on" in lines["migrations"]["main"]["is"]
+
+
+def add_newer(conninfo: str) -> None:
+    """Record a migration of a newer release."""
+    execute(conninfo, "INSERT INTO schema_migrations (version, name, checksum) VALUES (9999, '9999_later.sql', 'x')")
+
+
+def test_missing_privileges_fail(settings: dict[str, str], served: dict[str, str]) -> None:
+    """They are named, with the files that grant them; those of the other database are complete."""
+    if served["main"] == settings["FOLIO_MAIN_DATABASE_URL"]:
+        pytest.skip("only a superuser makes the roles of tests")
+    execute(settings["FOLIO_MAIN_DATABASE_URL"], "REVOKE INSERT (title) ON posts FROM folio_app")
+    _, lines = doctor({f"FOLIO_{name.upper()}_DATABASE_URL": conninfo for name, conninfo in served.items()})
+    assert status(lines, "privileges") == ("failed", "ok")
+    assert lines["privileges"]["main"]["is"] == "lacks INSERT (title) on posts"
+    assert "sql/both/roles.sql and sql/main/roles.sql" in lines["privileges"]["main"]["do"]
 
 
 def test_the_sum_that_fails_is_the_sum_that_serve_refuses(settings: dict[str, str]) -> None:

@@ -47,11 +47,29 @@ def run_psql(folder: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_only_serve_creates_a_cluster(settings: dict[str, str]) -> None:
+    """Every other command says that there is none, and how to create it; nothing is written."""
+    for words in (
+        ["migrate"],
+        ["audit"],
+        ["key", "issue", "root"],
+        ["operator", "add", "root"],
+        ["operator", "remove", "root"],
+    ):
+        refused = command(*words, settings=settings)
+        assert (refused.returncode, "run `folio serve`" in refused.stderr) == (1, True), refused.stderr
+    assert list(Path(settings["FOLIO_DATA_DIR"]).iterdir()) == []
+
+
+FOREIGN = {"PGHOSTADDR": "127.0.0.9", "PGSERVICE": "absent", "PGSSLMODE": "bogus", "PGOPTIONS": "-c absent=1"}
+"""libpq's variables for servers that are none of Folio's."""
+
+
 def test_a_life_on_the_embedded_server(settings: dict[str, str]) -> None:
     """It starts without data, serves as folio_app, restarts PostgreSQL, and loses nothing; commands work meanwhile."""
     folder = settings["FOLIO_DATA_DIR"]
-    with service(settings) as folio:
-        operator = printed(command("operator", "add", "root", "--json", settings=settings))
+    with service(settings | FOREIGN) as folio:
+        operator = printed(command("operator", "add", "root", "--json", settings=settings | FOREIGN))
         assert folio.request("GET", "/users/me", operator["api_key"]).json()["role"] == "operator"
         again = printed(command("operator", "add", "ROOT", "--json", settings=settings))
         assert again["id"] == operator["id"]
@@ -63,6 +81,15 @@ def test_a_life_on_the_embedded_server(settings: dict[str, str]) -> None:
         serving = startup.serving(Settings(data_dir=Path(folder)))["main"]
         with psycopg.connect(serving) as served, pytest.raises(psycopg.errors.InsufficientPrivilege):
             served.execute("TRUNCATE posts")
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            psycopg.connect(serving, user="folio")  # the superuser has another password
+        removed = printed(command("operator", "remove", "root", "--json", settings=settings))
+        assert removed == {"id": operator["id"], "username": "root", "role": "member"}
+        for name in ("ada", "bob"):
+            folio.http.post("/users", json={"username": name, "email": "secret@example.com"})
+        logs = [log.read_text() for log in Path(folder).resolve().glob("postgresql/cluster/log/*.log")]
+        assert any("users_email_key" in log for log in logs)
+        assert not any("example.com" in log for log in logs), "DETAIL quotes the address"
 
         psql = run_psql(folder)
         assert (psql.returncode, psql.stderr) == (0, "")

@@ -70,6 +70,82 @@ def test_databases_of_before_the_first_release_are_refused(empty: dict[str, str]
             assert tables == [("schema_migrations",)]
 
 
+def test_only_migrate_and_serve_migrate(empty: dict[str, str]) -> None:
+    """Other commands refuse a database with pending migrations, and leave it as it is."""
+    for words in (["audit"], ["key", "issue", "ada"], ["operator", "add", "ada"], ["operator", "remove", "ada"]):
+        refused = command(*words, settings=empty | {"FOLIO_MIGRATE_ON_START": "true"})
+        assert (refused.returncode, "Run `folio migrate`" in refused.stderr) == (1, True), refused.stderr
+    for conninfo in empty.values():
+        with psycopg.connect(conninfo) as connection:
+            assert connection.execute("SELECT to_regclass('schema_migrations')").fetchone() == (None,)
+
+
+async def test_two_addresses_of_one_database_are_refused_before_anything_is_done(empty: dict[str, str]) -> None:
+    """The second address leads there by another host and port."""
+    main = empty["FOLIO_MAIN_DATABASE_URL"]
+    async with proxy(main) as between:
+        settings = {"FOLIO_MAIN_DATABASE_URL": main, "FOLIO_CATALOG_DATABASE_URL": between.conninfo}
+        for words in (["migrate"], ["serve", "--port", "0"]):
+            refused = await asyncio.to_thread(
+                partial(command, *words, settings=settings | {"FOLIO_MIGRATE_ON_START": "true"})
+            )
+            assert (refused.returncode, "name one database" in refused.stderr) == (1, True), refused.stderr
+    with psycopg.connect(main) as connection:
+        assert connection.execute("SELECT to_regclass('schema_migrations')").fetchone() == (None,)
+
+
+def test_only_the_login_that_migrates_makes_operators(settings: dict[str, str], databases: dict[str, str]) -> None:
+    """The login that serves is refused with the remedy; `operator remove` makes a member again."""
+    if settings["FOLIO_MAIN_DATABASE_URL"] == databases["main"]:
+        pytest.skip("only a superuser makes the roles of tests")
+    refused = command("operator", "add", "root", settings=settings)
+    assert (refused.returncode, "the URL that `folio migrate` uses" in refused.stderr) == (1, True), refused.stderr
+    owner = settings | {"FOLIO_MAIN_DATABASE_URL": databases["main"]}
+    root = printed(command("operator", "add", "root", "--json", settings=owner))
+    refused = command("operator", "remove", "root", settings=settings)
+    assert (refused.returncode, "the URL that `folio migrate` uses" in refused.stderr) == (1, True), refused.stderr
+    removed = printed(command("operator", "remove", "ROOT", "--json", settings=owner))
+    assert removed == {"id": root["id"], "username": "root", "role": "member"}
+    assert command("operator", "remove", "nobody", settings=owner).returncode == 2
+    assert command("key", "issue", "root", settings=settings).returncode == 0
+
+
+def test_a_login_without_a_privilege_of_roles_sql_is_refused(
+    settings: dict[str, str], databases: dict[str, str]
+) -> None:
+    """`serve` names the privilege and the files that grant it."""
+    if settings["FOLIO_MAIN_DATABASE_URL"] == databases["main"]:
+        pytest.skip("only a superuser makes the roles of tests")
+    with psycopg.connect(databases["main"], autocommit=True) as connection:
+        connection.execute("REVOKE UPDATE (status) ON holds FROM folio_app")
+    refused = command("serve", "--port", "0", settings=settings)
+    assert refused.returncode == 1
+    assert "lacks UPDATE (status) on holds: run sql/both/roles.sql and sql/main/roles.sql" in refused.stderr
+
+
+def test_a_database_with_migrations_of_a_newer_release_is_served(
+    settings: dict[str, str], databases: dict[str, str]
+) -> None:
+    """`serve` starts and warns, the process is ready, and `migrate` says so."""
+    with psycopg.connect(databases["main"], autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO schema_migrations (version, name, checksum) VALUES (9999, '9999_later.sql', 'x')"
+        )
+    folio = Service(settings | {"FOLIO_LOG_FORMAT": "json"})
+    try:
+        until(folio.answers)
+    finally:
+        folio.process.send_signal(signal.SIGTERM)
+    assert "newer release, from 9999_later.sql on" in folio.close()
+    migrated = command(
+        "migrate",
+        settings=settings
+        | {"FOLIO_MAIN_DATABASE_URL": databases["main"]}
+        | {"FOLIO_CATALOG_DATABASE_URL": databases["catalog"]},
+    )
+    assert (migrated.returncode, "newer release" in migrated.stderr) == (0, True), migrated.stderr
+
+
 async def test_a_command_waits_for_its_databases(databases: dict[str, str]) -> None:
     """A command waits up to FOLIO_START_TIMEOUT, since the databases may be starting too."""
     waiting = asyncio.Event()

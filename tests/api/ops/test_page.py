@@ -11,6 +11,7 @@ from api.ops.page import FILES
 from api.ops.status import histogram_quantile, slowest_routes
 from api.process.readiness import Readiness
 from api.process.service import service_of
+from repositories.postgres.pools import Pool
 from tests.harness.expect import found, problem
 from tests.harness.world import Connection, World, a_product
 
@@ -94,13 +95,14 @@ async def test_unfinished_purchases_are_counted_and_the_oldest_listed(
 
 
 async def test_the_status_is_shown_with_the_catalog_away_and_the_pool_exhausted(
-    app: FastAPI, client: httpx.AsyncClient, world: World, served: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    app: FastAPI, client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The state of the missing database is its error; the request takes no connection from the main pool."""
     root = await world.person("root", role="operator")
-    away = served | {"catalog": "host=127.0.0.1 port=1 dbname=away"}
-    monkeypatch.setattr(service_of(app), "readiness", Readiness(away))
-    main = service_of(app).pools["main"]
+    pools = service_of(app).pools
+    away = Pool("catalog", "host=127.0.0.1 port=1 dbname=away", pools["catalog"].options)
+    monkeypatch.setattr(service_of(app), "readiness", Readiness({**pools, "catalog": away}))
+    main = pools["main"]
     monkeypatch.setattr(main, "take", None)  # any checkout from the pool would fail
     status = found(await client.get("/ops/status", headers=root.headers))
     states = {database["database"]: database for database in status["databases"]}

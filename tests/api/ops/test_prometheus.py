@@ -89,9 +89,10 @@ def settings(served: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.fixture
-def key(settings: dict[str, str]) -> str:
+def key(settings: dict[str, str], databases: dict[str, str]) -> str:
     """The key of an operator."""
-    return str(printed(command("operator", "add", "root", "--json", settings=settings))["api_key"])
+    owner = settings | {"FOLIO_MAIN_DATABASE_URL": databases["main"]}
+    return str(printed(command("operator", "add", "root", "--json", settings=owner))["api_key"])
 
 
 @pytest.fixture(params=[1, 2], ids=["one worker", "two workers"])

@@ -46,9 +46,8 @@ def settings(served: dict[str, str], network: Proxy, monkeypatch: pytest.MonkeyP
     return Settings(
         main_database_url=network.conninfo,
         catalog_database_url=served["catalog"],
-        request_timeout=60,
         sweep_interval=3600,  # its COMMIT would meet the trouble
-    )
+    ).model_copy(update={"request_timeout": 60.0})
 
 
 @pytest.fixture

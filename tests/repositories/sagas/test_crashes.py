@@ -24,7 +24,7 @@ async def test_killed_at_any_point_everything_is_decided_and_nothing_lost_or_don
         "FOLIO_CATALOG_DATABASE_URL": served["catalog"],
         "FOLIO_POOL_MIN_SIZE": "1",
         "FOLIO_POOL_TIMEOUT": "30",
-        "FOLIO_REQUEST_TIMEOUT": "60",
+        "FOLIO_REQUEST_TIMEOUT": "14",
     }
     market = await Market(settings, databases).open()
     with ExitStack() as stack:

@@ -8,10 +8,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from repositories.postgres import unit_of_work
 from repositories.postgres.statements import ROOT
 from repositories.schema import migrations
 from repositories.schema.migrations import MigrationError
 from tests.harness import templates
+from tests.harness.proxy import Trouble, proxy
 
 
 @pytest.fixture
@@ -59,13 +61,53 @@ async def test_a_changed_file_is_refused(empty: str, files: Path) -> None:
         await migrations.pending(empty, "main")
 
 
-async def test_a_newer_unknown_migration_is_refused(empty: str, files: Path) -> None:
-    """A database that a newer release migrated is refused by this one."""
-    (files / "9999_later.sql").write_text("SELECT 1;")
+async def test_migrations_of_a_newer_release_stay(empty: str, files: Path) -> None:
+    """They are a warning: old and new processes run side by side, and a release can be rolled back."""
+    for name in ("9998_later.sql", "9999_last.sql"):
+        (files / name).write_text("SELECT 1;")
     await migrate(empty)
-    (files / "9999_later.sql").unlink()
-    with pytest.raises(MigrationError, match=r"9999_later\.sql, which this release of Folio does not have"):
+    for name in ("9998_later.sql", "9999_last.sql"):
+        (files / name).unlink()
+    history = await migrations.history(empty, "main")
+    assert (history.pending, [row.name for row in history.newer]) == ([], ["9998_later.sql", "9999_last.sql"])
+    assert history.warning == "has 2 migration(s) of a newer release, from 9998_later.sql on"
+    assert await migrate(empty) == []
+
+
+async def test_an_unknown_migration_among_known_ones_is_refused(empty: str, files: Path) -> None:
+    """No release made it after the files of this one (negative control of the test above)."""
+    (files / "9998_later.sql").write_text("SELECT 1;")
+    await migrate(empty)
+    (files / "9998_later.sql").unlink()
+    (files / "9999_last.sql").write_text("SELECT 1;")
+    with pytest.raises(MigrationError, match=r"9998_later\.sql, which this release of Folio does not have"):
         await migrations.pending(empty, "main")
+
+
+@pytest.mark.parametrize("trouble", [Trouble.CUT_BEFORE, Trouble.CUT_AFTER])
+async def test_a_lost_commit_of_a_migration_is_told(trouble: Trouble, empty: str) -> None:
+    """The sentence names the migration, and a further `folio migrate` applies what is missing."""
+    async with proxy(empty) as network:
+        network.trouble, network.passing = trouble, 1
+        with pytest.raises(MigrationError, match=r"lost during the COMMIT of 0002_\w+\.sql, which may be applied"):
+            await migrate(network.conninfo)
+    applied = await migrate(empty)
+    assert applied[0].startswith("0002_" if trouble is Trouble.CUT_BEFORE else "0003_")
+
+
+async def test_a_commit_of_a_migration_may_take_longer_than_one_of_a_request(
+    empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may wait for a disk or a standby."""
+    monkeypatch.setattr(unit_of_work, "COMMIT_TIMEOUT", 0.3)
+    async with proxy(empty) as network:
+        network.trouble = Trouble.DELAY
+        migrating = asyncio.create_task(migrate(network.conninfo))
+        await network.committing.wait()
+        done, _ = await asyncio.wait({migrating}, timeout=1)
+        assert not done
+        network.release.set()
+        assert len(await migrating) == len(migrations.migrations("main"))
 
 
 async def test_a_migration_that_fails_is_rolled_back_whole(empty: str, files: Path) -> None:

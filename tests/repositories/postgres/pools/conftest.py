@@ -31,11 +31,10 @@ def settings(served: dict[str, str], timeout: int, soft_limit: float, monkeypatc
     return Settings(
         main_database_url=served["main"],
         catalog_database_url=served["catalog"],
-        request_timeout=60,
         requests_per_caller=0,
         sweep_interval=3600,
         audit_interval=0,
-    )
+    ).model_copy(update={"request_timeout": 60.0})
 
 
 @pytest.fixture
