@@ -1,5 +1,6 @@
 """Accounts over HTTP: opened, renamed and closed by their owners; frozen, limited and handed over by operators."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
@@ -18,7 +19,7 @@ from api.http.types import Balance, Body, Change, Currency, Id, Name, PathId, Re
 from repositories.accounts import Account as AccountRow
 from repositories.accounts import AccountRepository
 from repositories.ledger import accounts as ledger
-from repositories.ledger.keys import insert_keyed, run_keyed
+from repositories.ledger.keys import StoredAnswer, insert_keyed, run_keyed
 from repositories.postgres import unit_of_work
 from repositories.refusals import quota_reached
 
@@ -87,6 +88,8 @@ async def create_account(
         to_answer=_to_answer,
     )
     outcome = await run_keyed(main, open_account, key=key)
+    if isinstance(outcome.result, StoredAnswer):
+        outcome = replace(outcome, result=StoredAnswer(outcome.result.body | {"name": new.name}))
     return keyed_answer(outcome, Account.model_validate, location="/accounts/{id}")
 
 
@@ -132,4 +135,5 @@ async def update_account(id: PathId, change: AccountChange, caller: Writer, main
 
 
 def _to_answer(row: AccountRow) -> dict[str, Any]:
-    return Account.model_validate(row).model_dump(mode="json")
+    """Store no name, which the same request has again: after its owner has left, none is kept."""
+    return Account.model_validate(row).model_dump(mode="json") | {"name": None}

@@ -3,20 +3,21 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import AfterValidator
 
 from api.http import problems
 from api.http.answers import NO_STORE, accepted, answer, found
 from api.http.authentication import Member, OperatorWriter, Writer
 from api.http.dependencies import ApiKeys, CurrentService, Main, Users
+from api.http.faults import keep_if_lost
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time
 from api.http.problems import answers, invalid
 from api.http.types import Body, Id, Name, PathId, Representation, Time
 from api.process.service import Service
 from repositories.api_keys import ApiKey as ApiKeyRow
-from repositories.api_keys import ApiKeyRepository, Caller, digest
+from repositories.api_keys import ApiKeyRepository, Caller, digest, new_secret
 from repositories.postgres import unit_of_work
 from repositories.postgres.pools import Checkout
 from repositories.postgres.statements import Connection
@@ -65,10 +66,15 @@ class IssuedApiKey(ApiKey):
     responses=answers("quota_reached", *problems.BODY, *problems.WRITES),
     response_model=IssuedApiKey,
 )
-async def create_my_api_key(new: NewApiKey, caller: Writer, main: Main, service: CurrentService) -> Response:
-    """Issue a further key for yourself. It expires no later than the key of this request, and by default with it."""
+async def create_my_api_key(
+    new: NewApiKey, request: Request, caller: Writer, main: Main, service: CurrentService
+) -> Response:
+    """Issue a further key for yourself. It expires no later than the key of this request, and by default with it.
+
+    A 503 `outcome_unknown` has an `api_key`, too: it is valid if it was issued.
+    """
     location = "/users/me/api-keys/{}"
-    return await _issue(service, main, caller, user_id=caller.user_id, new=new, location=location)
+    return await _issue(request, service, main, caller, user_id=caller.user_id, new=new, location=location)
 
 
 @router.get(
@@ -102,11 +108,11 @@ async def revoke_my_api_key(id: PathId, caller: Writer, main: Main) -> None:
     response_model=IssuedApiKey,
 )
 async def create_api_key(
-    id: PathId, new: NewApiKey, caller: OperatorWriter, main: Main, service: CurrentService
+    id: PathId, new: NewApiKey, request: Request, caller: OperatorWriter, main: Main, service: CurrentService
 ) -> Response:
     """Issue a key for another user, for example after a loss. For operators."""
     # An operator revokes all keys of a user at once: a single one has no path.
-    return await _issue(service, main, caller, user_id=id, new=new, location=f"/users/{id}/api-keys")
+    return await _issue(request, service, main, caller, user_id=id, new=new, location=f"/users/{id}/api-keys")
 
 
 @router.delete(
@@ -124,18 +130,31 @@ async def revoke_api_keys(id: PathId, _: OperatorWriter, users: Users, main: Mai
 
 
 async def _issue(
-    service: Service, main: Checkout, caller: Caller, *, user_id: int, new: NewApiKey, location: str
+    request: Request,
+    service: Service,
+    main: Checkout,
+    caller: Caller,
+    *,
+    user_id: int,
+    new: NewApiKey,
+    location: str,
 ) -> Response:
     expires_at = _expiry(new, caller) if user_id == caller.user_id else new.expires_at
     members, quota = new.model_dump() | {"expires_at": expires_at}, service.settings.keys_per_user
+    secret = new_secret()
+    keep_if_lost(request.scope, api_key=secret)
 
-    async def issue(connection: Connection) -> tuple[ApiKeyRow, str] | Refusal | None:
-        issued = await ApiKeyRepository(connection).issue(user_id=user_id, quota=quota, **members)
+    async def issue(connection: Connection) -> ApiKeyRow | Refusal | None:
+        issued = await ApiKeyRepository(connection).issue(user_id=user_id, secret=secret, quota=quota, **members)
         if issued is None and await UserRepository(connection).keep(id=user_id):
             return quota_reached("API keys", quota)
         return issued
 
-    key, secret = found(accepted(await unit_of_work.run(main, issue)), "user", user_id)
+    async def recover(connection: Connection) -> ApiKeyRow | Refusal | None:
+        return await ApiKeyRepository(connection).find(secret=secret)
+
+    issued = await unit_of_work.run(main, issue, recover=recover)
+    key = found(accepted(issued), "user", user_id)
     service.callers.remember(digest(secret), user_id)
     shown = IssuedApiKey(**vars(key), api_key=secret)
     return answer(shown, status=201, location=location.format(key.id), headers=NO_STORE)

@@ -26,7 +26,7 @@ from repositories.entries import NEWEST, EntryRepository
 from repositories.entries import BalanceAt as BalanceAtRow
 from repositories.entries import Entry as EntryRow
 from repositories.postgres import unit_of_work
-from repositories.postgres.errors import DeadlineExceeded, Fault
+from repositories.postgres.errors import DeadlineExceeded, Defect, Fault
 from repositories.postgres.operation import Operation, current
 from repositories.postgres.pools import Pool
 from repositories.postgres.statements import Connection
@@ -179,7 +179,7 @@ async def _pages(
                             account_id=account_id, since=since, until=until, before=before, limit=CSV_ROWS
                         )
                 break
-            except (Fault, psycopg.Error):
+            except (Fault, Defect, psycopg.Error):
                 if not left:
                     raise
                 await asyncio.sleep(1)

@@ -152,10 +152,10 @@ def _show(row: PostRow) -> Post:
 
 
 def _to_answer(row: PostRow) -> dict[str, Any]:
-    return _show(row).model_dump(mode="json")
+    """Store no text: a repeat shows the post as it is then. An older release answers a repeat with these members."""
+    return {"id": row.id, "version": row.version}
 
 
 def _tag(members: Mapping[str, Any]) -> str:
-    """Return the ETag of a post as it is answered: its author is a model, or a dictionary in a stored answer."""
-    author = members["author"]
-    return tag(members["version"], author["username"] if isinstance(author, Mapping) else author.username)
+    """Return the ETag of a post as it is answered."""
+    return tag(members["version"], members["author"].username)

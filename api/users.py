@@ -11,6 +11,7 @@ from api.http.answers import NO_STORE, accepted, answer, found
 from api.http.authentication import Anyone, Member, Writer
 from api.http.dependencies import CurrentService, Main, Users
 from api.http.etags import UNCHANGED, Match, NoneMatch
+from api.http.faults import keep_if_lost
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time
 from api.http.problems import answers
@@ -19,7 +20,7 @@ from api.http.types import Body, Change, Email, Id, PathId, Representation, Time
 from repositories import api_keys
 from repositories.postgres import unit_of_work
 from repositories.sagas import leaving
-from repositories.users import UserRepository
+from repositories.users import UNIQUE, UserRepository
 
 router = APIRouter(tags=["users"], route_class=JsonRoute)
 
@@ -68,10 +69,19 @@ class Registered(User):
     response_model=Registered,
 )
 async def register_user(new: NewUser, request: Request, main: Main, service: CurrentService) -> Response:
-    """Register a user and issue their first API key. It is shown only now; an operator can issue another."""
+    """Register a user and issue their first API key. It is shown only now; an operator can issue another.
+
+    A 503 `outcome_unknown` has an `api_key`, too: it is valid if the registration happened.
+    """
     await limit(request, main, kind="registration", most=service.settings.registrations_per_minute)
-    register = partial(api_keys.register, username=new.username, email=new.email)
-    user, secret = await unit_of_work.run(main, register)
+    secret = api_keys.new_secret()
+    keep_if_lost(request.scope, api_key=secret)
+    user = await unit_of_work.run(
+        main,
+        partial(api_keys.register, username=new.username, email=new.email, secret=secret),
+        recover=partial(api_keys.find_registered, secret=secret),
+        unique=UNIQUE.values(),
+    )
     service.callers.remember(api_keys.digest(secret), user.id)
     registered = Registered(**vars(user), api_key=secret)
     location = f"/users/{user.id}"
@@ -133,6 +143,7 @@ async def update_me(
             lambda connection: UserRepository(connection).change(
                 id=caller.user_id, changes=change.members(), precondition=match
             ),
+            unique=[UNIQUE[member] for member in change.members()],
         )
     )
     return answer(User.model_validate(user), tag=user.tag)

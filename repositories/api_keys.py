@@ -12,6 +12,7 @@ from repositories.postgres.statements import Connection, statement
 from repositories.users import User, UserRepository
 
 INSERT = statement("main/api_keys/insert")
+FIND = statement("main/api_keys/find")
 AUTHENTICATE = statement("main/api_keys/authenticate")
 LIST = statement("main/api_keys/list")
 REVOKE = statement("main/api_keys/revoke")
@@ -76,16 +77,16 @@ class ApiKeyRepository:
         *,
         user_id: int,
         name: str,
+        secret: str,
         read_only: bool = False,
         expires_at: datetime | None = None,
         quota: int | None = None,
-    ) -> tuple[ApiKey, str] | None:
-        """Issue a key; return it with its secret, which is not stored.
+    ) -> ApiKey | None:
+        """Issue a key with this secret, which is not stored.
 
         Return None if the user has left, or has `quota` keys already that are not revoked.
         """
-        secret = PREFIX + secrets.token_urlsafe(32)
-        key = await INSERT.maybe(
+        return await INSERT.maybe(
             self._connection,
             ApiKey,
             user_id=user_id,
@@ -95,7 +96,10 @@ class ApiKeyRepository:
             expires_at=expires_at,
             quota=quota,
         )
-        return None if key is None else (key, secret)
+
+    async def find(self, *, secret: str) -> ApiKey | None:
+        """Return the key with this secret, or None."""
+        return await FIND.maybe(self._connection, ApiKey, digest=digest(secret))
 
     async def authenticate(self, *, digest: bytes) -> Caller | None:
         """Return the owner of a key, or None if the key is unknown, revoked or expired."""
@@ -115,12 +119,22 @@ class ApiKeyRepository:
         await REVOKE_ALL.run(self._connection, user_id=user_id)
 
 
-async def register(connection: Connection, *, username: str, email: str) -> tuple[User, str]:
-    """Register a user with a first key; return both. Constraints refuse a taken name or address."""
+def new_secret() -> str:
+    """Return the secret of a key to be issued."""
+    return PREFIX + secrets.token_urlsafe(32)
+
+
+async def register(connection: Connection, *, username: str, email: str, secret: str) -> User:
+    """Register a user with a first key. The constraints of `UserRepository.insert` refuse a taken name or address."""
     user = await UserRepository(connection).insert(username=username, email=email)
-    issued = await ApiKeyRepository(connection).issue(user_id=user.id, name="first")
-    assert issued is not None  # noqa: S101 - this unit of work inserted the user
-    return user, issued[1]
+    await ApiKeyRepository(connection).issue(user_id=user.id, name="first", secret=secret)
+    return user
+
+
+async def find_registered(connection: Connection, *, secret: str) -> User | None:
+    """Return the user whose key has this secret, or None: after a lost COMMIT of `register`, it tells the outcome."""
+    caller = await ApiKeyRepository(connection).authenticate(digest=digest(secret))
+    return None if caller is None else await UserRepository(connection).get(id=caller.user_id)
 
 
 def digest(secret: str) -> bytes:

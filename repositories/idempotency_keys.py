@@ -19,6 +19,8 @@ class Key:
     request_hash: bytes
     """SHA-256 of the method, the path and the JSON value of the body."""
     request_id: str
+    equal_hash: bytes | None = None
+    """The hash of the same request written in another way: with no body, or with an empty object."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class IdempotencyKeyRepository:
         Call it after the locks of the unit of work are held: an earlier answer wins over any refusal.
         """
         stored = await FIND.maybe(self._connection, StoredKey, user_id=key.user_id, key=key.key)
-        if stored is not None and stored.request_hash != key.request_hash:
+        if stored is not None and stored.request_hash not in {key.request_hash, key.equal_hash}:
             raise KeyReused
         return stored
 

@@ -1,7 +1,8 @@
 """Refusals: the reasons for declining a request under the locks of its unit of work."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 UNSTORED = frozenset(
     {
@@ -11,7 +12,7 @@ UNSTORED = frozenset(
 )
 """Codes of refusals that depend on the caller or the request alone: like every `…_not_found`, they store no answer."""
 
-_NOT_SHOWN = frozenset({"tag", "location", "kind"})
+_NOT_SHOWN = frozenset({"tag", "location", "kind", "more"})
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,15 @@ class Refusal:
     """The member of the request that is invalid, such as ("body", "amount"), for `validation_error`."""
     kind: str | None = None
     """The type of that error, such as "amount_exceeds_hold"."""
+    more: Mapping[str, Any] | None = None
+    """The members of a stored refusal that this release does not know: another release added or removed them."""
+
+    @classmethod
+    def stored_as(cls, members: Mapping[str, Any]) -> Self:
+        """Return a refusal as it was stored, by any release."""
+        known = {field.name for field in fields(cls)} - _NOT_SHOWN
+        more = {name: value for name, value in members.items() if name not in known}
+        return cls(**{name: value for name, value in members.items() if name in known}, more=more)
 
     @property
     def stored(self) -> bool:
@@ -40,7 +50,8 @@ class Refusal:
 
     def members(self) -> dict[str, Any]:
         """Return the members that are set, by name."""
-        return {name: value for name, value in vars(self).items() if value is not None and name not in _NOT_SHOWN}
+        members = {name: value for name, value in vars(self).items() if value is not None and name not in _NOT_SHOWN}
+        return members | dict(self.more or {})
 
 
 def quota_reached(nouns: str, quota: int) -> Refusal:

@@ -26,6 +26,9 @@ LIST_LEFT = statement("main/users/list_left")
 SET_OFF_SALE = statement("main/users/set_off_sale")
 LIST_SELLERS = statement("main/users/list_sellers")
 
+UNIQUE = {"username": "users_username_key", "email": "users_email_key"}
+"""The unique constraint of each member."""
+
 
 @dataclass(frozen=True)
 class User:

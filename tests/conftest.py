@@ -18,7 +18,7 @@ from api.cli.protocol import BoundedProtocol
 from api.process import logs
 from api.process.service import service_of
 from api.process.settings import Settings
-from repositories.postgres import connections, searching
+from repositories.postgres import connections, searching, statements
 from repositories.postgres import unit_of_work as units
 from repositories.sagas import purchases
 from tests.harness import templates
@@ -87,6 +87,7 @@ def settings(request: pytest.FixtureRequest, served: dict[str, str], monkeypatch
     """Settings of a service that is not hurried, sweeps and audits nothing: a test about any of these sets its own."""
     for name in ("statement_timeout", "lock_timeout", "transaction_timeout"):
         monkeypatch.setitem(connections.REQUEST_BUDGETS, name, "60s")
+    monkeypatch.setattr(statements, "LOCK_SECONDS", 60.0)
     monkeypatch.setattr(searching, "TIMEOUT", "60s")
     monkeypatch.setattr(units, "COMMIT_TIMEOUT", 30.0)
     monkeypatch.setenv("FOLIO_POOL_TIMEOUT", "30")

@@ -24,13 +24,13 @@ from api.ops.audits import Audit
 from api.process import logs, startup
 from api.process.settings import Settings, bracketed, complaints
 from api.process.startup import StartupError
-from repositories.api_keys import ApiKeyRepository
+from repositories.api_keys import ApiKeyRepository, new_secret
 from repositories.audit import run as auditing
 from repositories.audits import Audit as AuditRow
 from repositories.audits import Check
 from repositories.embedded import EmbeddedServerError
 from repositories.postgres import unit_of_work as units
-from repositories.postgres.errors import Fault, Taken
+from repositories.postgres.errors import Defect, Fault, Taken
 from repositories.postgres.pools import Pool
 from repositories.postgres.statements import Connection
 from repositories.schema import migrations
@@ -62,7 +62,7 @@ def main() -> None:
     logs.configure("console")
     try:
         app()
-    except Fault as error:
+    except (Fault, Defect) as error:
         fail(f"{error} {error.__cause__ or ''}".strip(), 1)
     except (StartupError, EmbeddedServerError, MigrationError) as error:
         fail(str(error), 1)
@@ -223,17 +223,17 @@ def issue_key(username: Name, *, as_json: AsJson = False) -> None:
 
 
 async def _issue(connection: Connection, user: User, name: str) -> str:
-    key = await ApiKeyRepository(connection).issue(user_id=user.id, name=name)
-    if key is None:
+    secret = new_secret()
+    if await ApiKeyRepository(connection).issue(user_id=user.id, name=name, secret=secret) is None:
         raise UsageError(f"{user.username} has left.")
-    return key[1]
+    return secret
 
 
 def _as_owner(work: Callable[[Connection], Awaitable[Result]]) -> Result:
     """Run `work` in the main database as the login that migrates: the one that serves can change no role."""
     try:
         return _with_main(work, startup.conninfos)
-    except Fault as error:
+    except (Fault, Defect) as error:
         if not isinstance(error.__cause__, psycopg.errors.InsufficientPrivilege):
             raise
         raise StartupError(

@@ -28,7 +28,7 @@ _bearer = HTTPBearer(
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-_BEARER = re.compile(rb"bearer *", re.IGNORECASE)
+_BEARER = re.compile(rb"(?i:bearer) *")
 _KEY = re.compile(rb"(?i:bearer) +(%s) *" % FORM.pattern.encode())
 
 

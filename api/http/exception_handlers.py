@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from functools import partial
 
 import psycopg
-import structlog
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -14,11 +13,10 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from api.http import problems
+from api.http.faults import defect_response, fault_response, log_fault
 from api.http.problems import Problem, respond, respond_to
 from repositories.idempotency_keys import KeyReused
-from repositories.postgres.errors import Fault, Taken, described, fault
-
-log = structlog.get_logger()
+from repositories.postgres.errors import Defect, Fault, Taken, fault
 
 MAX_ERRORS = 20
 """Errors that an answer lists."""
@@ -62,16 +60,17 @@ async def _validation(request: Request, error: Exception) -> Response:
 
 async def _fault(request: Request, error: Exception) -> Response:
     known = fault(error) if isinstance(error, psycopg.Error) else error
-    assert isinstance(known, Fault)  # noqa: S101 - registered for these classes
-    log.warning("fault", code=known.code, error=described(error), request_id=request.state.request_id)
-    headers = {"Retry-After": str(known.retry_after)}
-    return respond(request.scope, known.code, str(known), headers=headers)
+    assert isinstance(known, Fault | Defect)  # noqa: S101 - registered for these classes
+    log_fault(request.scope, error, known)
+    return defect_response(request.scope) if isinstance(known, Defect) else fault_response(request.scope, known)
 
 
 async def _taken(request: Request, error: Exception) -> Response:
     assert isinstance(error, Taken)  # noqa: S101 - registered for this class
-    code, detail = TAKEN[error.constraint]
-    return respond(request.scope, code, detail)
+    if error.constraint not in TAKEN:
+        # A constraint that no request should violate, or one of several that the server does not name.
+        return await _fault(request, error.__cause__ if isinstance(error.__cause__, psycopg.Error) else error)
+    return respond(request.scope, *TAKEN[error.constraint])
 
 
 async def _key_reused(request: Request, _: Exception) -> Response:
@@ -85,6 +84,7 @@ def register(app: FastAPI, routers: Sequence[APIRouter]) -> None:
     app.add_exception_handler(HTTPException, partial(_framework, routers=routers))
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(Fault, _fault)
+    app.add_exception_handler(Defect, _fault)
     app.add_exception_handler(psycopg.Error, _fault)
     app.add_exception_handler(Taken, _taken)
     app.add_exception_handler(KeyReused, _key_reused)

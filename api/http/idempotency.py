@@ -1,7 +1,8 @@
 """The Idempotency-Key header: the same request under the same key is carried out once and answered alike.
 
-The same request is the same method, path and JSON value of the body as it was sent, before defaults are filled in.
-White space, the order of members and escapes do not count.
+The same request is the same method, path and JSON value of the body as it was sent, before defaults are filled in: a
+key stays good when a release adds optional members. White space, the order of members and escapes do not count, and no
+body is the same as `{}`.
 """
 
 import hashlib
@@ -28,6 +29,7 @@ async def optional_key(
     request: Request, caller: Writer, idempotency_key: Annotated[str | None, KeyHeader] = None
 ) -> Key | None:
     """Return the caller's key with the hash of this request, or None if the request has no key."""
+    request.state.keyed = idempotency_key is not None
     if idempotency_key is None:
         return None
     body = await request.json() if isinstance(request, JsonRequest) else None
@@ -35,6 +37,7 @@ async def optional_key(
         user_id=caller.user_id,
         key=idempotency_key,
         request_hash=_hash(request.method, request.url.path, body),
+        equal_hash=None if body else _hash(request.method, request.url.path, {} if body is None else None),
         request_id=request.state.request_id,
     )
 
@@ -54,4 +57,5 @@ RequiredKey = Annotated[Key, Depends(required_key)]
 
 
 def _hash(method: str, path: str, body: object) -> bytes:
+    """Return the hash of a request. It is stored with every key, so it never changes."""
     return hashlib.sha256(json.dumps([method, path, body], sort_keys=True).encode()).digest()

@@ -19,13 +19,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.arrivals import Arrivals
 from api.http.authentication import identify
+from api.http.faults import INTERNAL_ERROR, fault_response
 from api.http.problems import Problem, respond
 from api.http.types import milliseconds
 from api.process.drain import Drain
 from api.process.service import service_of
 from api.process.settings import Settings
 from repositories.postgres import metrics, operation
-from repositories.postgres.errors import DeadlineExceeded, OutcomeUnknown
 from repositories.postgres.operation import CommitState, Operation
 
 log = structlog.get_logger()
@@ -98,15 +98,14 @@ class RequestMiddleware:
             with exchange.drain.serving(expire):
                 await self._app(exchange.scope, exchange.receive, exchange.send)
         except asyncio.CancelledError:
-            # If the exchange cancelled the task, the answer is sent and the connection is intact.
-            if exchange.expiring is None or (task := asyncio.current_task()) is None or task.uncancel() > 0:
+            if not await exchange.ended_itself(serving):
                 raise
         except ClientDisconnect:
             pass  # The client left while it sent its body, so no answer can be sent.
         except Exception:
             path = exchange.scope["path"]
             log.exception("internal error", path=path, request_id=serving.id)
-            await exchange.answer("internal_error", "An internal error occurred; the log has the details.")
+            await exchange.crash(serving)
         finally:
             timer.cancel()
             if exchange.expiring is not None:
@@ -174,6 +173,28 @@ class _Exchange:
             return
         await self._forward(message)
 
+    async def fail(self, serving: Operation) -> None:
+        """Answer a request that ended before its outcome was known, unless an answer has begun."""
+        if self.status is None:
+            await fault_response(self.scope, serving.interrupted())(self.scope, self._receive, self._forward)
+
+    async def ended_itself(self, serving: Operation) -> bool:
+        """Return True if the exchange cancelled its task: its answer is sent and the connection is intact.
+
+        Otherwise uvicorn did, because its time for shutting down is up: answer now.
+        """
+        if self.expiring is None:
+            await self.fail(serving)
+            return False
+        return self._task is not None and self._task.uncancel() == 0
+
+    async def crash(self, serving: Operation) -> None:
+        """Answer 500, unless an answer has begun; 503 if a COMMIT is in flight or lost."""
+        if serving.commit in {CommitState.COMMITTING, CommitState.UNKNOWN}:
+            await self.fail(serving)
+        else:
+            await self.answer("internal_error", INTERNAL_ERROR)
+
     async def answer(self, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
         """Answer with a problem, unless an answer has begun."""
         if self.status is None:
@@ -200,8 +221,7 @@ class _Exchange:
         if self._unread:
             await self.answer("request_timeout", "The body did not arrive in time.", _CLOSE)
             return
-        fault = OutcomeUnknown() if serving.commit is CommitState.UNKNOWN else DeadlineExceeded()
-        await self.answer(fault.code, str(fault), {"Retry-After": str(fault.retry_after)})
+        await self.fail(serving)
 
     async def _forward(self, message: Message) -> None:
         if message["type"] == "http.response.start":

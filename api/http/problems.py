@@ -67,7 +67,6 @@ CODES: dict[str, tuple[int, str]] = {
     "headers_too_large": (431, "The headers are too large"),
     "internal_error": (500, "Internal error"),
     "contention": (503, "Too many conflicting transactions"),
-    "database_error": (503, "Database error"),
     "database_overloaded": (503, "The database has run out of a resource"),
     "database_read_only": (503, "The database is read-only"),
     "database_unavailable": (503, "The database is unavailable"),

@@ -21,7 +21,7 @@ from repositories.doctor.advice import Cores, Observations, advise
 from repositories.doctor.capacity import Demand
 from repositories.postgres import pools
 from repositories.postgres.checkouts import CheckedOutConnection
-from repositories.postgres.errors import Fault
+from repositories.postgres.errors import Defect, Fault
 from repositories.postgres.pool_stats import PoolStats, sample_quantile
 from repositories.postgres.pools import Checkout
 from repositories.server import Activity, Limits
@@ -126,7 +126,7 @@ async def get_pools(service: CurrentService, main: OperatorView) -> Pools:
     try:
         async with service.operator_pools["catalog"].checkout() as checkout:
             snapshots["catalog"] = await _read(service.pools["catalog"], checkout)
-    except (Fault, psycopg.Error):
+    except (Fault, Defect, psycopg.Error):
         snapshots["catalog"] = await _read(service.pools["catalog"], None)
     sizes = {name: pool.options.max_size for name, pool in service.pools.items()}
     limits = {name: snapshot.limits for name, snapshot in snapshots.items() if snapshot.limits is not None}

@@ -3,13 +3,14 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Collection, Coroutine
+from logging import ERROR, WARNING
 from typing import Any
 
 import psycopg
 import structlog
 
 from repositories.postgres import operation
-from repositories.postgres.errors import DeadlineExceeded, Fault, described, fault
+from repositories.postgres.errors import DeadlineExceeded, Defect, Fault, described, fault
 from repositories.postgres.operation import Operation, running
 
 log = structlog.get_logger()
@@ -65,8 +66,8 @@ async def logged(name: str, work: Awaitable[None], seconds: float = TIMEOUT_SECO
                 await work
     except TimeoutError:
         log.warning(name, code=DeadlineExceeded.code, error=f"Not finished within {seconds:g} s.")
-    except (Fault, psycopg.Error) as error:
+    except (Fault, Defect, psycopg.Error) as error:
         known = fault(error) if isinstance(error, psycopg.Error) else error
-        log.warning(name, code=known.code, error=described(error))
+        log.log(ERROR if isinstance(known, Defect) else WARNING, name, code=known.code, error=described(error))
     except Exception:
         log.exception("internal error", job=name)

@@ -13,7 +13,7 @@ import psycopg
 import structlog
 
 from repositories.postgres import connections
-from repositories.postgres.errors import Fault, PoolExhausted, fault
+from repositories.postgres.errors import Defect, Fault, PoolExhausted, fault
 from repositories.postgres.pools import Pool
 from repositories.postgres.statements import Connection
 from repositories.schema import migrations, privileges
@@ -65,7 +65,7 @@ class Readiness:
         try:
             async with connections.connect(pool.conninfo, purpose="readiness", patience=CHECK_SECONDS) as connection:
                 return await self._examine(connection, database)
-        except (Fault, psycopg.Error) as error:
+        except (Fault, Defect, psycopg.Error) as error:
             known = fault(error) if isinstance(error, psycopg.Error) else error
         except MigrationError as error:
             return DatabaseState(str(error))
@@ -73,14 +73,14 @@ class Readiness:
             return await self._check_pooled(pool, known)
         return DatabaseState(str(known))
 
-    async def _check_pooled(self, pool: Pool, refusal: Fault) -> DatabaseState:
+    async def _check_pooled(self, pool: Pool, refusal: Fault | Defect) -> DatabaseState:
         """Check on a connection of the pool: the server has none left for newcomers."""
         try:
             async with pool.checkout() as checkout:
                 return await self._examine(checkout.connection, pool.name)
         except PoolExhausted:
             return DatabaseState(READY)  # its connections are in use
-        except (Fault, psycopg.Error):
+        except (Fault, Defect, psycopg.Error):
             return DatabaseState(str(refusal))
         except MigrationError as error:
             return DatabaseState(str(error))

@@ -11,7 +11,7 @@ from repositories.doctor import findings
 from repositories.doctor.findings import Finding, Status
 from repositories.postgres import connections
 from repositories.postgres.connections import BoundedConnection
-from repositories.postgres.errors import Fault, ReadOnlyServer
+from repositories.postgres.errors import Defect, Fault, ReadOnlyServer
 from repositories.postgres.statements import Connection
 from repositories.schema import migrations, privileges
 from repositories.schema.migrations import MigrationError
@@ -56,7 +56,7 @@ class Examination:
                 connection = await stack.enter_async_context(self._connection("primary"))
             except ReadOnlyServer:
                 connection = await stack.enter_async_context(self._connection("any"))
-        except (Fault, psycopg.Error) as error:
+        except (Fault, Defect, psycopg.Error) as error:
             self._add_connect(Status.FAILED, _reason(error))
             return None
         seconds = time.perf_counter() - started

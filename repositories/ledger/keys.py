@@ -14,6 +14,7 @@ from repositories.idempotency_keys import IdempotencyKeyRepository, Key, StoredK
 from repositories.postgres import unit_of_work
 from repositories.postgres.pools import Checkout
 from repositories.postgres.statements import Connection
+from repositories.posts import PostRepository
 from repositories.purchases import PurchaseRepository
 from repositories.refusals import USER_LEFT, Refusal
 from repositories.transfers import ShownTransfer, TransferRepository
@@ -53,7 +54,7 @@ class Outcome(Generic[Result]):
 async def replay(connection: Connection, key: Key | None) -> Outcome[Any] | None:
     """Return the outcome stored under the key, or None for a new request. Raises KeyReused for another request's key.
 
-    Transfers and purchases are read again, everything else is answered as it was first.
+    Posts and purchases are shown as they are now, everything else is answered as it was first.
     """
     stored = None if key is None else await IdempotencyKeyRepository(connection).find(key=key)
     return None if stored is None else Outcome(await _stored_result(connection, stored), replayed=True)
@@ -126,11 +127,14 @@ async def run_keyed(
 
 async def _stored_result(connection: Connection, stored: StoredKey) -> Any:
     if stored.kind == "refusal":
-        return Refusal(**stored.answer)
+        return Refusal.stored_as(stored.answer)
     if stored.kind == "transfer" and stored.resource_id is not None:
         transfer = await TransferRepository(connection).get(id=stored.resource_id)
         assert transfer is not None  # noqa: S101 - the ledger is append-only
         return ShownTransfer(transfer, stored.shown_account_ids or [])
     if stored.kind == "purchase" and stored.resource_id is not None:
         return await PurchaseRepository(connection).get(id=stored.resource_id)
+    if stored.kind == "post" and stored.resource_id is not None:
+        post = await PostRepository(connection).get(id=stored.resource_id)
+        return post or Refusal("post_not_found", f"There is no post {stored.resource_id} any more.")
     return StoredAnswer(stored.answer)

@@ -1,7 +1,8 @@
 """Errors between Folio and PostgreSQL: one class, or one code, for each condition that callers tell apart.
 
-A Fault is temporary: the database is away, too slow or full, and the same request may succeed later. SQLSTATE decides
-which fault an error is (Appendix A of the PostgreSQL manual); the error of a lost connection has no SQLSTATE.
+A Fault is temporary: the database is away, too slow or full, and the same request may succeed later. A Defect is not:
+the same request fails until somebody changes Folio or its database. SQLSTATE decides which of them an error is
+(Appendix A of the PostgreSQL manual); the error of a lost connection has no SQLSTATE.
 """
 
 import re
@@ -42,11 +43,18 @@ class PoolExhausted(Fault):
     code = "pool_exhausted"
 
 
+class LockTimeout(Fault):
+    """A row or table was locked by other transactions for too long."""
+
+    code = "lock_timeout"
+    detail = "A row or table was locked by another transaction for too long."
+
+
 class OutcomeUnknown(Fault):
     """The database did not confirm the commit, so it may have happened. A retry under the same key is safe."""
 
     code = "outcome_unknown"
-    detail = "The database did not confirm the commit. Repeat the request under the same Idempotency-Key."
+    detail = "The database did not confirm the commit."
     # A lost backend keeps its locks for at most this long: transaction_timeout.
     retry_after = 15
 
@@ -65,8 +73,17 @@ class DeadlineExceeded(Fault):
     retry_after = 2
 
 
+class Defect(Exception):
+    """The database refused a statement for good, for instance by a check, a missing privilege or a missing table."""
+
+    code = "internal_error"
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"The database refused a statement (SQLSTATE {state}).")
+
+
 class Taken(Exception):
-    """The value is taken: the unique constraint `constraint` refused it."""
+    """The value is taken: the unique constraint `constraint` refused it. Empty if the server did not name one."""
 
     def __init__(self, constraint: str) -> None:
         super().__init__(constraint)
@@ -84,15 +101,18 @@ _CODES = {
     "40P01": ("contention", "The transaction conflicted with others, several times in a row."),
     "53100": ("disk_full", "The database's disk is full."),
     "53300": ("too_many_connections", "The database server has too many connections."),
-    "55P03": ("lock_timeout", "A row or table was locked by another transaction for too long."),
+    "55P03": (LockTimeout.code, LockTimeout.detail),
     "57014": ("statement_timeout", "A statement took too long and was canceled."),
 }
 _CLASSES = {
     "08": ("database_unavailable", "The connection to the database was lost."),
     "28": ("database_unavailable", "The database refused the connection."),
     "3D": ("database_unavailable", "The database does not exist."),
+    "40": ("contention", "The transaction conflicted with others."),
     "53": ("database_overloaded", "The database server is out of a resource."),
+    "55": ("database_unavailable", "An object of the database is in use by an administrator."),
     "57": ("database_unavailable", "The database is shutting down or starting, or it closed the connection."),
+    "58": ("database_unavailable", "The database server has trouble with its operating system."),
 }
 
 
@@ -115,31 +135,43 @@ def _refusal(reason: str) -> Fault:
     return DatabaseUnavailable()
 
 
-def fault(error: Error) -> Fault:
-    """Return the fault for an error of psycopg; its code is `database_error` if the SQLSTATE is not listed here."""
+def fault(error: Error) -> Fault | Defect:
+    """Return the fault for an error of psycopg; for a SQLSTATE that is not listed here, a defect."""
     state = error.sqlstate
     if state is None:
         return _refusal(str(error))
     known = _CODES.get(state) or _CLASSES.get(state[:2])
     if known is None:
-        return Fault(f"The database answered with an error (SQLSTATE {state}).", code="database_error")
+        return Defect(state)
     code, detail = known
     return Fault(detail, code=code)
 
 
-def described(error: Exception) -> str:
+def described(error: BaseException) -> str:
     """Return the text of an error, or of the psycopg error that caused it, without the values of any row.
 
     PostgreSQL's DETAIL quotes rows, and the message of a data exception (22xxx) quotes the wrong value: the text has
     neither.
     """
-    cause = error.__cause__ if isinstance(error.__cause__, Error) else error
-    if not isinstance(cause, Error) or cause.sqlstate is None:
-        return str(cause).strip()
+    cause = database_error(error)
+    if cause is None or cause.sqlstate is None:
+        return str(cause or error).strip()
     message = f"SQLSTATE {cause.sqlstate}"
     return message if cause.sqlstate.startswith("22") else f"{message}: {cause.diag.message_primary}"
 
 
-def taken(error: UniqueViolation) -> Taken:
-    """Return the error for a violated unique constraint."""
-    return Taken(error.diag.constraint_name or "")
+def database_error(error: BaseException | None) -> Error | None:
+    """Return the psycopg error at the end of a chain of causes, or None."""
+    while error is not None and not isinstance(error, Error):
+        error = error.__cause__
+    return error
+
+
+def taken(error: UniqueViolation, *constraints: str) -> Taken:
+    """Return the error for a violated unique constraint.
+
+    `constraints` are those that the statement can violate. If there is only one, the server need not name it: behind
+    some proxies and in some clusters it does not.
+    """
+    name = error.diag.constraint_name
+    return Taken(name or (constraints[0] if len(constraints) == 1 else ""))

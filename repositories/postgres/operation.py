@@ -54,6 +54,8 @@ class Operation:
         """Seconds spent waiting for connections."""
         self.sql_seconds = 0.0
         """Seconds spent waiting for answers to statements."""
+        self.lock_seconds = 0.0
+        """Seconds that the present unit of work spent in statements that lock rows."""
         self._counts: Counter[Metric] = Counter()
         """Increments of metrics by the present unit of work, applied once it is committed."""
         self._wrote = False
@@ -80,9 +82,10 @@ class Operation:
         """Increment `metric` by `number` once the present unit of work is committed."""
         self._counts[metric] += number
 
-    def discard_counts(self) -> None:
-        """Forget the counts of a unit of work that was not committed."""
+    def begin_unit(self) -> None:
+        """Begin a unit of work: forget the counts and waits of an earlier one, which was not committed."""
         self._counts.clear()
+        self.lock_seconds = 0.0
 
     def confirm(self) -> None:
         """Apply the counts of the unit of work whose COMMIT was just confirmed."""
@@ -100,9 +103,7 @@ class Operation:
         if self.commit not in {CommitState.IDLE, CommitState.ROLLED_BACK}:
             return OutcomeUnknown()
         if self._wrote:
-            return OutcomeUnknown(
-                "The request took too long and was done in part. Repeat it under the same Idempotency-Key."
-            )
+            return OutcomeUnknown("The request took too long and was done in part.")
         return DeadlineExceeded()
 
     def remaining(self) -> float:

@@ -163,6 +163,7 @@ class Pool:
     async def _enter(self, stack: AsyncExitStack) -> Connection:
         timeout = remaining(self.options.timeout)
         started, total = time.monotonic(), self.checked_out.total
+        full = len(self.checked_out) >= self.options.max_size
         current = operation.current()
         has_share = False
         self._waiting += 1
@@ -178,13 +179,13 @@ class Pool:
             if self._waiting > self.options.max_waiting:
                 raise PoolExhausted(f"Too many requests are waiting for the {self.name} database.") from None
             # Until a connection is returned, psycopg's queue also has the requests that gave up: it is full of those.
-            raise self._timed_out(total) from None
+            raise self._timed_out(total, full=full) from None
         except (PoolTimeout, TimeoutError):
             self.counts.add("timeouts")
             if not has_share:
                 detail = f"All connections to the {self.name} database that one caller may have are in use."
                 raise PoolExhausted(detail) from None
-            raise self._timed_out(total) from None
+            raise self._timed_out(total, full=full) from None
         except PoolClosed:
             raise DatabaseUnavailable("Folio is shutting down.") from None
         finally:
@@ -211,10 +212,13 @@ class Pool:
         self.checked_out.remove(record)
         self.counts.add_checkout(record.seconds)
 
-    def _timed_out(self, total: int) -> Fault:
-        """Return the fault for a wait that got no connection; `total` was handed out when it began."""
+    def _timed_out(self, total: int, *, full: bool) -> Fault:
+        """Return the fault for a wait that got no connection; when it began, `total` had been handed out.
+
+        `full` is True if all connections were checked out then.
+        """
         # A busy pool can be unused for an instant, so a connection handed out meanwhile also counts as "in use".
-        if self.checked_out.total > total or len(self.checked_out) >= self.options.max_size:
+        if full or self.checked_out.total > total or len(self.checked_out) >= self.options.max_size:
             return PoolExhausted(f"No connection to the {self.name} database is free.")
         return self._refusal or DatabaseUnavailable(f"The {self.name} database cannot be reached.")
 

@@ -13,7 +13,9 @@ readers and tests (see "How to read a header" in `sql/README.md`). The comment a
 the file's name in pg_stat_activity and pg_stat_statements.
 """
 
+import asyncio
 import re
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,10 +23,23 @@ from typing import Any, TypeVar
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import TupleRow, class_row, dict_row, scalar_row
 
+from repositories.postgres import operation
+from repositories.postgres.errors import DatabaseUnavailable, LockTimeout
+
 Row = TypeVar("Row")
 Connection = AsyncConnection[TupleRow]
 
 ROOT = Path(__file__).resolve().parents[2] / "sql"
+LOCK_SECONDS = 2.25
+"""Seconds that the statements of one unit of work may wait for row locks, all together; then Folio cancels them.
+
+PostgreSQL's lock_timeout counts each wait by itself, and a request that queues for a row waits once for each request
+before it. It is shorter, 2 s, so that it ends a single wait: a cancellation needs a connection of its own.
+"""
+# WITH … FOR UPDATE changes many rows, and may run for long without waiting for any.
+_LOCKS = re.compile(
+    r"SELECT\b.*\bFOR (NO KEY )?UPDATE\b(?! SKIP LOCKED)|.*\b(FOR SHARE|ON CONFLICT .* DO UPDATE)\b", re.DOTALL
+)
 
 
 class MalformedStatement(Exception):
@@ -41,6 +56,8 @@ class Statement:
             self.parameters = _parameters(header)
         except MalformedStatement as error:
             raise MalformedStatement(f"sql/{name}.sql: {error}") from None
+        self.locks = _LOCKS.match(self.text) is not None
+        """True if a row lock is all that the statement can wait for: it touches few rows."""
         if not re.match(rf"[A-Z]+ /\* {re.escape(name)} \*/ ", self.text.replace("\n", " ")):
             raise MalformedStatement(f"sql/{name}.sql: the first keyword is not followed by /* {name} */")
 
@@ -57,25 +74,43 @@ class Statement:
 
     async def run(self, connection: Connection, **given: Any) -> AsyncCursor[TupleRow]:
         """Run the statement for its effect; the cursor's `rowcount` is the number of rows that it touched."""
-        return await connection.execute(self.text, self.arguments(given))
+        return await self._execute(connection.cursor(), given)
 
     async def all(self, connection: Connection, row: type[Row], /, **given: Any) -> list[Row]:
         """Run the statement and return every row as an object of `row`, whose fields are named like the columns."""
         async with connection.cursor(row_factory=class_row(row)) as cursor:
-            await cursor.execute(self.text, self.arguments(given))
+            await self._execute(cursor, given)
             return await cursor.fetchall()
 
     async def values(self, connection: Connection, **given: Any) -> list[Any]:
         """Run the statement and return the first column of every row."""
         async with connection.cursor(row_factory=scalar_row) as cursor:
-            await cursor.execute(self.text, self.arguments(given))
+            await self._execute(cursor, given)
             return await cursor.fetchall()
 
     async def dicts(self, connection: Connection, **given: Any) -> list[dict[str, Any]]:
         """Run the statement and return every row as a dictionary, for callers that only pass rows on."""
         async with connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(self.text, self.arguments(given))
+            await self._execute(cursor, given)
             return await cursor.fetchall()
+
+    async def _execute(self, cursor: AsyncCursor[Row], given: dict[str, Any]) -> AsyncCursor[Row]:
+        """Send the statement; raise LockTimeout if it waits for row locks for too long."""
+        arguments = self.arguments(given)
+        if not self.locks:
+            return await cursor.execute(self.text, arguments)
+        current = operation.current()
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(LOCK_SECONDS - (current.lock_seconds if current else 0.0)):
+                return await cursor.execute(self.text, arguments)
+        except TimeoutError:
+            if getattr(cursor.connection, "silent", False):
+                raise DatabaseUnavailable from None
+            raise LockTimeout from None
+        finally:
+            if current is not None:
+                current.lock_seconds += time.monotonic() - started
 
     async def maybe(self, connection: Connection, row: type[Row], /, **given: Any) -> Row | None:
         """Run the statement and return its row, or None if it returned none."""

@@ -11,7 +11,7 @@ the unit runs again under its Idempotency-Key on a new connection: the stored ke
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -24,6 +24,7 @@ from repositories.postgres.connections import discard_statements, hang_up, plan_
 from repositories.postgres.errors import (
     RETRIED,
     DeadlineExceeded,
+    Defect,
     Fault,
     OutcomeUnknown,
     RolledBack,
@@ -77,7 +78,7 @@ class UnitOfWork:
     async def __aenter__(self) -> Self:
         self._change(CommitState.ROLLED_BACK, CommitState.IDLE)
         if self._operation is not None:
-            self._operation.discard_counts()
+            self._operation.begin_unit()
         # Without READ WRITE: default_transaction_read_only, by which a DBA freezes a database, holds here, too.
         await self._connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED", prepare=False)
         return self
@@ -152,27 +153,41 @@ class UnitOfWork:
 
 
 async def run(
-    checkout: Checkout, work: Work[Result], *, step: str = "", repeatable: bool = False, final: bool = True
+    checkout: Checkout,
+    work: Work[Result],
+    *,
+    step: str = "",
+    repeatable: bool = False,
+    recover: Work[Result | None] | None = None,
+    final: bool = True,
+    unique: Collection[str] = (),
 ) -> Result:
     """Run `work` as one unit of work on the connection of `checkout`; return its result once that is committed.
 
     `step` names the unit for failpoints. `repeatable` is True if `work` finds the effect of an earlier run whose COMMIT
     was lost, for instance by an Idempotency-Key: then a lost COMMIT is resolved by running `work` again on a new
-    connection. `final` is that of UnitOfWork.
+    connection. If `work` cannot find that effect itself, `recover` does, and returns its result or None; a unique
+    constraint must keep `work` from writing it twice. `final` is that of UnitOfWork. `unique` names the constraints of
+    which `work` may violate one, for servers that do not name it.
 
-    Raises Fault (OutcomeUnknown is one), Taken, and any exception of `work`. Nothing was written after any of these
-    except OutcomeUnknown.
+    Raises Fault (OutcomeUnknown is one), Defect, Taken, and any exception of `work`. Nothing was written after any of
+    these except OutcomeUnknown.
     """
     try:
-        return await _retrying(checkout.connection, work, step=step, final=final)
+        return await _retrying(checkout.connection, work, step=step, final=final, unique=unique)
     except CommitLost as lost:
-        if not repeatable:
+        if not (repeatable or recover):
             raise OutcomeUnknown from lost
+
+    async def work_again(connection: Connection) -> Result:
+        recovered = await recover(connection) if recover else None
+        return await work(connection) if recovered is None else recovered
+
     try:
         await checkout.renew()
         metrics.UNITS.labels("retried").inc()
-        return await _retrying(checkout.connection, work, step=step, final=final, rerun=True)
-    except (Fault, Taken, CommitLost) as error:
+        return await _retrying(checkout.connection, work_again, step=step, final=final, unique=unique, rerun=True)
+    except (Fault, Defect, Taken, CommitLost) as error:
         # Taken: the value may have been taken by the lost COMMIT itself.
         raise OutcomeUnknown from error
 
@@ -189,11 +204,11 @@ async def settle(seconds: float) -> None:
 
 
 async def _retrying(
-    connection: Connection, work: Work[Result], *, step: str, final: bool, rerun: bool = False
+    connection: Connection, work: Work[Result], *, step: str, final: bool, unique: Collection[str], rerun: bool = False
 ) -> Result:
     retries = 0
-    key_taken = False
     discarded = False
+    again = False
     while True:
         try:
             async with UnitOfWork(connection, final=final, rerun=rerun) as unit:
@@ -201,10 +216,11 @@ async def _retrying(
                 failpoints.reach(f"before {step}")
                 await unit.commit()
         except UniqueViolation as error:
-            # Another request under this key committed after this one had looked for it: run the unit again, once.
-            if error.diag.constraint_name != KEY_CONSTRAINT or key_taken:
-                raise taken(error) from error
-            key_taken = True
+            # Another request under this key, or the lost COMMIT itself, committed after this run had looked for its
+            # effect: run the unit again, once. If the server does not name the constraint, it may be this one.
+            if again or not (rerun or error.diag.constraint_name in {None, KEY_CONSTRAINT}):
+                raise taken(error, *unique) from error
+            again = True
             metrics.UNITS.labels("retried").inc()
         except psycopg.Error as error:
             if plan_changed(error) and not discarded and not connection.closed:

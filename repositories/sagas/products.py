@@ -41,8 +41,11 @@ async def put_up_for_sale(
     pools: Mapping[str, Pool], main: Checkout, *, product: NewProduct, key: Key | None, quota: int
 ) -> Outcome[Product]:
     """Claim the key and judge the payee account in main; then insert the product in the catalog, once for each key."""
-    claim = partial(_claim, product=product, key=key)
-    claimed = await run_keyed(main, claim, key=key, final=False)
+    if key is None:
+        refusal = await _judge(main.connection, product)
+        claimed: Outcome[None] = Outcome(refusal)
+    else:
+        claimed = await run_keyed(main, partial(_claim, product=product, key=key), key=key, final=False)
     if isinstance(claimed.result, Refusal):
         return Outcome(claimed.result, claimed.replayed)
     await main.give_back()
@@ -107,13 +110,16 @@ async def archive(
         )
 
 
-async def _claim(connection: Connection, *, product: NewProduct, key: Key | None) -> Outcome[None]:
+async def _claim(connection: Connection, *, product: NewProduct, key: Key) -> Outcome[None]:
     """Claim the key for the product. Keys are stored in main alone, so that one key never serves two requests."""
     if (earlier := await replay(connection, key)) is not None:
         return earlier
-    refusal = await judge_payee(
-        connection, account_id=product.account_id, currency=product.currency, owner_id=product.seller_id
-    )
-    if refusal is not None:
+    if (refusal := await _judge(connection, product)) is not None:
         return await refuse(connection, key, refusal)
     return await store(connection, key, kind="product", id=None, result=None, to_answer=lambda _: {})
+
+
+async def _judge(connection: Connection, product: NewProduct) -> Refusal | None:
+    return await judge_payee(
+        connection, account_id=product.account_id, currency=product.currency, owner_id=product.seller_id
+    )

@@ -403,7 +403,7 @@ COMMENT ON COLUMN public.idempotency_keys.request_hash IS 'SHA-256 of method, pa
 COMMENT ON COLUMN public.idempotency_keys.kind IS 'transfer, account, post, hold, purchase: the resource that the request made or changed; batch: results of a batch of transfers; product: the key is claimed for a product of the catalog; refusal: the request was refused.';
 COMMENT ON COLUMN public.idempotency_keys.resource_id IS 'Id of the resource, in the table that kind names.';
 COMMENT ON COLUMN public.idempotency_keys.shown_account_ids IS 'Accounts whose balances the answer showed: those that the caller owned.';
-COMMENT ON COLUMN public.idempotency_keys.answer IS 'The resource as first answered, or the refusal. Null for a transfer, whose receipt never changes.';
+COMMENT ON COLUMN public.idempotency_keys.answer IS 'The resource as first answered, without texts of posts and names of accounts, or the refusal. Null for a transfer, whose receipt never changes.';
 
 CREATE TABLE public.leases (
     name text NOT NULL,

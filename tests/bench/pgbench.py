@@ -20,7 +20,9 @@ FIXED = Path(__file__).with_name("sql") / "transfer_70b6393.sql"
 PRESENT = ("main/accounts/lock", "main/idempotency_keys/find", "main/transfers/insert")
 """The statement files of one transfer at present, between BEGIN and COMMIT."""
 ARGUMENTS = {
-    "ids": (":payer", ":payee"),
+    "from_ids": (":payer",),
+    "to_ids": (":payee",),
+    "owner_id": (":user",),
     "user_id": (":user",),
     "key": (":key",),
     "keys": (":key",),

@@ -74,6 +74,7 @@ PARTICULAR: dict[str, dict[str, Any]] = {
     "main/accounts/lock": {"from_ids": [9, 5, 3], "to_ids": [5, 3, 9], "owner_id": None},
     "main/accounts/update": {"minimum": None, "status": "open"},
     "main/api_keys/authenticate": {"digest": hashlib.sha256(b"key5").digest()},
+    "main/api_keys/find": {"digest": hashlib.sha256(b"key5").digest()},
     "main/api_keys/insert": {"digest": DIGEST, "read_only": False, "expires_at": LATE},
     "main/api_keys/revoke": {"user_id": 6},
     "main/audits/insert": {"ok": True, "checks": "[]"},

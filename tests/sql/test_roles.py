@@ -11,7 +11,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
-from repositories.postgres.errors import Fault
+from repositories.postgres.errors import Defect
 from repositories.postgres.statements import ROOT, Statement
 from repositories.schema import migrations, roles
 from tests.harness import templates
@@ -277,7 +277,7 @@ async def test_a_failure_in_the_second_file_undoes_the_first(
     monkeypatch.setattr(roles, "ROOT", tmp_path)
     with psycopg.connect(databases["main"], autocommit=True) as connection:
         before = connection.execute(GRANTS).fetchall()
-        with pytest.raises(Fault):
+        with pytest.raises(Defect):
             await roles.grant(databases["main"], "main")
         assert connection.execute(GRANTS).fetchall() == before
 

@@ -1,5 +1,8 @@
 """SIGTERM and SIGHUP: the process is not ready at once, answers accepted requests, and ends in time."""
 
+import asyncio
+import contextlib
+import functools
 import os
 import signal
 import subprocess
@@ -13,6 +16,7 @@ import psycopg
 import pytest
 
 from tests.harness.processes import Service, environment, free_port, service, until
+from tests.harness.proxy import Trouble, proxy
 from tests.harness.world import World
 
 EXIT_SECONDS = 10.0
@@ -57,6 +61,34 @@ async def test_after_sigterm_a_process_is_not_ready_and_answers_accepted_request
     assert await world.balances(payer, payee) == [-1, 1]
     left = "SELECT count(*) FROM pg_stat_activity WHERE starts_with(application_name, 'folio ')"
     assert await world.value(f"{left} AND datname = current_database()") == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_commit_in_flight_at_shutdown_is_answered_as_unknown(
+    settings: dict[str, str], served: dict[str, str], world: World, number: signal.Signals
+) -> None:
+    """At Ctrl-C and after SIGTERM no answer says that nothing was written; here the transfer exists in the end."""
+    ada = await world.person("ada")
+    payer, payee = await world.account(ada, minimum=None), await world.account(ada)
+    body = {"from_account_id": payer, "to_account_id": payee, "amount": 1}
+    async with proxy(served["main"]) as network:
+        settings |= {"FOLIO_MAIN_DATABASE_URL": network.conninfo, "FOLIO_DRAIN_TIME": "5"}
+        settings |= {"FOLIO_SWEEP_INTERVAL": "3600", "FOLIO_AUDIT_INTERVAL": "0"}  # their COMMIT would meet the trouble
+        starting = contextlib.ExitStack()
+        folio = await asyncio.to_thread(starting.enter_context, service(settings))
+        try:
+            network.trouble = Trouble.DELAY
+            send = functools.partial(folio.request, "POST", "/transfers", json=body, headers=ada.paying("k"))
+            paying = asyncio.create_task(asyncio.to_thread(send))
+            await asyncio.wait_for(network.committing.wait(), 30)
+            folio.process.send_signal(number)
+            answer = await paying
+        finally:
+            network.release.set()
+            await asyncio.to_thread(starting.close)
+    assert (answer.status_code, answer.json().get("code")) == (503, "outcome_unknown"), answer.text
+    assert "same Idempotency-Key" in answer.json()["detail"]
+    assert await world.balances(payer, payee) == [-1, 1]
 
 
 def get_late(folio: Service, path: str) -> tuple[int, str | None]:

@@ -45,7 +45,7 @@ async def test_counts_are_applied_once_and_only_when_confirmed() -> None:
     with running(Operation("test")) as operation:
         assert current() is operation
         count(metric, 5)
-        operation.discard_counts()
+        operation.begin_unit()
         count(metric, 2)
         assert metric._value.get() == 0
         operation.confirm()

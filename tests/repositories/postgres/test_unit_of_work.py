@@ -19,7 +19,7 @@ from repositories.ledger import transfers as ledger
 from repositories.ledger.keys import Outcome
 from repositories.postgres import connections
 from repositories.postgres import unit_of_work as units
-from repositories.postgres.errors import Fault, OutcomeUnknown
+from repositories.postgres.errors import Defect, Fault, OutcomeUnknown, Taken
 from repositories.postgres.operation import CommitState, Operation, running
 from repositories.postgres.statements import Connection
 from repositories.transfers import ShownTransfer, TransferOrder
@@ -298,6 +298,38 @@ async def test_a_cancellation_during_a_lost_commit_is_raised_and_the_outcome_sta
             with pytest.raises(asyncio.CancelledError):
                 await task
     assert operation.commit is CommitState.UNKNOWN
+
+
+async def test_a_re_run_that_finds_its_value_taken_is_an_unknown_outcome(
+    app: FastAPI, network: Proxy, world: World
+) -> None:
+    """The lost COMMIT may have taken the value itself, as it has here."""
+    network.trouble = Trouble.CUT_AFTER
+
+    async def work(connection: Connection) -> None:
+        await connection.execute("INSERT INTO users (username, username_key) VALUES ('ada', 'ada')")
+
+    with running(Operation("test")) as operation:
+        async with service_of(app).pools["main"].checkout() as checkout:
+            with pytest.raises(OutcomeUnknown) as raised:
+                await units.run(checkout, work, repeatable=True)
+    assert isinstance(raised.value.__cause__, Taken)
+    assert operation.commit is CommitState.UNKNOWN
+    assert await world.value("SELECT count(*) FROM users") == 1
+
+
+async def test_a_re_run_that_meets_a_defect_is_an_unknown_outcome(app: FastAPI, network: Proxy) -> None:
+    """The first run may have been committed, whatever the second one meets."""
+    network.trouble = Trouble.CUT_AFTER
+    states = iter(["SELECT 1", "SELECT 1 / 0"])
+
+    async def work(connection: Connection) -> None:
+        await connection.execute(next(states))
+
+    async with service_of(app).pools["main"].checkout() as checkout:
+        with pytest.raises(OutcomeUnknown) as raised:
+            await units.run(checkout, work, repeatable=True)
+    assert isinstance(raised.value.__cause__, Defect)
 
 
 async def test_settle_also_waits_for_a_commit_that_is_sent_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
