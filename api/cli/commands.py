@@ -233,7 +233,7 @@ def _as_owner(work: Callable[[Connection], Awaitable[Result]]) -> Result:
     """Run `work` in the main database as the login that migrates: the one that serves can change no role."""
     try:
         return _with_main(work, startup.conninfos)
-    except Fault as error:
+    except (Fault, Defect) as error:
         if not isinstance(error.__cause__, psycopg.errors.InsufficientPrivilege):
             raise
         raise StartupError(

@@ -73,7 +73,7 @@ class Readiness:
             return await self._check_pooled(pool, known)
         return DatabaseState(str(known))
 
-    async def _check_pooled(self, pool: Pool, refusal: Fault) -> DatabaseState:
+    async def _check_pooled(self, pool: Pool, refusal: Fault | Defect) -> DatabaseState:
         """Check on a connection of the pool: the server has none left for newcomers."""
         try:
             async with pool.checkout() as checkout:
