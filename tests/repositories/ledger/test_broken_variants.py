@@ -1,7 +1,7 @@
 """Negative controls: without a guarantee, the test of that guarantee fails."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import httpx
@@ -14,6 +14,7 @@ from repositories.holds import Hold, HoldRepository
 from repositories.idempotency_keys import Key
 from repositories.postgres import unit_of_work
 from repositories.postgres.pools import Checkout
+from repositories.postgres.statements import Statement
 from repositories.postgres.unit_of_work import Work
 from repositories.transfers import InsertedTransfer, TransferOrder, TransferRepository
 from tests.api import test_holds
@@ -42,8 +43,21 @@ class Meeting:
             await self._both.wait()
 
 
-async def test_without_the_row_lock(client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two transfers are judged at the same version."""
+@pytest.mark.parametrize(
+    ("statement", "guarantee"),
+    [
+        (accounts.LOCK_PAIR, test_concurrency.test_of_20_transfers_at_one_version_one_is_made),
+        (accounts.LOCK, test_concurrency.test_of_20_batches_at_one_version_one_is_made),
+    ],
+)
+async def test_without_the_row_lock(
+    statement: Statement,
+    guarantee: Callable[[httpx.AsyncClient, World], Awaitable[None]],
+    client: httpx.AsyncClient,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two transfers, or two batches, are judged at the same version."""
     lock, meeting = AccountRepository.lock, Meeting()
 
     async def unlocked(self: AccountRepository, **options: Any) -> dict[int, Account]:
@@ -51,10 +65,10 @@ async def test_without_the_row_lock(client: httpx.AsyncClient, world: World, mon
         await meeting.attend()
         return locked
 
-    without(monkeypatch, accounts.LOCK_PAIR, "FOR NO KEY UPDATE")
+    without(monkeypatch, statement, "FOR NO KEY UPDATE")
     monkeypatch.setattr(AccountRepository, "lock", unlocked)
     with pytest.raises(AssertionError):
-        await test_concurrency.test_of_20_transfers_at_one_version_one_is_made(client, world)
+        await guarantee(client, world)
 
 
 async def test_without_the_lock_order(client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,6 +63,17 @@ async def test_of_20_transfers_at_one_version_one_is_made(client: httpx.AsyncCli
     assert sorted(statuses) == [201] + [409] * 19
 
 
+async def test_of_20_batches_at_one_version_one_is_made(client: httpx.AsyncClient, world: World) -> None:
+    """A batch locks its accounts by another statement than a single transfer, and just as well."""
+    ada = await world.person("ada")
+    payer, payee, other = [await world.account(ada, minimum=None) for _ in range(3)]
+    body = {"atomic": True, "transfers": [order(payer, payee, from_account_version=0), order(payer, other)]}
+    answers = await asyncio.gather(*(insist(client, "/transfers/batch", body, ada.paying()) for _ in range(20)))
+    statuses = sorted(answer.status_code for answer in answers)
+    assert statuses[1:] == [409] * 19, statuses
+    assert await world.balances(payer, payee, other) == [-200, 100, 100]
+
+
 async def one_of_everything(client: httpx.AsyncClient, chance: random.Random, accounts: Accounts, root: Person) -> None:
     """Send one random request that moves or holds money; assert that it is made or refused."""
 
