@@ -14,6 +14,7 @@ from api import accounts, api_keys, entries, holds, posts, products, purchases, 
 from api.http import exception_handlers
 from api.http.middleware import RequestMiddleware
 from api.http.openapi import DESCRIPTION, describe
+from api.http.route_table import RouteTable
 from api.ops import audits, health, metrics, page, pools, status
 from api.process import background
 from api.process.jobs import jobs
@@ -49,6 +50,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.service = Service(settings or Settings())
     app.add_middleware(RequestMiddleware)
     exception_handlers.register(app, ROUTERS)
+    app.router.routes.insert(0, RouteTable(ROUTERS))
     for router in ROUTERS:
         app.include_router(router)
     describe(app)

@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Generic, TypeVar
 
@@ -69,6 +70,7 @@ class Callers:
                 del self._in_flight[caller]
 
 
+@lru_cache(MAX_ADDRESSES)
 def address_of(host: str) -> str:
     """Return a client's IPv4 address, or the /64 network of its IPv6 address: one household has a whole /64."""
     try:

@@ -83,6 +83,7 @@ class Settings(BaseSettings):
         default=None, description="for tests only: the step at which the process kills itself"
     )
     log_format: Literal["console", "json"] = Field(default="console", description="format of the log lines")
+    log_requests: bool = Field(default=True, description="log a line for each request")
 
     @field_validator("main_database_url", "catalog_database_url")
     @classmethod
