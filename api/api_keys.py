@@ -8,7 +8,7 @@ from pydantic import AfterValidator
 
 from api.http import problems
 from api.http.answers import NO_STORE, accepted, answer, found
-from api.http.authentication import Member, OperatorWriter, Writer
+from api.http.authentication import KeyLookedUp, Member, OperatorWriter, Writer
 from api.http.dependencies import ApiKeys, CurrentService, Main, Users
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time
@@ -65,7 +65,9 @@ class IssuedApiKey(ApiKey):
     responses=answers("quota_reached", *problems.BODY, *problems.WRITES),
     response_model=IssuedApiKey,
 )
-async def create_my_api_key(new: NewApiKey, caller: Writer, main: Main, service: CurrentService) -> Response:
+async def create_my_api_key(
+    _: KeyLookedUp, new: NewApiKey, caller: Writer, main: Main, service: CurrentService
+) -> Response:
     """Issue a further key for yourself. It expires no later than the key of this request, and by default with it."""
     location = "/users/me/api-keys/{}"
     return await _issue(service, main, caller, user_id=caller.user_id, new=new, location=location)
@@ -86,11 +88,12 @@ async def list_my_api_keys(caller: Member, keys: ApiKeys, page: PageOf) -> Respo
     summary="Revoke a key",
     responses=answers("api_key_not_found", *problems.WRITES),
 )
-async def revoke_my_api_key(id: PathId, caller: Writer, main: Main) -> None:
-    """Revoke one of your keys, also the one of this request. It is refused from now on."""
-    revoked = await unit_of_work.run(
-        main, lambda connection: ApiKeyRepository(connection).revoke(user_id=caller.user_id, id=id)
-    )
+async def revoke_my_api_key(id: PathId, caller: Writer, main: Main, service: CurrentService) -> None:
+    """Revoke one of your keys, also the one of this request. Every process refuses it within seconds."""
+    with service.callers.changing(caller.user_id):
+        revoked = await unit_of_work.run(
+            main, lambda connection: ApiKeyRepository(connection).revoke(user_id=caller.user_id, id=id)
+        )
     found(revoked, "api_key", id)
 
 
@@ -102,7 +105,7 @@ async def revoke_my_api_key(id: PathId, caller: Writer, main: Main) -> None:
     response_model=IssuedApiKey,
 )
 async def create_api_key(
-    id: PathId, new: NewApiKey, caller: OperatorWriter, main: Main, service: CurrentService
+    _: KeyLookedUp, id: PathId, new: NewApiKey, caller: OperatorWriter, main: Main, service: CurrentService
 ) -> Response:
     """Issue a key for another user, for example after a loss. For operators."""
     # An operator revokes all keys of a user at once: a single one has no path.
@@ -115,12 +118,13 @@ async def create_api_key(
     summary="Revoke all keys of a user",
     responses=answers("operator_required", "user_not_found", *problems.WRITES),
 )
-async def revoke_api_keys(id: PathId, _: OperatorWriter, users: Users, main: Main) -> None:
-    """Revoke every key of a user. For operators."""
+async def revoke_api_keys(id: PathId, _: OperatorWriter, users: Users, main: Main, service: CurrentService) -> None:
+    """Revoke every key of a user. For operators. Every process refuses them within seconds."""
     found(await users.get(id=id), "user", id)
-    await unit_of_work.run(
-        main, lambda connection: ApiKeyRepository(connection).revoke_all(user_id=id), repeatable=True
-    )
+    with service.callers.changing(id):
+        await unit_of_work.run(
+            main, lambda connection: ApiKeyRepository(connection).revoke_all(user_id=id), repeatable=True
+        )
 
 
 async def _issue(

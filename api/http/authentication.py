@@ -12,7 +12,7 @@ from api.http.dependencies import CurrentService, Main, OperatorMain
 from api.http.problems import Problem
 from api.http.rate_limits import TooMany, address, limit
 from api.process.callers import CallerName, Callers, address_of
-from api.process.service import service_of
+from api.process.service import Service, service_of
 from repositories.api_keys import FORM, ApiKeyRepository, Caller, digest
 from repositories.postgres import operation
 from repositories.postgres.errors import Fault
@@ -27,7 +27,7 @@ Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
 _BEARER = re.compile(rb"bearer *", re.IGNORECASE)
-_KEY = re.compile(rb"bearer +(%s) *" % FORM.pattern.encode(), re.IGNORECASE)
+_KEY = re.compile(rb"(?i:bearer) +(%s) *" % FORM.pattern.encode())
 
 
 def judge_form(request: Request, *, needed: bool) -> str | None:
@@ -71,6 +71,15 @@ KeyIfGiven = Annotated[str | None, Depends(key_if_given)]
 Key = Annotated[str, Depends(key_of_request)]
 
 
+async def look_up(key: Key, service: CurrentService) -> None:
+    """Let this request look its key up, however lately that was done: a revoked key must not issue another one."""
+    service.callers.doubt(digest(key))
+
+
+# Stands before the caller in a route's parameters.
+KeyLookedUp = Annotated[None, Depends(look_up)]
+
+
 async def authenticate(request: Request, key: Key, main: Main, service: CurrentService) -> Caller:
     """Return the owner of the request's key. Raises 401 without a valid key, 429 after too many invalid ones."""
     return await _authenticate(request, key, main, service)
@@ -85,10 +94,7 @@ async def authenticate_if_given(
 
 async def authenticate_before_catalog(request: Request, key: KeyIfGiven, service: CurrentService) -> Caller | None:
     """As `authenticate_if_given`, on a connection that is back before the route checks one of the catalog out."""
-    if key is None:
-        return None
-    async with service.pools["main"].checkout() as main:
-        return await _authenticate(request, key, main, service)
+    return None if key is None else await _authenticate_outside(request, key, service)
 
 
 async def authenticate_operator(request: Request, key: Key, main: OperatorMain, service: CurrentService) -> Caller:
@@ -132,8 +138,7 @@ async def check_first(request: Request) -> None:
         return
     service = service_of(request.app)
     try:
-        async with service.pools["main"].checkout() as main:
-            await _authenticate(request, key, main, service)
+        await _authenticate_outside(request, key, service)
     except (Fault, psycopg.Error):
         return
 
@@ -151,22 +156,42 @@ def identify(scope: Scope, callers: Callers) -> CallerName:
     return callers.name(hashed, address_of(client[0] if client else ""))
 
 
-async def _authenticate(request: Request, key: str, main: Checkout, service: CurrentService) -> Caller:
+async def _authenticate_outside(request: Request, key: str, service: Service) -> Caller:
+    """Return the owner of a key; if it must be looked up, on a connection that is back afterwards."""
+    if (caller := service.callers.find(digest(key))) is not None:
+        return _authenticated(request, caller)
+    async with service.pools["main"].checkout() as main:
+        return await _authenticate(request, key, main, service)
+
+
+async def _authenticate(request: Request, key: str, main: Checkout, service: Service) -> Caller:
     callers, hashed = service.callers, digest(key)
-    caller = await ApiKeyRepository(main.connection).authenticate(digest=hashed)
+    caller = callers.find(hashed)
     if caller is None:
-        callers.forget(hashed)
-        try:
-            await limit(request, main, kind="wrong_key", most=service.settings.wrong_keys_per_minute)
-        except TooMany as refusal:
-            callers.block(address(request), refusal.seconds)
-            raise
-        raise unauthorized("The API key is unknown, revoked or expired.")
-    callers.remember(hashed, caller.user_id)
+        look_up = callers.look_up()
+        caller = await ApiKeyRepository(main.connection).authenticate(digest=hashed)
+        if caller is None:
+            raise await _invalid_key(request, hashed, main, service)
+        callers.confirm(hashed, caller, look_up)
+    return _authenticated(request, caller)
+
+
+def _authenticated(request: Request, caller: Caller) -> Caller:
     request.state.user_id = caller.user_id
     if (serving := operation.current()) is not None:
         serving.caller = caller.user_id
     return caller
+
+
+async def _invalid_key(request: Request, hashed: bytes, main: Checkout, service: Service) -> Problem:
+    """Count an invalid key for its address; return the 401, or the 429 beyond the limit."""
+    service.callers.forget(hashed)
+    try:
+        await limit(request, main, kind="wrong_key", most=service.settings.wrong_keys_per_minute)
+    except TooMany as refusal:
+        service.callers.block(address(request), refusal.seconds)
+        return refusal
+    return unauthorized("The API key is unknown, revoked or expired.")
 
 
 def _writer(caller: Caller) -> Caller:

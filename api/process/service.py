@@ -56,7 +56,7 @@ class Service:
         self.readiness = Readiness(self.conninfos)
         self.drain = Drain()
         self.background = Background()
-        self.callers = Callers()
+        self.callers = Callers(self.settings.key_cache_seconds)
         self.auditing = asyncio.Lock()
         self.searches = asyncio.Semaphore(self.settings.max_searches)
         for pool in self.all_pools:

@@ -76,6 +76,9 @@ class Settings(BaseSettings):
     keys_per_user: PositiveInt = Field(default=100, description="most API keys of a user that are not revoked")
     posts_per_user: PositiveInt = Field(default=100_000, description="most posts of a user")
     products_per_user: PositiveInt = Field(default=100_000, description="most products of a user that are for sale")
+    key_cache_seconds: float = Field(
+        default=5.0, ge=0, le=10, description="seconds for which a worker takes a valid key without a look-up; 0: none"
+    )
     registrations_per_minute: int = Field(default=30, ge=0, description="registrations per address; 0: no limit")
     wrong_keys_per_minute: int = Field(default=60, ge=0, description="invalid API keys per address; 0: no limit")
     trusted_proxies: str = Field(default="", description="addresses or networks whose X-Forwarded-For is trusted")
