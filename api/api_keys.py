@@ -8,7 +8,7 @@ from pydantic import AfterValidator
 
 from api.http import problems
 from api.http.answers import NO_STORE, accepted, answer, found
-from api.http.authentication import Member, OperatorWriter, Writer
+from api.http.authentication import KeyLookedUp, Member, OperatorWriter, Writer
 from api.http.dependencies import ApiKeys, CurrentService, Main, Users
 from api.http.faults import keep_if_lost
 from api.http.json_bodies import JsonRoute
@@ -67,7 +67,7 @@ class IssuedApiKey(ApiKey):
     response_model=IssuedApiKey,
 )
 async def create_my_api_key(
-    new: NewApiKey, request: Request, caller: Writer, main: Main, service: CurrentService
+    _: KeyLookedUp, new: NewApiKey, request: Request, caller: Writer, main: Main, service: CurrentService
 ) -> Response:
     """Issue a further key for yourself. It expires no later than the key of this request, and by default with it.
 
@@ -92,11 +92,12 @@ async def list_my_api_keys(caller: Member, keys: ApiKeys, page: PageOf) -> Respo
     summary="Revoke a key",
     responses=answers("api_key_not_found", *problems.WRITES),
 )
-async def revoke_my_api_key(id: PathId, caller: Writer, main: Main) -> None:
-    """Revoke one of your keys, also the one of this request. It is refused from now on."""
-    revoked = await unit_of_work.run(
-        main, lambda connection: ApiKeyRepository(connection).revoke(user_id=caller.user_id, id=id)
-    )
+async def revoke_my_api_key(id: PathId, caller: Writer, main: Main, service: CurrentService) -> None:
+    """Revoke one of your keys, also the one of this request. Every process refuses it within seconds."""
+    with service.callers.changing(caller.user_id):
+        revoked = await unit_of_work.run(
+            main, lambda connection: ApiKeyRepository(connection).revoke(user_id=caller.user_id, id=id)
+        )
     found(revoked, "api_key", id)
 
 
@@ -108,7 +109,13 @@ async def revoke_my_api_key(id: PathId, caller: Writer, main: Main) -> None:
     response_model=IssuedApiKey,
 )
 async def create_api_key(
-    id: PathId, new: NewApiKey, request: Request, caller: OperatorWriter, main: Main, service: CurrentService
+    _: KeyLookedUp,
+    id: PathId,
+    new: NewApiKey,
+    request: Request,
+    caller: OperatorWriter,
+    main: Main,
+    service: CurrentService,
 ) -> Response:
     """Issue a key for another user, for example after a loss. For operators."""
     # An operator revokes all keys of a user at once: a single one has no path.
@@ -121,12 +128,13 @@ async def create_api_key(
     summary="Revoke all keys of a user",
     responses=answers("operator_required", "user_not_found", *problems.WRITES),
 )
-async def revoke_api_keys(id: PathId, _: OperatorWriter, users: Users, main: Main) -> None:
-    """Revoke every key of a user. For operators."""
+async def revoke_api_keys(id: PathId, _: OperatorWriter, users: Users, main: Main, service: CurrentService) -> None:
+    """Revoke every key of a user. For operators. Every process refuses them within seconds."""
     found(await users.get(id=id), "user", id)
-    await unit_of_work.run(
-        main, lambda connection: ApiKeyRepository(connection).revoke_all(user_id=id), repeatable=True
-    )
+    with service.callers.changing(id):
+        await unit_of_work.run(
+            main, lambda connection: ApiKeyRepository(connection).revoke_all(user_id=id), repeatable=True
+        )
 
 
 async def _issue(

@@ -15,6 +15,7 @@ from api.http import exception_handlers
 from api.http.forwarded import ForwardedClient
 from api.http.middleware import RequestMiddleware
 from api.http.openapi import DESCRIPTION, describe
+from api.http.route_table import RouteTable
 from api.ops import audits, health, metrics, page, pools, status
 from api.process import background
 from api.process.jobs import jobs
@@ -52,6 +53,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     if trusted := networks(app.state.service.settings.trusted_proxies):
         app.add_middleware(ForwardedClient, trusted=trusted)
     exception_handlers.register(app, ROUTERS)
+    app.router.routes.insert(0, RouteTable(ROUTERS))
     for router in ROUTERS:
         app.include_router(router)
     describe(app)

@@ -160,7 +160,8 @@ async def update_me(
 async def delete_me(caller: Writer, main: Main, service: CurrentService, match: Match) -> None:
     """Leave: keys revoked, accounts closed, posts removed, e-mail erased, the username retired; the ledger stays."""
     leave = partial(leaving.leave, user_id=caller.user_id, precondition=match)
-    accepted(await unit_of_work.run(main, leave))
+    with service.callers.changing(caller.user_id):
+        accepted(await unit_of_work.run(main, leave))
     await main.give_back()
     # The request waits as long as its deadline allows; a job repeats this later.
     await service.background.run("clean_up", leaving.clean_up(service.pools, user_id=caller.user_id))

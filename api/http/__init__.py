@@ -8,6 +8,7 @@
 - `answers`             representations with headers, refusals as problems, 404 for rows that a caller may not see
 - `problems`            the codes of all errors, as RFC 9457 documents
 - `exception_handlers`  exceptions to problems: faults of the database, refusals of the ledger
+- `route_table`         the routes by method and form of path
 - `middleware`          around each request: id, deadline, limits of its body, log line, metrics
 - `json_bodies`         strict JSON
 - `etags`               If-Match and If-None-Match

@@ -7,26 +7,18 @@ from typing import Annotated
 
 import psycopg
 from fastapi import Depends, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPBearer
 from starlette.types import Scope
 
 from api.http.dependencies import CurrentService, Main, OperatorMain
 from api.http.problems import Problem
 from api.http.rate_limits import TooMany, address, limit
 from api.process.callers import CallerName, Callers, address_of
-from api.process.service import service_of
+from api.process.service import Service, service_of
 from repositories.api_keys import FORM, ApiKeyRepository, Caller, digest
 from repositories.postgres import operation
 from repositories.postgres.errors import Fault
 from repositories.postgres.pools import Checkout
-
-_bearer = HTTPBearer(
-    auto_error=False,
-    scheme_name="ApiKey",
-    description="A key from `POST /users`, `folio operator add` or `folio key issue`.",
-)
-Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-
 
 _BEARER = re.compile(rb"(?i:bearer) *")
 _KEY = re.compile(rb"(?i:bearer) +(%s) *" % FORM.pattern.encode())
@@ -56,46 +48,54 @@ def judge_form(request: Request, *, needed: bool) -> str | None:
     return key
 
 
-async def key_if_given(request: Request, _: Credentials) -> str | None:
-    """Return the request's key, or None without one."""
-    return judge_form(request, needed=False)
+class KeyScheme(HTTPBearer):
+    """The security scheme, which as a dependency gives the request's key; None without one, if none is needed."""
 
+    def __init__(self, *, needed: bool) -> None:
+        super().__init__(
+            auto_error=False,
+            scheme_name="ApiKey",
+            description="A key from `POST /users`, `folio operator add` or `folio key issue`.",
+        )
+        self._needed = needed
 
-async def key_of_request(request: Request, _: Credentials) -> str:
-    """Return the request's key; raise 401 without one."""
-    key = judge_form(request, needed=True)
-    assert key is not None  # noqa: S101 - judge_form raises without a key
-    return key
+    async def __call__(self, request: Request) -> str | None:  # type: ignore[override]
+        """Return the request's key."""
+        return judge_form(request, needed=self._needed)
 
 
 # Asked for before the connection: a request without a key of the right form takes none.
-KeyIfGiven = Annotated[str | None, Depends(key_if_given)]
-Key = Annotated[str, Depends(key_of_request)]
+KeyIfGiven = Annotated[str | None, Depends(KeyScheme(needed=False))]
+Key = Annotated[str, Depends(KeyScheme(needed=True))]
 
 
-async def authenticate(request: Request, key: Key, main: Main, service: CurrentService) -> Caller:
+async def look_up(key: Key, service: CurrentService) -> None:
+    """Let this request look its key up, however lately that was done: a revoked key must not issue another one."""
+    service.callers.doubt(digest(key))
+
+
+# Stands before the caller in a route's parameters.
+KeyLookedUp = Annotated[None, Depends(look_up)]
+
+
+async def authenticate(request: Request, key: Key, main: Main) -> Caller:
     """Return the owner of the request's key. Raises 401 without a valid key, 429 after too many invalid ones."""
-    return await _authenticate(request, key, main, service)
+    return await _authenticate(request, key, main)
 
 
-async def authenticate_if_given(
-    request: Request, key: KeyIfGiven, main: Main, service: CurrentService
-) -> Caller | None:
+async def authenticate_if_given(request: Request, key: KeyIfGiven, main: Main) -> Caller | None:
     """Return the owner of the request's key, or None if the request has no key."""
-    return None if key is None else await _authenticate(request, key, main, service)
+    return None if key is None else await _authenticate(request, key, main)
 
 
-async def authenticate_before_catalog(request: Request, key: KeyIfGiven, service: CurrentService) -> Caller | None:
+async def authenticate_before_catalog(request: Request, key: KeyIfGiven) -> Caller | None:
     """As `authenticate_if_given`, on a connection that is back before the route checks one of the catalog out."""
-    if key is None:
-        return None
-    async with service.pools["main"].checkout() as main:
-        return await _authenticate(request, key, main, service)
+    return None if key is None else await _authenticate_outside(request, key)
 
 
-async def authenticate_operator(request: Request, key: Key, main: OperatorMain, service: CurrentService) -> Caller:
+async def authenticate_operator(request: Request, key: Key, main: OperatorMain) -> Caller:
     """Return an operator, on the connection reserved for operators."""
-    return _operator(await _authenticate(request, key, main, service))
+    return _operator(await _authenticate(request, key, main))
 
 
 async def view_operations(request: Request, key: Key, service: CurrentService) -> AsyncIterator[Checkout | None]:
@@ -108,7 +108,7 @@ async def view_operations(request: Request, key: Key, service: CurrentService) -
         main: Checkout | None
         try:
             main = await stack.enter_async_context(service.operator_pools["main"].checkout())
-            _operator(await _authenticate(request, key, main, service))
+            _operator(await _authenticate(request, key, main))
         except (Fault, psycopg.Error):
             caller = service.operators.recall(digest(key))
             if caller is None:
@@ -118,9 +118,9 @@ async def view_operations(request: Request, key: Key, service: CurrentService) -
         yield main
 
 
-async def writer(caller: Annotated[Caller, Depends(authenticate)]) -> Caller:
+async def writer(request: Request, key: Key, main: Main) -> Caller:
     """Return the caller if their key may write; raise 403 `read_only_key` otherwise."""
-    return _writer(caller)
+    return _writer(await _authenticate(request, key, main))
 
 
 async def operator_writer(caller: Annotated[Caller, Depends(writer)]) -> Caller:
@@ -143,7 +143,7 @@ OperatorView = Annotated[Checkout | None, Depends(view_operations, scope="functi
 OnCallWriter = Annotated[Caller, Depends(on_call_writer)]
 
 
-NEEDS_KEY = frozenset({authenticate, authenticate_operator, view_operations})
+NEEDS_KEY = frozenset({authenticate, authenticate_operator, view_operations, writer})
 """The dependencies of a route that answers no request without a key."""
 TAKES_KEY = NEEDS_KEY | {authenticate_if_given, authenticate_before_catalog}
 
@@ -153,10 +153,8 @@ async def check_first(request: Request) -> None:
     key = judge_form(request, needed=False)
     if key is None:
         return
-    service = service_of(request.app)
     try:
-        async with service.pools["main"].checkout() as main:
-            await _authenticate(request, key, main, service)
+        await _authenticate_outside(request, key)
     except (Fault, psycopg.Error):
         return
 
@@ -174,23 +172,45 @@ def identify(scope: Scope, callers: Callers) -> CallerName:
     return callers.name(hashed, address_of(client[0] if client else ""))
 
 
-async def _authenticate(request: Request, key: str, main: Checkout, service: CurrentService) -> Caller:
+async def _authenticate_outside(request: Request, key: str) -> Caller:
+    """Return the owner of a key; if it must be looked up, on a connection that is back afterwards."""
+    service = service_of(request.app)
+    if (caller := service.callers.find(digest(key))) is not None:
+        return _authenticated(request, caller)
+    async with service.pools["main"].checkout() as main:
+        return await _authenticate(request, key, main)
+
+
+async def _authenticate(request: Request, key: str, main: Checkout) -> Caller:
+    service = service_of(request.app)
     callers, hashed = service.callers, digest(key)
-    caller = await ApiKeyRepository(main.connection).authenticate(digest=hashed)
-    service.operators.remember(hashed, caller)
+    caller = callers.find(hashed)
     if caller is None:
-        callers.forget(hashed)
-        try:
-            await limit(request, main, kind="wrong_key", most=service.settings.wrong_keys_per_minute)
-        except TooMany as refusal:
-            callers.block(address(request), refusal.seconds)
-            raise
-        raise unauthorized("The API key is unknown, revoked or expired.")
-    callers.remember(hashed, caller.user_id)
+        look_up = callers.look_up()
+        caller = await ApiKeyRepository(main.connection).authenticate(digest=hashed)
+        if caller is None:
+            raise await _invalid_key(request, hashed, main, service)
+        callers.confirm(hashed, caller, look_up)
+        service.operators.remember(hashed, caller)
+    return _authenticated(request, caller)
+
+
+def _authenticated(request: Request, caller: Caller) -> Caller:
     request.state.user_id = caller.user_id
     if (serving := operation.current()) is not None:
         serving.caller = caller.user_id
     return caller
+
+
+async def _invalid_key(request: Request, hashed: bytes, main: Checkout, service: Service) -> Problem:
+    """Count an invalid key for its address; return the 401, or the 429 beyond the limit."""
+    service.callers.forget(hashed)
+    try:
+        await limit(request, main, kind="wrong_key", most=service.settings.wrong_keys_per_minute)
+    except TooMany as refusal:
+        service.callers.block(address(request), refusal.seconds)
+        return refusal
+    return unauthorized("The API key is unknown, revoked or expired.")
 
 
 def _writer(caller: Caller) -> Caller:

@@ -4,15 +4,16 @@ A request has one connection of a database at a time. It goes back to the pool b
 (scope="function"), so that a slow client keeps none. A route that needs both databases gives one connection back before
 it waits for the other.
 
-Every dependency is `async`: FastAPI runs a plain function in a thread, which costs a fifth of a request.
+Every dependency is `async`: FastAPI runs a plain function in a thread, which costs a fifth of a request. The
+dependencies of every request have few dependencies of their own: FastAPI walks the whole tree, repeated ones included.
 """
 
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Depends
+from fastapi import Depends, Request
 
-from api.process.service import Service, get_service
+from api.process.service import Service, get_service, service_of
 from repositories.accounts import AccountRepository
 from repositories.api_keys import ApiKeyRepository
 from repositories.entries import EntryRepository
@@ -29,15 +30,15 @@ Repository = TypeVar("Repository")
 CurrentService = Annotated[Service, Depends(get_service)]
 
 
-async def checkout_main(service: CurrentService) -> AsyncIterator[Checkout]:
+async def checkout_main(request: Request) -> AsyncIterator[Checkout]:
     """Check a connection to the main database out for this request."""
-    async with service.pools["main"].checkout() as checkout:
+    async with service_of(request.app).pools["main"].checkout() as checkout:
         yield checkout
 
 
-async def checkout_for_operator(service: CurrentService) -> AsyncIterator[Checkout]:
+async def checkout_for_operator(request: Request) -> AsyncIterator[Checkout]:
     """Check out the connection to the main database that is reserved for operators, outside the pools."""
-    async with service.operator_pools["main"].checkout() as checkout:
+    async with service_of(request.app).operator_pools["main"].checkout() as checkout:
         yield checkout
 
 

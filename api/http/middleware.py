@@ -4,15 +4,16 @@ Plain ASGI: BaseHTTPMiddleware runs the application in a separate task and has l
 """
 
 import asyncio
+import os
 import re
 import time
-import uuid
 from collections.abc import Coroutine, Mapping
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
 import structlog
+from prometheus_client import Counter, Histogram
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,6 +23,7 @@ from api.http.authentication import identify
 from api.http.faults import INTERNAL_ERROR, fault_response
 from api.http.problems import Problem, respond
 from api.http.types import milliseconds
+from api.process import logs
 from api.process.drain import Drain
 from api.process.service import service_of
 from api.process.settings import Settings
@@ -49,6 +51,8 @@ class RequestMiddleware:
         self._app = app
         self._serving = 0
         self._arrivals = Arrivals()
+        self._metered: dict[tuple[str, str, int | None], tuple[Counter, Histogram]] = {}
+        """The metrics by method, route and status: to look them up at each request would cost more than the rest."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request; pass other protocols on."""
@@ -63,7 +67,7 @@ class RequestMiddleware:
             # uvicorn omits the body, since its own scope still says HEAD.
             scope = {**scope, "method": "GET"}
         header = headers.get(b"x-request-id", b"")
-        state["request_id"] = header.decode() if _REQUEST_ID.fullmatch(header) else uuid.uuid4().hex
+        state["request_id"] = header.decode() if _REQUEST_ID.fullmatch(header) else os.urandom(16).hex()
         self._serving += 1
         started = time.perf_counter()
         service = service_of(scope["app"])
@@ -78,7 +82,7 @@ class RequestMiddleware:
             finally:
                 self._serving -= 1
                 self._arrivals.forget(exchange)
-                _record(serving, scope, exchange.status, time.perf_counter() - started)
+                self._record(serving, exchange.status, time.perf_counter() - started, logged=settings.log_requests)
 
     async def _serve(self, exchange: "_Exchange", serving: Operation, settings: Settings, in_flight: int) -> None:
         if (refusal := _refusal(exchange.scope)) is not None:
@@ -111,6 +115,31 @@ class RequestMiddleware:
             if exchange.expiring is not None:
                 await exchange.expiring
 
+    def _record(self, serving: "RequestOperation", status: int | None, seconds: float, *, logged: bool) -> None:
+        """Count a request and log it; `status` is None if the client left or the request was cancelled unanswered."""
+        method, route = serving.method, serving.route
+        counted = method if method in METHODS else "other"
+        metered = self._metered.get((counted, route, status))
+        if metered is None:
+            metered = self._metered[counted, route, status] = (
+                metrics.REQUESTS.labels(counted, route, str(status or "none")),
+                metrics.REQUEST_SECONDS.labels(counted, route),
+            )
+        metered[0].inc()
+        metered[1].observe(seconds)
+        if logged:
+            logs.write(
+                "request",
+                method=method,
+                route=route,
+                status=status,
+                ms=milliseconds(seconds),
+                pool_ms=milliseconds(serving.pool_seconds),
+                sql_ms=milliseconds(serving.sql_seconds),
+                request_id=serving.id,
+                user_id=serving.user_id,
+            )
+
 
 class RequestOperation(Operation):
     """A request as an operation, named by its method and route; the router sets the route."""
@@ -125,9 +154,21 @@ class RequestOperation(Operation):
         return getattr(self._scope.get("route"), "path", "")
 
     @property
+    def method(self) -> str:
+        """The request's method; a HEAD is served as a GET."""
+        method: str = self._scope["method"]
+        return method
+
+    @property
+    def user_id(self) -> int | None:
+        """The owner of the request's key; None without a valid key."""
+        user_id: int | None = self._scope["state"].get("user_id")
+        return user_id
+
+    @property
     def name(self) -> str:
         """Method and route."""
-        return f"{self._scope['method']} {self.route}"
+        return f"{self.method} {self.route}"
 
 
 class _Exchange:
@@ -227,7 +268,7 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
-            headers["X-Request-Id"] = self.scope["state"]["request_id"]
+            headers.raw.append((b"x-request-id", self.scope["state"]["request_id"].encode()))
             self._restrict(headers)
             if self._unread or self.drain.begun:
                 headers.update(_CLOSE)
@@ -235,7 +276,7 @@ class _Exchange:
 
     def _restrict(self, headers: MutableHeaders) -> None:
         """Say which caches may keep an answer. A route whose answer shows a key says `no-store` itself."""
-        headers["X-Content-Type-Options"] = "nosniff"
+        headers.setdefault("X-Content-Type-Options", "nosniff")
         if self.scope["state"].get("answer_depends_on_key"):
             headers.add_vary_header("Authorization")
         if b"authorization" in self.scope["state"]["headers"]:
@@ -262,22 +303,3 @@ def _refusal(scope: Scope) -> tuple[str, str] | None:
     if headers.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
         return "bad_request", "The only Transfer-Encoding is chunked."
     return None
-
-
-def _record(serving: RequestOperation, scope: Scope, status: int | None, seconds: float) -> None:
-    """Count a request and log it; `status` is None if the client left or the request was cancelled before an answer."""
-    method = scope["method"]
-    counted = method if method in METHODS else "other"
-    metrics.REQUESTS.labels(counted, serving.route, str(status or "none")).inc()
-    metrics.REQUEST_SECONDS.labels(counted, serving.route).observe(seconds)
-    log.info(
-        "request",
-        method=method,
-        route=serving.route,
-        status=status,
-        ms=milliseconds(seconds),
-        pool_ms=milliseconds(serving.pool_seconds),
-        sql_ms=milliseconds(serving.sql_seconds),
-        request_id=serving.id,
-        user_id=scope["state"].get("user_id"),
-    )

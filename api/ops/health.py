@@ -2,8 +2,9 @@
 
 from typing import Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
+from api.http.answers import answer
 from api.http.dependencies import CurrentService
 from api.http.problems import Problem, answers
 from api.http.types import Representation
@@ -24,10 +25,12 @@ class Ready(Representation):
     databases: dict[str, str]
 
 
-@router.get("/livez", summary="Check that the process is alive", responses=answers("internal_error"))
-async def get_livez() -> Alive:
+@router.get(
+    "/livez", summary="Check that the process is alive", responses=answers("internal_error"), response_model=Alive
+)
+async def get_livez() -> Response:
     """Answer without a database connection."""
-    return Alive()
+    return answer(Alive())
 
 
 @router.get("/readyz", summary="Check that requests can be served", responses=answers("not_ready", "internal_error"))

@@ -7,8 +7,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Generic, TypeVar
+
+from repositories.api_keys import Caller
 
 MAX_KEYS = 10_000
 """Keys that are remembered."""
@@ -23,30 +28,89 @@ CallerName = int | str
 """A user's id, or an address."""
 
 
-class Callers:
-    """The keys, blocked addresses and requests in flight of one process."""
+@dataclass(frozen=True)
+class LookUp:
+    """A look-up of a key: its beginning, and how many times keys had been distrusted by then."""
 
-    def __init__(self) -> None:
-        self._owners: _Memory[bytes, int] = _Memory(MAX_KEYS)
+    began: float
+    distrusted: int
+
+
+@dataclass(frozen=True)
+class _Owner:
+    user_id: int
+    caller: Caller | None = None
+    """The result of the last look-up; None if the next use must look the key up."""
+    began: float = 0.0
+    """The time at which that look-up began."""
+
+
+class Callers:
+    """The keys, blocked addresses and requests in flight of one process.
+
+    A valid key is not looked up again for `key_cache_seconds`. An invalid key is never remembered as such.
+    """
+
+    def __init__(self, key_cache_seconds: float = 0.0) -> None:
+        self._key_cache_seconds = key_cache_seconds
+        self._owners: _Memory[bytes, _Owner] = _Memory(MAX_KEYS)
+        self._distrusted = 0
         self._blocked: _Memory[str, None] = _Memory(MAX_ADDRESSES)
         self._in_flight: dict[CallerName, int] = {}
 
     def name(self, digest: bytes | None, address: str) -> CallerName:
         """Return the owner of a key that was found valid lately; otherwise the address."""
         owner = None if digest is None else self._owners.get(digest)
-        return address if owner is None else owner
+        return address if owner is None else owner.user_id
 
     def knows(self, digest: bytes) -> bool:
         """Return True if this process issued the key or found it valid within KEY_SECONDS."""
         return self._owners.get(digest) is not None
 
+    def find(self, digest: bytes) -> Caller | None:
+        """Return the caller of a key that need not be looked up; None if it must be."""
+        owner = self._owners.get(digest)
+        if owner is None or owner.caller is None or time.monotonic() >= owner.began + self._key_cache_seconds:
+            return None
+        expires_at = owner.caller.expires_at
+        return owner.caller if expires_at is None or expires_at > datetime.now(UTC) else None
+
     def remember(self, digest: bytes, user_id: int) -> None:
-        """Record that a key is valid. It is still looked up at each use: this memory opens nothing."""
-        self._owners.put(digest, user_id, KEY_SECONDS)
+        """Record the owner of a key that was issued; its first use looks it up."""
+        self._owners.put(digest, _Owner(user_id), KEY_SECONDS)
+
+    def look_up(self) -> LookUp:
+        """Begin to look a key up."""
+        return LookUp(time.monotonic(), self._distrusted)
+
+    def confirm(self, digest: bytes, caller: Caller, look_up: LookUp) -> None:
+        """Record that a look-up found a key valid. If any key was distrusted meanwhile, the next use looks it up."""
+        stale = look_up.distrusted != self._distrusted
+        owner = _Owner(caller.user_id, None if stale else caller, look_up.began)
+        self._owners.put(digest, owner, KEY_SECONDS)
+
+    def doubt(self, digest: bytes) -> None:
+        """Let the next use of a key look it up."""
+        if (owner := self._owners.get(digest)) is not None:
+            self._owners.replace(digest, _Owner(owner.user_id))
 
     def forget(self, digest: bytes) -> None:
         """Record that a key is invalid."""
         self._owners.pop(digest)
+
+    @contextmanager
+    def changing(self, user_id: int) -> Iterator[None]:
+        """Change a user's keys or role in this context; afterwards the next use of each of their keys looks it up."""
+        try:
+            yield
+        finally:
+            self._distrust(user_id)
+
+    def _distrust(self, user_id: int) -> None:
+        self._distrusted += 1
+        for digest, owner in self._owners.items():
+            if owner.user_id == user_id:
+                self._owners.replace(digest, _Owner(user_id))
 
     def block(self, address: str, seconds: float) -> None:
         """Record that an address is over its limit of invalid keys for so many seconds."""
@@ -69,6 +133,7 @@ class Callers:
                 del self._in_flight[caller]
 
 
+@lru_cache(MAX_ADDRESSES)
 def address_of(host: str) -> str:
     """Return a client's IPv4 address, or the /64 network of its IPv6 address: one household has a whole /64."""
     try:
@@ -102,6 +167,12 @@ class _Memory(Generic[Key, Value]):
         self._entries.move_to_end(key)
         if len(self._entries) > self._size:
             self._entries.popitem(last=False)
+
+    def items(self) -> list[tuple[Key, Value]]:
+        return [(key, value) for key, (value, _) in self._entries.items()]
+
+    def replace(self, key: Key, value: Value) -> None:
+        self._entries[key] = value, self._entries[key][1]
 
     def pop(self, key: Key) -> None:
         self._entries.pop(key, None)

@@ -1,12 +1,31 @@
 """Logs: one line per event on standard error, as JSON or for a terminal, including uvicorn's and psycopg's."""
 
+import json
 import logging
 import sys
 import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
 from types import TracebackType
-from typing import Literal
+from typing import Literal, TextIO
 
 import structlog
+
+log = structlog.get_logger()
+
+
+def write(event: str, **members: str | float | None) -> None:
+    """Log an event at level info: the line that structlog would write, at a tenth of its cost.
+
+    No value may contain a space, a quote or a control character: the console format escapes nothing.
+    """
+    root = logging.getLogger()
+    if not root.isEnabledFor(logging.INFO):
+        return
+    for handler in root.handlers:
+        if isinstance(handler, _Handler):
+            handler.write(event, members)
 
 
 def configure(form: Literal["console", "json"]) -> None:
@@ -32,11 +51,39 @@ def configure(form: Literal["console", "json"]) -> None:
         foreign_pre_chain=shared,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Handler(_json if form == "json" else None if sys.stderr.isatty() else _plain)
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     # At INFO the pool logs every checkout.
     logging.getLogger("psycopg.pool").setLevel(logging.WARNING)
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes to standard error."""
+
+    def __init__(self, render: Callable[[str, str, dict[str, str | float | None]], str] | None) -> None:
+        super().__init__(sys.stderr)
+        self._render = render
+
+    def write(self, event: str, members: dict[str, str | float | None]) -> None:
+        """Write one line with one call, so that lines of several threads or processes do not mix."""
+        if self._render is None:
+            log.info(event, **members)
+            return
+        with suppress(OSError, ValueError):  # as logging does, an event that cannot be written is lost
+            self.stream.write(
+                self._render(datetime.now(UTC).isoformat(timespec="microseconds")[:26] + "Z", event, members)
+            )
+            self.flush()
+
+
+def _json(time: str, event: str, members: dict[str, str | float | None]) -> str:
+    return json.dumps(members | {"event": event, "level": "info", "timestamp": time}) + "\n"
+
+
+def _plain(time: str, event: str, members: dict[str, str | float | None]) -> str:
+    pairs = " ".join(f"{name}={members[name]}" for name in sorted(members))
+    return f"{time} [info     ] {event} {pairs}\n"
 
 
 def _traced(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> str:

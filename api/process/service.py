@@ -63,7 +63,7 @@ class Service:
         self.readiness = Readiness(self.pools)
         self.drain = Drain()
         self.background = Background()
-        self.callers = Callers()
+        self.callers = Callers(self.settings.key_cache_seconds)
         self.auditing = asyncio.Lock()
         self.csv_files = asyncio.Semaphore(MAX_CSV_FILES)
         self.operators = Operators()

@@ -93,6 +93,9 @@ class Settings(BaseSettings):
     keys_per_user: PositiveInt = Field(default=100, description="most API keys of a user that are not revoked")
     posts_per_user: PositiveInt = Field(default=100_000, description="most posts of a user")
     products_per_user: PositiveInt = Field(default=100_000, description="most products of a user that are for sale")
+    key_cache_seconds: float = Field(
+        default=5.0, ge=0, le=10, description="seconds for which a worker takes a valid key without a look-up; 0: none"
+    )
     registrations_per_minute: int = Field(default=30, ge=0, description="registrations per address; 0: no limit")
     wrong_keys_per_minute: int = Field(default=60, ge=0, description="invalid API keys per address; 0: no limit")
     trusted_proxies: str = Field(default="", description="addresses or networks whose X-Forwarded-For is trusted")
@@ -100,6 +103,7 @@ class Settings(BaseSettings):
         default=None, description="for tests only: the step at which the process kills itself"
     )
     log_format: Literal["console", "json"] = Field(default="console", description="format of the log lines")
+    log_requests: bool = Field(default=True, description="log a line for each request")
 
     @field_validator("main_database_url", "catalog_database_url")
     @classmethod

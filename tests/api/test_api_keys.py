@@ -1,8 +1,10 @@
 """API keys: issued once, listed without their secret, expired, revoked, or for reading only."""
 
+import asyncio
 import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import psycopg
@@ -74,8 +76,13 @@ async def test_a_key_opens_nothing_after_its_time(client: httpx.AsyncClient, wor
     issued = found(await client.post("/users/me/api-keys", json=body, headers=ada.headers), 201)
     assert issued["expires_at"] == "2099-01-01T00:00:00.500000Z"
     found(await client.get("/users/me", headers=bearer(issued["api_key"])))
-    await world.connection.execute("UPDATE api_keys SET expires_at = now() WHERE id = %s", (issued["id"],))
-    problem(await client.get("/users/me", headers=bearer(issued["api_key"])), 401, "unauthorized")
+    body = {"name": "short", "expires_at": (datetime.now(UTC) + timedelta(seconds=2)).isoformat()}
+    short = bearer(found(await client.post("/users/me/api-keys", json=body, headers=ada.headers), 201)["api_key"])
+    found(await client.get("/users/me", headers=short))
+    async with asyncio.timeout(60):
+        while not await world.value("SELECT count(*) FROM api_keys WHERE expires_at < clock_timestamp()"):  # noqa: ASYNC110 - time has no event
+            await asyncio.sleep(0.1)
+    problem(await client.get("/users/me", headers=short), 401, "unauthorized")
 
 
 async def test_a_key_makes_none_that_lives_longer(client: httpx.AsyncClient, world: World) -> None:

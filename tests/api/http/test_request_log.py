@@ -204,3 +204,20 @@ async def test_sql_ms_is_the_time_of_statements(
     assert line["user_id"] == ada.id
     assert 300 <= line["sql_ms"] <= line["ms"]
     assert line["pool_ms"] <= line["ms"] - line["sql_ms"] + 1
+
+
+@pytest.mark.parametrize("on", [True, False])
+async def test_log_requests_turns_the_lines_of_requests_off_and_no_other(
+    app: FastAPI, client: httpx.AsyncClient, log: Callable[[], str], monkeypatch: pytest.MonkeyPatch, on: bool
+) -> None:
+    """Without LOG_REQUESTS a request leaves no line; an internal error still does."""
+
+    def fail(_: object) -> None:
+        raise LookupError
+
+    monkeypatch.setattr(service_of(app).settings, "log_requests", on)
+    assert (await client.get("/livez")).status_code == 200
+    assert ("/livez" in log()) == on
+    monkeypatch.setattr(health, "answer", fail)
+    problem(await client.get("/livez"), 500, "internal_error")
+    assert "LookupError" in log()
