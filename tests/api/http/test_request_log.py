@@ -12,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 from api.http import faults
+from api.ops import health
 from api.process import logs
 from api.process.service import service_of
 from repositories.posts import PostRepository
