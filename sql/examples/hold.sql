@@ -16,7 +16,7 @@ BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 -- 1. Lock both accounts, by id. Neither has a hold yet; if one had, its overdue holds would be expired now.
 \set sql `cat sql/main/accounts/lock.sql`
 PREPARE "main/accounts/lock" AS :sql
-EXECUTE "main/accounts/lock" (ARRAY[:adas, :bobs]) \crosstabview id currency balance
+EXECUTE "main/accounts/lock" (ARRAY[:adas], ARRAY[:bobs], :ada) \crosstabview id currency balance
 
 -- 2. Look for the key, now that the locks are held.
 \set sql `cat sql/main/idempotency_keys/find.sql`
@@ -47,9 +47,12 @@ EXECUTE accounts_now;
 -- Bob captures 25.00 EUR of the hold. A hold is captured once, and the rest is free again at the same moment.
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 
--- 1. Read the hold for its accounts, and lock those first: every unit of work locks accounts before holds.
+-- 1. Read the hold for its accounts, and lock those first: every unit of work locks accounts before holds. Bob is the
+--    hold's payee, so ada's account may pay although he is not its owner: the owner is null.
 EXECUTE "main/holds/get" (:hold_id) \gset hold_
-EXECUTE "main/accounts/lock" (ARRAY[:hold_from_account_id, :hold_to_account_id]) \crosstabview id currency balance
+EXECUTE "main/accounts/lock" (
+    ARRAY[:hold_from_account_id], ARRAY[:hold_to_account_id], NULL
+) \crosstabview id currency balance
 
 -- 2. Ada's account has holds: overdue ones expire now, even if the job that expires holds has not run. None is overdue.
 \set sql `cat sql/main/holds/expire.sql`

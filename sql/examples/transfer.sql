@@ -20,10 +20,11 @@ SELECT sha256('["POST", "/transfers", {"amount": 1250, "description": "Lunch"}]'
 
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 
--- 1. Lock both accounts in id order, in either direction of payment: opposite transfers wait, and never deadlock.
+-- 1. Lock both accounts in id order, in either direction of payment: opposite transfers wait, and never deadlock. If the
+--    paying account were not ada's, no row would be locked.
 \set sql `cat sql/main/accounts/lock.sql`
 PREPARE "main/accounts/lock" AS :sql
-EXECUTE "main/accounts/lock" (ARRAY[:bobs, :adas]) \crosstabview id currency balance
+EXECUTE "main/accounts/lock" (ARRAY[:adas], ARRAY[:bobs], :ada) \crosstabview id currency balance
 
 -- 2. Look for the key, now that the locks are held: an earlier answer wins over any refusal. There is no earlier
 --    answer.
@@ -50,7 +51,7 @@ COMMIT;
 
 -- The answer is lost, and the client repeats the request: the same locks, and now the key is found.
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
-EXECUTE "main/accounts/lock" (ARRAY[:bobs, :adas]) \crosstabview id currency balance
+EXECUTE "main/accounts/lock" (ARRAY[:adas], ARRAY[:bobs], :ada) \crosstabview id currency balance
 EXECUTE "main/idempotency_keys/find" (:ada, :'key') \gset found_
 SELECT :'found_kind' AS kind, :found_resource_id = :written_id AS same_transfer,
     :'found_shown_account_ids' AS shown_account_ids, :'found_request_hash' = :'request_hash' AS same_request;
