@@ -60,23 +60,25 @@ SELECT
     pg_temp.moment(2350000 + id), pg_temp.moment(2350000 + id)
 FROM generate_series(1::bigint, 160000) AS made (id);
 
--- Every 20th product is archived; account 1 sells every 50th.
+-- Every 20th product is archived; account 1 sells every 50th. The trigger that fills search does not run here.
 INSERT INTO products (
     id, seller_id, account_id, name, description, price, currency, stock, supplied, created_at, updated_at, archived_at,
-    idempotency_key
+    idempotency_key, search
 )
 SELECT
     id, pg_temp.owner(account), account,
-    pg_temp.word(id, 10) || ' ' || pg_temp.word(id, 11),
-    pg_temp.word(id, 12) || ' ' || pg_temp.word(id, 13) || ' ' || pg_temp.word(id, 14),
-    100 + id % 900,
+    product.name, product.description, 100 + id % 900,
     CASE WHEN account % 10 < 7 THEN 'EUR' WHEN account % 10 < 9 THEN 'USD' ELSE 'GBP' END,
     id % 100, id % 100 + coalesce(taken.quantity, 0), pg_temp.moment(id), pg_temp.moment(id),
     CASE WHEN id % 20 = 0 THEN pg_temp.moment(id + 10000) END,
-    CASE WHEN id % 2 = 0 THEN 'product-' || id END
+    CASE WHEN id % 2 = 0 THEN 'product-' || id END,
+    to_tsvector('simple', product.name || ' ' || product.description)
 FROM (
     SELECT
-        id, pg_temp.account(CASE WHEN id % 50 = 0 THEN 0 ELSE 0.9 * pow(pg_temp.spread(id, 6), 2) END, id) AS account
+        id,
+        pg_temp.word(id, 10) || ' ' || pg_temp.word(id, 11) AS name,
+        pg_temp.word(id, 12) || ' ' || pg_temp.word(id, 13) || ' ' || pg_temp.word(id, 14) AS description,
+        pg_temp.account(CASE WHEN id % 50 = 0 THEN 0 ELSE 0.9 * pow(pg_temp.spread(id, 6), 2) END, id) AS account
     FROM generate_series(1::bigint, 250000) AS made (id)
 ) AS product
 LEFT JOIN (

@@ -90,15 +90,18 @@ INSERT INTO request_counts (kind, address, count, window_ends_at)
 SELECT 'wrong_key', '10.0.' || n / 256 || '.' || n % 256, 1, clock_timestamp() + (n - 100) * interval '1 second'
 FROM generate_series(1::bigint, 20000) AS made (n);
 
--- Short posts: splitting a text into words costs more than all other columns together.
-INSERT INTO posts (id, author_id, title, content, created_at, updated_at)
-SELECT
-    id, pg_temp.owner(id),
-    pg_temp.word(id, 10) || ' ' || pg_temp.word(id, 11) || ' ' || pg_temp.word(id, 12),
-    pg_temp.word(id, 13) || ' ' || pg_temp.word(id, 14) || ' ' || pg_temp.word(id, 15) || ' '
-    || pg_temp.word(id, 16) || ' ' || pg_temp.word(id, 17) || ' ' || pg_temp.word(id, 18),
-    pg_temp.moment(id), pg_temp.moment(id)
-FROM generate_series(1::bigint, 1000000) AS made (id);
+-- Short posts: splitting a text into words costs more than all other columns together. The trigger that fills search does
+-- not run here; of such plain words, to_tsvector makes the same as search_words, at a quarter of the cost.
+INSERT INTO posts (id, author_id, title, content, created_at, updated_at, search)
+SELECT id, pg_temp.owner(id), title, content, moment, moment, to_tsvector('simple', title || ' ' || content)
+FROM (
+    SELECT
+        id, pg_temp.moment(id) AS moment,
+        pg_temp.word(id, 10) || ' ' || pg_temp.word(id, 11) || ' ' || pg_temp.word(id, 12) AS title,
+        pg_temp.word(id, 13) || ' ' || pg_temp.word(id, 14) || ' ' || pg_temp.word(id, 15) || ' '
+        || pg_temp.word(id, 16) || ' ' || pg_temp.word(id, 17) || ' ' || pg_temp.word(id, 18) AS content
+    FROM generate_series(1::bigint, 1000000) AS made (id)
+) AS post;
 
 -- Holds are captured up to 100,000, then released, then expired, and active from 120,001 on. The first 5,000 active
 -- ones are overdue, as if the job that expires holds had not run.

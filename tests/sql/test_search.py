@@ -174,6 +174,8 @@ def test_words_do_not_depend_on_the_locale() -> None:
                 admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database)))
     assert len(results) >= 2
     assert len(set(results.values())) == 1, results
+    if not results.keys() & {"libc C.UTF-8", "builtin C.UTF-8"}:
+        pytest.skip("this server has only the locale C, so its own parser cannot differ")
     assert len(set(parsed.values())) > 1, "negative control: PostgreSQL's own parser depends on the locale"
 
 

@@ -5,7 +5,7 @@
 --
 -- Returns  none
 -- Index    products_seller_id_idx, products_pkey
--- Locks    products RowShareLock, RowExclusiveLock; its rows FOR NO KEY UPDATE, by id
+-- Locks    products AccessShareLock, RowShareLock, RowExclusiveLock; its rows FOR NO KEY UPDATE, by id
 WITH /* catalog/products/archive_by_seller */ batch AS MATERIALIZED (
     SELECT id
     FROM products

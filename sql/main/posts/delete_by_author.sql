@@ -5,7 +5,7 @@
 --
 -- Returns  none
 -- Index    posts_author_id_idx, posts_pkey
--- Locks    posts RowShareLock, RowExclusiveLock; its rows FOR UPDATE, by id
+-- Locks    posts AccessShareLock, RowShareLock, RowExclusiveLock; its rows FOR UPDATE, by id
 WITH /* main/posts/delete_by_author */ batch AS MATERIALIZED (
     SELECT id
     FROM posts

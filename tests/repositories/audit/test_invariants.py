@@ -71,7 +71,7 @@ MAIN = {
     "UPDATE accounts SET owner_id = 3 WHERE id = 1": "leavers",
     "UPDATE api_keys SET revoked_at = NULL WHERE user_id = 3": "leavers",
     "UPDATE users SET deleted_at = deleted_at - interval '61 minutes' WHERE id = 3;"
-    " INSERT INTO posts (author_id, title, content) VALUES (3, '', '')": "leavers",
+    " INSERT INTO posts (author_id, title, content, search) VALUES (3, '', '', '')": "leavers",
 }
 """Statements that corrupt the main database, and the checks that find them."""
 CATALOG = {
@@ -209,7 +209,7 @@ async def test_ordinary_delays_are_no_violation(books: Books) -> None:
         "main",
         "UPDATE holds SET expires_at = clock_timestamp() - interval '30 seconds' WHERE id = 1",
         "UPDATE holds SET expires_at = clock_timestamp() - interval '30 minutes' WHERE id = 2",
-        "INSERT INTO posts (author_id, title, content) VALUES (3, '', '')",
+        "INSERT INTO posts (author_id, title, content, search) VALUES (3, '', '', '')",
         "UPDATE idempotency_keys SET resource_id = 99 WHERE kind = 'post'",
     )
     assert await books.audit() == {}
