@@ -181,6 +181,7 @@ def test_headers_over_the_limit_are_431_and_a_url_over_it_is_414(address: str) -
         b"GET /livez HTTP/1.1\r\n\r\n",
         b"GET /livez HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
         b"POST /users HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        b"POST /users HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         b"POST /users HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nZ\r\n",
     ],
 )
@@ -359,6 +360,26 @@ async def test_a_client_that_reads_nothing_is_disconnected(
             size += len(chunk)
     assert size > 10_000_000
     assert [record for record in caplog.records if record.exc_info] == []
+
+
+async def test_a_client_that_leaves_an_answer_in_the_queue_of_the_system_is_disconnected(
+    address: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that keeps its connection: the system holds an answer that fits into its queue until it is read."""
+    monkeypatch.setattr(protocol, "SEND_TIMEOUT_SECONDS", 1.0)
+    ada = await world.person("ada")
+    await world.connection.execute(
+        "INSERT INTO posts (author_id, title, content) SELECT %s, 't', repeat('x', 100000) FROM generate_series(1, 10)",
+        (ada.id,),
+    )
+    url = urlsplit(address)
+    with socket.socket() as idle:
+        idle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        idle.connect((url.hostname, url.port))
+        idle.settimeout(30)
+        idle.sendall(b"GET /posts HTTP/1.1\r\nHost: x\r\n\r\n")
+        await asyncio.sleep(4)  # nothing is read meanwhile
+        assert len(closed_within(idle, 10)) < 1_000_000
 
 
 def test_at_the_limit_the_longest_wait_makes_room(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
