@@ -9,6 +9,8 @@ import contextlib
 import fcntl
 import math
 import resource
+import socket
+import struct
 import termios
 from collections import OrderedDict
 from typing import Any, cast
@@ -204,7 +206,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if unsent != self._unsent:
             self._unsent, self._progress_at = unsent, now
         elif unsent and now - self._progress_at > SEND_TIMEOUT_SECONDS:
-            self._raw.abort()
+            _reset(self._raw)
         if now < self._deadline:
             return
         if self._lingering:
@@ -391,6 +393,14 @@ def _unsent(transport: asyncio.Transport) -> int:
         # The system takes more only when much of its queue is free, minutes apart for a slow client.
         fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, queued)
     return transport.get_write_buffer_size() + queued[0]
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    """Abort a connection, with what waits in the system's queue, which would stay there for minutes."""
+    with contextlib.suppress(OSError):
+        at_once = struct.pack("ii", 1, 0)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+    transport.abort()
 
 
 def connection_limit() -> int:
