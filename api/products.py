@@ -159,7 +159,7 @@ async def list_products(q: Search, service: CurrentService, page: PageOf, seller
 async def get_product(id: PathId, caller: AnyoneBeforeCatalog, service: CurrentService, known: NoneMatch) -> Response:
     """Read a product. A product off sale is shown to its seller, its buyers and operators only."""
     row = found(await sagas.read_as(service.pools, id, caller), "product", id)
-    return known.answer(Product.model_validate(row), row.tag, headers={"Vary": "Authorization"})
+    return known.answer(Product.model_validate(row), row.tag)
 
 
 @router.patch(

@@ -9,6 +9,8 @@ import contextlib
 import fcntl
 import math
 import resource
+import socket
+import struct
 import termios
 from collections import OrderedDict
 from typing import Any, cast
@@ -105,6 +107,8 @@ class BoundedProtocol(HttpToolsProtocol):
     _lingering = False
     _head_size = 0
     _discarded = 0
+    unacknowledged = False
+    """Whether the client may have to acknowledge bytes: the system is asked about no connection that is at rest."""
     _unsent = 0
     _progress_at = 0.0
 
@@ -197,11 +201,12 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def check(self, now: float) -> None:
         """Close the connection if its time is over, or if its client reads nothing of an answer."""
-        unsent = _unsent(self._raw)
+        unsent = _unsent(self._raw) if self.unacknowledged else 0
+        self.unacknowledged = unsent > 0
         if unsent != self._unsent:
             self._unsent, self._progress_at = unsent, now
         elif unsent and now - self._progress_at > SEND_TIMEOUT_SECONDS:
-            self._raw.abort()
+            _reset(self._raw)
         if now < self._deadline:
             return
         if self._lingering:
@@ -328,12 +333,16 @@ class _Transport:
     """A transport whose `close` lets the client stop sending first."""
 
     def __init__(self, transport: asyncio.Transport, connection: BoundedProtocol) -> None:
-        self.write = transport.write
+        self._write = transport.write
         self.abort = transport.abort
         self.pause_reading = transport.pause_reading
         self.resume_reading = transport.resume_reading
         self.get_extra_info = transport.get_extra_info
         self._connection = connection
+
+    def write(self, data: bytes) -> None:
+        self._connection.unacknowledged = True
+        self._write(data)
 
     def close(self) -> None:
         self._connection.leave()
@@ -378,15 +387,20 @@ class Unchunked:
 
 
 def _unsent(transport: asyncio.Transport) -> int:
-    """Return the bytes that a client has yet to acknowledge; 0 if all are with the system, which ends by itself."""
-    size = transport.get_write_buffer_size()
-    if size:
-        queued = array.array("i", [0])
-        with contextlib.suppress(OSError):
-            # The system takes more only when much of its queue is free, minutes apart for a slow client.
-            fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, queued)
-        size += queued[0]
-    return size
+    """Return the bytes that a client has yet to acknowledge, those that wait in the system's queue included."""
+    queued = array.array("i", [0])
+    with contextlib.suppress(OSError):
+        # The system takes more only when much of its queue is free, minutes apart for a slow client.
+        fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, queued)
+    return transport.get_write_buffer_size() + queued[0]
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    """Abort a connection, with what waits in the system's queue, which would stay there for minutes."""
+    with contextlib.suppress(OSError):
+        at_once = struct.pack("ii", 1, 0)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+    transport.abort()
 
 
 def connection_limit() -> int:

@@ -37,7 +37,7 @@ METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Methods with metric series of their own; the server accepts 40 more, which are counted as `other`."""
 HEALTH = frozenset({"/livez", "/readyz"})
 """Paths that are answered even if the process is overloaded: a busy process is alive."""
-SINGLE = (b"authorization", b"content-type", b"host", b"idempotency-key")
+SINGLE = (b"authorization", b"content-type", b"host", b"idempotency-key", b"transfer-encoding")
 """Headers that a request may have only once: a proxy may have read the other one."""
 # A client whose body was refused unread would continue to send it.
 _CLOSE = {"Connection": "close"}

@@ -64,6 +64,16 @@ async def test_an_answer_that_depends_on_the_key_says_so(app: FastAPI, client: h
             assert values.count("Authorization") == expected, name
 
 
+async def test_a_product_depends_on_the_key_once(client: httpx.AsyncClient, world: World) -> None:
+    """A product that exists, and one that does not."""
+    ada = await world.person("ada")
+    goods = {"name": "n", "price": 1, "currency": "EUR", "stock": 1, "account_id": await world.account(ada)}
+    product = found(await client.post("/products", json=goods, headers=ada.headers), 201)
+    for product_id in (product["id"], product["id"] + 1):
+        answer = await client.get(f"/products/{product_id}")
+        assert answer.headers.get_list("Vary") == ["Authorization"]
+
+
 PUBLIC = {
     "POST /users",
     "GET /users",
