@@ -11,15 +11,22 @@
 SELECT /* both/server/missing_privileges */ needed.object, needed.attribute, needed.privilege
 FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS needed (object, attribute, privilege, position)
 LEFT JOIN pg_class AS relation ON relation.oid = to_regclass(needed.object)
-LEFT JOIN pg_attribute AS attribute
-    ON attribute.attrelid = relation.oid AND attribute.attname = needed.attribute
 WHERE NOT coalesce(
-    CASE
-        WHEN relation.relkind = 'S' THEN has_sequence_privilege(relation.oid, needed.privilege)
-        WHEN needed.attribute = '' THEN has_table_privilege(relation.oid, needed.privilege)
-        ELSE has_column_privilege(relation.oid, attribute.attnum, needed.privilege)
-    END,
-    FALSE
-)
+        CASE
+            WHEN relation.relkind = 'S' THEN has_sequence_privilege(relation.oid, needed.privilege)
+            WHEN needed.attribute = '' THEN has_table_privilege(relation.oid, needed.privilege)
+            ELSE has_column_privilege(
+                    relation.oid,
+                    (
+                        SELECT attribute.attnum
+                        FROM pg_attribute AS attribute
+                        WHERE attribute.attrelid = relation.oid
+                            AND attribute.attname = needed.attribute::name
+                    ),
+                    needed.privilege
+                )
+        END,
+        FALSE
+    )
 ORDER BY needed.position
 LIMIT 1000;

@@ -66,10 +66,10 @@ async def test_clients_cannot_create_series(client: httpx.AsyncClient, scraper: 
     assert "BREW" not in moved.after
 
 
-async def test_a_request_that_was_never_answered_has_no_status(
+async def test_a_request_that_is_cancelled_is_counted_with_its_answer(
     app: FastAPI, client: httpx.AsyncClient, scraper: Scraper
 ) -> None:
-    """Its `status` label is `none`, as when a shutdown cancels a request in flight."""
+    """A shutdown that cancels a request in flight answers it: 503."""
     main = service_of(app).pools["main"]
     async with scraper.moves() as moved, asyncio.TaskGroup() as checkouts:
         release = asyncio.Event()
@@ -86,7 +86,7 @@ async def test_a_request_that_was_never_answered_has_no_status(
         request.cancel()
         await asyncio.wait({request})
         release.set()
-    assert moved.by("folio_requests_total", route="/posts", status="none") == 1
+    assert moved.by("folio_requests_total", route="/posts", status="503") == 1
 
 
 async def test_pools_are_shown_with_their_present_state(
