@@ -162,7 +162,12 @@ def test_a_look_up_during_a_revocation_is_not_remembered() -> None:
 
 @pytest.mark.parametrize(("change", "status"), [("revoked", 401), ("promoted", 200)])
 async def test_a_change_made_by_another_process_is_in_force_within_the_time(
-    served: dict[str, str], client: httpx.AsyncClient, world: World, change: str, status: int
+    databases: dict[str, str],
+    served: dict[str, str],
+    client: httpx.AsyncClient,
+    world: World,
+    change: str,
+    status: int,
 ) -> None:
     """A key revoked in one process is refused by the other within KEY_CACHE_SECONDS, and a new operator is known."""
     ada, root = await world.person("ada"), await world.person("root", role="operator")
@@ -175,6 +180,7 @@ async def test_a_change_made_by_another_process_is_in_force_within_the_time(
             assert (await _revoke_all(client, ada, root)).status_code == 204
             problem(await client.get("/users/me", headers=ada.headers), 401, "unauthorized")
         else:
-            promoted = command("operator", "add", "ada", settings=settings)
+            owner = {f"FOLIO_{name.upper()}_DATABASE_URL": url for name, url in databases.items()}
+            promoted = command("operator", "add", "ada", settings=owner)
             assert promoted.returncode == 0, promoted.stderr
         until(lambda: other.request("GET", path, ada.api_key).status_code == status)
