@@ -36,7 +36,14 @@ WORKERS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 
 BACKGROUND_CLIENTS = 64
 STOP_SECONDS = 30
 # Restarts and audits of a real service would fall into one round of many; the rest is as users run it.
-FOLIO_SETTINGS = {"FOLIO_WORKERS": str(WORKERS), "FOLIO_DRAIN_TIME": "0", "FOLIO_AUDIT_INTERVAL": "0"}
+FOLIO_SETTINGS = {
+    "FOLIO_WORKERS": str(WORKERS),
+    "FOLIO_DRAIN_TIME": "0",
+    "FOLIO_AUDIT_INTERVAL": "0",
+    "FOLIO_WRONG_KEYS_PER_MINUTE": "0",
+    "FOLIO_REQUESTS_PER_CALLER": "0",
+    "FOLIO_POOL_SHARE_PER_CALLER": "1",
+}
 
 
 class Unavailable(Exception):

@@ -109,7 +109,7 @@ def test_each_generator_tells_successes_from_refusals(folio: Service) -> None:
         assert load.requests > 0
         assert load.errors == 0
         load = Generator(folio.port, refused, clients=4, seconds=1, wrk=wrk).finish()
-        assert load.requests == load.errors > 0
+        assert load.errors >= load.requests > 0  # wrk also counts connections that a refusal closes
     assert folio.measure(refused, clients=4, seconds=SECONDS, background=None).per_second == 0
 
 
