@@ -103,7 +103,7 @@ def test_a_round_measures_every_scenario_of_folio(folio: Service, tmp_path: Path
 
 def test_each_generator_tells_successes_from_refusals(folio: Service) -> None:
     """Transfers with a wrong key are errors, so that a contestant that refuses quickly does not look fast."""
-    refused = replace(TRANSFER, head=TRANSFER.head.replace("$token", "0" * 43))
+    refused = replace(TRANSFER, head=TRANSFER.head.replace("$token", "0" * 42))
     for wrk in {None, loads.WRK}:
         load = Generator(folio.port, TRANSFER, clients=4, seconds=1, wrk=wrk).finish()
         assert load.requests > 0
