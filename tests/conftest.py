@@ -176,5 +176,5 @@ def world(sql: psycopg.AsyncConnection[psycopg.rows.TupleRow]) -> World:
 
 @pytest.fixture
 async def scraper(client: httpx.AsyncClient, world: World) -> Scraper:
-    """Somebody who reads the metrics."""
+    """An operator who reads the metrics."""
     return Scraper(client, await world.person("scraper", role="operator"))

@@ -89,7 +89,7 @@ class PageRequest:
         return base64.urlsafe_b64encode(json.dumps([self._list, *position]).encode()).decode().rstrip("=")
 
     def _decode(self) -> list[Any]:
-        """Return what the cursor of this list begins after; ValueError where it is none."""
+        """Return the position in the cursor; raise ValueError if it is not a cursor of this list."""
         text = self._cursor or ""
         try:
             name, *position = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
