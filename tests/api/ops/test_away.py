@@ -26,7 +26,7 @@ async def network(served: dict[str, str]) -> AsyncIterator[Proxy]:
 @pytest.fixture
 def settings(settings: Settings, network: Proxy, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("FOLIO_POOL_TIMEOUT", "2")
-    return settings.model_copy(update={"main_database_url": network.conninfo})
+    return settings.model_copy(update={"main_database_url": network.conninfo, "key_cache_seconds": 0.0})
 
 
 async def test_an_operator_whose_key_was_good_is_answered_while_main_is_away(
