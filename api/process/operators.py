@@ -16,13 +16,17 @@ class Operators:
     def __init__(self) -> None:
         self._callers: dict[bytes, tuple[float, Caller]] = {}
 
-    def remember(self, digest: bytes, caller: Caller | None) -> None:
-        """Remember the owner of a key that was just looked up; forget the key if its owner is no operator."""
-        self._callers.pop(digest, None)
-        if caller is not None and caller.operator:
+    def remember(self, digest: bytes, caller: Caller) -> None:
+        """Remember the owner of a key that was just found good; forget the key if its owner is no operator."""
+        self.forget(digest)
+        if caller.operator:
             self._callers[digest] = (time.monotonic() + REMEMBERED_SECONDS, caller)
             if len(self._callers) > MAX_REMEMBERED:
                 del self._callers[next(iter(self._callers))]
+
+    def forget(self, digest: bytes) -> None:
+        """Forget a key that was found invalid."""
+        self._callers.pop(digest, None)
 
     def recall(self, digest: bytes) -> Caller | None:
         """Return the operator of a key, if the key was found good within the last hour."""
