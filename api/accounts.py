@@ -8,13 +8,14 @@ from fastapi import APIRouter, Response
 from pydantic import Field
 
 from api.http import problems
-from api.http.answers import accepted, answer, keyed_answer, visible
+from api.http.answers import accepted, answer, found, keyed_answer, visible
 from api.http.authentication import Member, Writer
 from api.http.dependencies import Accounts, CurrentService, Main
 from api.http.idempotency import OptionalKey
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time
 from api.http.problems import answers
+from api.http.rate_limits import limit_user
 from api.http.types import Balance, Body, Change, Currency, Id, Name, PathId, Representation, Time
 from repositories.accounts import Account as AccountRow
 from repositories.accounts import AccountRepository
@@ -26,6 +27,9 @@ from repositories.refusals import quota_reached
 router = APIRouter(tags=["accounts"], route_class=JsonRoute)
 
 Status = Literal["open", "frozen", "closed"]
+
+PAYEE_CHECKS_PER_MINUTE = 60
+"""Payee checks of one user: enough for people who pay, and too few to list all accounts with their owners."""
 
 
 class NewAccount(Body):
@@ -62,6 +66,15 @@ class Account(Representation):
     status: Status
     version: int = Field(description="counts entries")
     created_at: Time
+
+
+class Payee(Representation):
+    """What any user may learn of an account before paying to it."""
+
+    account_id: Id
+    username: str | None = Field(description="of the owner; null once the owner has left")
+    currency: str
+    accepts_payments: bool = Field(description="false if the account is frozen or closed")
 
 
 @router.post(
@@ -109,6 +122,19 @@ async def list_accounts(caller: Member, accounts: Accounts, page: PageOf) -> Res
 async def get_account(id: PathId, caller: Member, accounts: Accounts) -> Response:
     """Read an account of yours; operators read any."""
     return answer(Account.model_validate(visible(await accounts.get(id=id), "account", id, caller)))
+
+
+@router.get(
+    "/accounts/{id}/payee",
+    summary="Check a payee",
+    responses=answers("account_not_found", *problems.OWN),
+    response_model=Payee,
+)
+async def get_payee(id: PathId, caller: Member, main: Main) -> Response:
+    """Read the owner's username and the currency of any account before you pay to it; 60 times a minute at most."""
+    await limit_user(caller, main, kind="payee", most=PAYEE_CHECKS_PER_MINUTE)
+    payee = found(await AccountRepository(main.connection).get_payee(id=id), "account", id)
+    return answer(Payee.model_validate(payee))
 
 
 @router.patch(

@@ -10,6 +10,7 @@ from repositories.postgres.statements import Connection, statement
 
 INSERT = statement("main/accounts/insert")
 GET = statement("main/accounts/get")
+GET_PAYEE = statement("main/accounts/get_payee")
 LOCK = statement("main/accounts/lock")
 LOCK_PAIR = statement("main/accounts/lock_pair")
 SHARE = statement("main/accounts/share")
@@ -50,6 +51,16 @@ class Account:
         return self.balance - self.held
 
 
+@dataclass(frozen=True)
+class Payee:
+    """What any user may learn of an account before paying to it. `username` is None if the owner has left."""
+
+    account_id: int
+    username: str | None
+    currency: str
+    accepts_payments: bool
+
+
 class AccountRepository:
     """The accounts of one connection."""
 
@@ -65,6 +76,10 @@ class AccountRepository:
     async def get(self, *, id: int) -> Account | None:
         """Return the account as it was last committed, or None."""
         return await GET.maybe(self._connection, Account, id=id)
+
+    async def get_payee(self, *, id: int) -> Payee | None:
+        """Return the account as its payers may see it, or None."""
+        return await GET_PAYEE.maybe(self._connection, Payee, id=id)
 
     async def lock(self, *, pairs: Iterable[tuple[int, int]], owner_id: int | None) -> dict[int, Account]:
         """Lock payers and payees in id order until the unit of work ends, and return those that exist, by id.

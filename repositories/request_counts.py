@@ -1,4 +1,4 @@
-"""Request counts: requests of one kind from one address in one minute, counted for all processes together."""
+"""Request counts: requests of one kind from one address or user in one minute, counted for all processes together."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ ADD = statement("main/request_counts/add")
 
 @dataclass(frozen=True)
 class Count:
-    """The requests of an address in its present minute, and the seconds until that minute ends."""
+    """The requests of a source in its present minute, and the seconds until that minute ends."""
 
     count: int
     seconds_left: int
@@ -21,6 +21,9 @@ class RequestCountRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def add(self, *, kind: str, address: str) -> Count:
-        """Count one more request; return the new count. `kind` is "registration" or "wrong_key"."""
-        return await ADD.one(self._connection, Count, kind=kind, address=address)
+    async def add(self, *, kind: str, source: str) -> Count:
+        """Count one more request; return the new count.
+
+        `kind` is "registration", "wrong_key" or "payee"; `source` is an address, or "user" and an id.
+        """
+        return await ADD.one(self._connection, Count, kind=kind, source=source)

@@ -1,4 +1,4 @@
-"""Rate limits by address and minute, counted in the database, so that all processes share them."""
+"""Rate limits by address or user and minute, counted in the database, so that all processes share them."""
 
 import math
 
@@ -6,6 +6,7 @@ from fastapi import Request
 
 from api.http.problems import Problem
 from api.process.callers import address_of
+from repositories.api_keys import Caller
 from repositories.postgres.pools import Checkout
 from repositories.request_counts import RequestCountRepository
 
@@ -27,6 +28,13 @@ async def limit(request: Request, main: Checkout, *, kind: str, most: int) -> No
     """Count this request for its address. Raises 429 if the address exceeds `most` this minute (0: no limit)."""
     if most == 0:
         return
-    counted = await RequestCountRepository(main.connection).add(kind=kind, address=address(request))
+    counted = await RequestCountRepository(main.connection).add(kind=kind, source=address(request))
     if counted.count > most:
         raise TooMany(f"One address may send at most {most} a minute.", counted.seconds_left)
+
+
+async def limit_user(caller: Caller, main: Checkout, *, kind: str, most: int) -> None:
+    """Count this request for its user. Raises 429 if the user exceeds `most` this minute."""
+    counted = await RequestCountRepository(main.connection).add(kind=kind, source=f"user {caller.user_id}")
+    if counted.count > most:
+        raise TooMany(f"One user may send at most {most} a minute.", counted.seconds_left)

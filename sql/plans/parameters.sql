@@ -75,6 +75,7 @@ VALUES
 
 ('main/accounts/close_owned', 'ten', '(200000)', NULL),
 ('main/accounts/get', '', '(500001)', NULL),
+('main/accounts/get_payee', '', '(500001)', NULL),
 ('main/accounts/insert', 'owns few', $$(100000, 'Savings', 'EUR', 1000)$$, NULL),
 ('main/accounts/insert', 'owns many', $$(2, 'Savings', 'EUR', 1000)$$, NULL),
 ('main/accounts/list', 'first page', $$('9999-12-31', 9223372036854775807, 51)$$, NULL),

@@ -157,3 +157,37 @@ async def test_an_owner_has_no_more_accounts_than_the_quota(
     problem(await client.post("/accounts", json=body, headers=ada.paying("k")), 409, "quota_reached")
     assert await contents(world) == before
     found(await client.post("/accounts", json=body, headers=bob.headers), 201)
+
+
+async def test_a_payer_checks_who_is_paid(client: httpx.AsyncClient, world: World) -> None:
+    """Any account shows username, currency and if it accepts payments, to any member, and nothing else."""
+    ada, bob = await world.person("ada"), await world.person("bob", read_only=True)
+    status = {
+        status: await world.account(ada, currency="JPY", status=status) for status in ("open", "frozen", "closed")
+    }
+    await world.fund(status["open"], 5)
+    for name, account_id in status.items():
+        shown = found(await client.get(f"/accounts/{account_id}/payee", headers=bob.headers))
+        expected = {"account_id": account_id, "username": "ada", "currency": "JPY", "accepts_payments": name == "open"}
+        assert shown == expected
+    await world.connection.execute("UPDATE users SET deleted_at = clock_timestamp() WHERE id = %s", (ada.id,))
+    left = found(await client.get(f"/accounts/{status['closed']}/payee", headers=bob.headers))
+    assert (left["username"], left["accepts_payments"]) == (None, False)
+    problem(await client.get("/accounts/999/payee", headers=bob.headers), 404, "account_not_found")
+    problem(await client.get(f"/accounts/{status['open']}/payee"), 401, "unauthorized")
+
+
+async def test_payee_checks_are_limited_by_user_and_minute(client: httpx.AsyncClient, world: World) -> None:
+    """The 61st check of a minute is 429, also of an account that does not exist; other users and minutes are free."""
+    ada, bob = await world.person("ada"), await world.person("bob")
+    path = f"/accounts/{await world.account(ada)}/payee"
+    for _ in range(59):
+        found(await client.get(path, headers=ada.headers))
+    problem(await client.get("/accounts/999/payee", headers=ada.headers), 404, "account_not_found")
+    for refused in (path, "/accounts/999/payee"):
+        answer = await client.get(refused, headers=ada.headers)
+        problem(answer, 429, "too_many_requests")
+        assert 1 <= int(answer.headers["Retry-After"]) <= 60
+    found(await client.get(path, headers=bob.headers))
+    await world.connection.execute("UPDATE request_counts SET window_ends_at = clock_timestamp()")
+    found(await client.get(path, headers=ada.headers))

@@ -98,7 +98,7 @@ PARTICULAR: dict[str, dict[str, Any]] = {
     "main/purchases/insert": {"unit_price": 10, "account_id": 3, "payee_account_id": 5},
     "main/purchases/lease": {"seconds": 60},
     "main/purchases/refund": {"id": 15},
-    "main/request_counts/add": {"kind": "wrong_key", "address": "10.1.2.3"},
+    "main/request_counts/add": {"kind": "wrong_key", "source": "10.1.2.3"},
     "main/transfers/find_reversal": {"reverses_id": 5},
     "main/transfers/insert": {
         "from_account_ids": [3, 4, 3, 4],

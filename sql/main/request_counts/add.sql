@@ -1,7 +1,7 @@
--- Count a request from an address in the current minute, and delete a few counters that have expired.
+-- Count a request from an address or a user in the current minute, and delete a few counters that have expired.
 --
--- $1 kind     text  registration, wrong_key
--- $2 address  text  an IPv4 address, or the /64 of an IPv6 address
+-- $1 kind    text  registration, wrong_key, payee
+-- $2 source  text  an IPv4 address, the /64 of an IPv6 address, or "user" and users.id
 --
 -- Returns  count bigint, seconds_left bigint;
 --          one row; count includes this request; seconds_left: until the counter starts again at 1
