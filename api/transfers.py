@@ -1,15 +1,16 @@
 """Transfers over HTTP: one, a batch, a reversal."""
 
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import Field
 
 from api.http import problems
-from api.http.answers import answer, keyed_answer, visible
+from api.http.answers import answer, keyed_answer, keyed_text, visible
 from api.http.authentication import Member, Writer
-from api.http.dependencies import Accounts, Main, Transfers
+from api.http.dependencies import Accounts, CurrentService, Main, Transfers
 from api.http.idempotency import RequiredKey
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time
@@ -18,6 +19,7 @@ from api.http.types import Amount, Balance, Body, Currency, Description, Id, Pat
 from repositories.accounts import MAXIMUM
 from repositories.ledger import transfers as ledger
 from repositories.ledger.keys import run_keyed
+from repositories.postgres.slices import sliced
 from repositories.refusals import Refusal
 from repositories.transfers import ShownTransfer, TransferOrder
 from repositories.transfers import Transfer as TransferRow
@@ -25,6 +27,12 @@ from repositories.transfers import Transfer as TransferRow
 router = APIRouter(tags=["transfers"], route_class=JsonRoute)
 
 REFUSALS = ("idempotency_key_missing", "idempotency_key_reused", "version_mismatch", *problems.ORDER)
+
+
+MAX_SMALL_BATCH = 100
+"""Transfers of a batch that waits for no turn."""
+BATCH_TURN_SECONDS = 5.0
+"""Longest wait of a large batch for its turn; it leaves the batch 4 s of the request's deadline."""
 
 
 class NewTransfer(Body):
@@ -134,10 +142,22 @@ async def create_transfer(new: NewTransfer, caller: Writer, main: Main, key: Req
     return keyed_answer(outcome, _show, location="/transfers/{id}")
 
 
+async def batch_turn(request: Request, service: CurrentService) -> AsyncIterator[None]:
+    """Let a large batch wait for its turn. It holds no connection meanwhile: this comes before the caller's key."""
+    body = await request.json()
+    transfers = body.get("transfers") if isinstance(body, dict) else None
+    if isinstance(transfers, list) and len(transfers) > MAX_SMALL_BATCH:
+        async with service.batches.turn(BATCH_TURN_SECONDS):
+            yield
+    else:
+        yield
+
+
 @router.post(
     "/transfers/batch",
     status_code=201,
     summary="Pay many",
+    dependencies=[Depends(batch_turn, scope="function")],
     responses=NOT_ATOMIC | answers(*REFUSALS, *problems.BODY, *problems.WRITES),
     response_model=Batch | BatchOutcomes,
 )
@@ -147,22 +167,22 @@ async def create_batch(new: NewBatch, request: Request, caller: Writer, main: Ma
     Atomic: all or nothing; the problem names the `index` of the first refused transfer. Not atomic: each on its own,
     with its outcome.
     """
-    orders = [TransferOrder(ordered_by=caller.user_id, **item.model_dump()) for item in new.transfers]
+    orders = [TransferOrder(ordered_by=caller.user_id, **vars(item)) async for item in sliced(new.transfers)]
 
-    def show(results: list[TransferRow | Refusal]) -> Batch | BatchOutcomes:
-        items = [_show_result(request, result, caller.user_id) for result in results]
-        if new.atomic:
-            return Batch(items=[item.transfer for item in items if isinstance(item, BatchTransfer)])
-        return BatchOutcomes(items=items)
+    async def to_text(results: list[TransferRow | Refusal]) -> str:
+        items = [
+            _result_text(request, result, caller.user_id, alone=not new.atomic) async for result in sliced(results)
+        ]
+        return f'{{"items":[{",".join(items)}]}}'
 
     batch = partial(
         ledger.transfer_batch,
         orders=orders,
         atomic=new.atomic,
         key=key,
-        to_answer=lambda results: show(results).model_dump(mode="json"),
+        to_text=to_text,
     )
-    return keyed_answer(await run_keyed(main, batch, key=key), show, status=201 if new.atomic else 200)
+    return keyed_text(await run_keyed(main, batch, key=key), status=201 if new.atomic else 200)
 
 
 @router.post(
@@ -240,9 +260,11 @@ def _show(shown: ShownTransfer) -> Transfer:
     )
 
 
-def _show_result(request: Request, result: TransferRow | Refusal, user_id: int) -> BatchTransfer | BatchRefusal:
+def _result_text(request: Request, result: TransferRow | Refusal, user_id: int, *, alone: bool) -> str:
+    """Return the JSON text of one result of a batch; `alone` if each transfer has an outcome of its own."""
     if not isinstance(result, Refusal):
-        return BatchTransfer(transfer=_show(ShownTransfer(result, result.accounts_of(user_id))))
+        transfer = _show(ShownTransfer(result, result.accounts_of(user_id)))
+        return (BatchTransfer(transfer=transfer) if alone else transfer).model_dump_json()
     members = result.members()
     problem = details(request.scope, members.pop("code"), members.pop("detail"), members)
-    return BatchRefusal(status=problem["status"], problem=ProblemDetails(**problem))
+    return BatchRefusal(status=problem["status"], problem=ProblemDetails(**problem)).model_dump_json()

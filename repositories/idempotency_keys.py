@@ -56,6 +56,10 @@ class IdempotencyKeyRepository:
 
     async def insert(self, *, key: Key, kind: str, resource_id: int | None, answer: object) -> None:
         """Store an answer; idempotency_keys_pkey refuses a key that another transaction has just stored."""
+        await self.insert_text(key=key, kind=kind, resource_id=resource_id, text=json.dumps(answer))
+
+    async def insert_text(self, *, key: Key, kind: str, resource_id: int | None, text: str) -> None:
+        """Store an answer that is JSON text already, as `insert` does."""
         await INSERT.run(
             self._connection,
             user_id=key.user_id,
@@ -63,5 +67,5 @@ class IdempotencyKeyRepository:
             request_hash=key.request_hash,
             kind=kind,
             resource_id=resource_id,
-            answer=json.dumps(answer),
+            answer=text,
         )

@@ -76,6 +76,15 @@ def keyed_answer(
     )
 
 
+def keyed_text(outcome: Outcome[str], *, status: int) -> Response:
+    """Answer with the outcome of a keyed unit of work that is JSON text; raise the problem of a refusal."""
+    if isinstance(outcome.result, Refusal):
+        raise refused(outcome.result, replayed=outcome.replayed)
+    if isinstance(outcome.result, StoredAnswer):
+        return answer(outcome.result.body, status=status, replayed=outcome.replayed)
+    return Response(outcome.result, status, media_type="application/json")
+
+
 def accepted(result: Result | Refusal) -> Result:
     """Return a result; raise the problem of a refusal."""
     if isinstance(result, Refusal):

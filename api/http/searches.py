@@ -1,6 +1,5 @@
 """Searches: few at a time in a process, so that they leave connections and the server's time to everything else."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -8,8 +7,6 @@ from fastapi import Depends
 
 from api.http.dependencies import CurrentService
 from api.http.types import Words
-from repositories.postgres.errors import Fault
-from repositories.postgres.operation import remaining
 from repositories.postgres.searching import can_match
 
 
@@ -22,15 +19,8 @@ async def search(service: CurrentService, q: Words = None) -> AsyncIterator[str 
     if q is None or not can_match(q):
         yield q
         return
-    try:
-        async with asyncio.timeout(remaining(service.pools["main"].options.timeout)):
-            await service.searches.acquire()
-    except TimeoutError:
-        raise Fault("Too many searches are running.", code="overloaded") from None
-    try:
+    async with service.searches.turn(service.pools["main"].options.timeout):
         yield q
-    finally:
-        service.searches.release()
 
 
 Search = Annotated[str | None, Depends(search, scope="function")]

@@ -5,6 +5,8 @@
 - `startup`     from settings to two migrated databases with enough connections
 - `readiness`   the state of both databases, as `/readyz` reports it
 - `operators`   the operators whose key was found good lately, for the time while the main database is away
+- `callers`     the owners of keys, addresses over a limit, requests in flight
+- `turns`       turns at expensive work, one at a time for each caller
 - `logs`        log lines, as JSON or for a terminal
 - `drain`       the time between SIGTERM and the end of the process
 - `jobs`        periodic coroutines: sweeps, unfinished purchases, scheduled audits

@@ -14,11 +14,14 @@ from api.process.drain import Drain
 from api.process.operators import Operators
 from api.process.readiness import Readiness
 from api.process.settings import Settings
+from api.process.turns import Turns
 from repositories.postgres.pools import Pool
 from repositories.schema.databases import DATABASES
 
 MAX_CSV_FILES = 10
 """CSV files that one process sends at a time: a slow reader keeps its file open for up to an hour."""
+MAX_BATCHES = 2
+"""Large batches that one process carries out at a time, each of another caller."""
 
 
 class Service:
@@ -39,8 +42,9 @@ class Service:
     csv_files: asyncio.Semaphore
     """Has MAX_CSV_FILES places, one for each file that is being sent."""
     operators: Operators
-    searches: asyncio.Semaphore
-    """Held by each search that runs."""
+    searches: Turns
+    batches: Turns
+    """Turns of the batches of more than a few transfers."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -67,7 +71,8 @@ class Service:
         self.auditing = asyncio.Lock()
         self.csv_files = asyncio.Semaphore(MAX_CSV_FILES)
         self.operators = Operators()
-        self.searches = asyncio.Semaphore(self.settings.max_searches)
+        self.searches = Turns("searches", self.settings.max_searches)
+        self.batches = Turns("batches", MAX_BATCHES)
         for pool in self.all_pools:
             await pool.open()
 

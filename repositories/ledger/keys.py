@@ -78,6 +78,12 @@ async def store(
     return Outcome(result)
 
 
+async def store_text(connection: Connection, key: Key, *, kind: str, text: str) -> Outcome[str]:
+    """Store an answer that is JSON text already, and return it."""
+    await IdempotencyKeyRepository(connection).insert_text(key=key, kind=kind, resource_id=None, text=text)
+    return Outcome(text)
+
+
 async def insert_keyed(
     connection: Connection,
     *,

@@ -3,14 +3,15 @@
 Each function is one unit of work in the same order: lock, look for the key, judge, write.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from repositories.api_keys import Caller
 from repositories.idempotency_keys import Key
 from repositories.ledger.accounts import Accounts, lock
-from repositories.ledger.keys import Outcome, ToAnswer, refuse, replay, store
+from repositories.ledger.keys import Outcome, refuse, replay, store_text
 from repositories.ledger.orders import apply, judge_transfer, write
+from repositories.postgres.slices import sliced
 from repositories.postgres.statements import Connection
 from repositories.purchases import PurchaseRepository
 from repositories.refusals import Refusal
@@ -31,29 +32,30 @@ async def transfer_batch(
     orders: Sequence[TransferOrder],
     atomic: bool,
     key: Key,
-    to_answer: ToAnswer[list[Transfer | Refusal]],
-) -> Outcome[list[Transfer | Refusal]]:
+    to_text: Callable[[list[Transfer | Refusal]], Awaitable[str]],
+) -> Outcome[str]:
     """Judge orders one after the other, each on the balances that the earlier ones left, and write the accepted ones.
 
-    All are ordered by the same user.
-    The result has one member for each order. If `atomic`, the first refusal refuses all, with its index.
+    All are ordered by the same user. `to_text` renders the results, one for each order, as the JSON text of the answer,
+    which is the outcome. If `atomic`, the first refusal refuses all, with its index. Other requests are served between
+    slices of the orders.
     """
     pairs = (order.account_ids for order in orders)
     accounts = await lock(connection, pairs=pairs, owner_id=orders[0].ordered_by)
     if (earlier := await replay(connection, key)) is not None:
         return earlier
     refusals: list[Refusal | None] = []
-    for index, order in enumerate(orders):
+    async for order in sliced(orders):
         refusal = judge_transfer(order, accounts)
         if refusal is None:
             apply(order, accounts)
         elif atomic:
-            return await refuse(connection, key, replace(refusal, index=index))
+            return await refuse(connection, key, replace(refusal, index=len(refusals)))
         refusals.append(refusal)
     accepted = [order for order, refusal in zip(orders, refusals, strict=True) if refusal is None]
     transfers = iter(await write(connection, accepted, accounts))
     results = [refusal or next(transfers) for refusal in refusals]
-    return await store(connection, key, kind="batch", id=None, result=results, to_answer=to_answer)
+    return await store_text(connection, key, kind="batch", text=await to_text(results))
 
 
 async def reverse(connection: Connection, *, transfer_id: int, caller: Caller, key: Key) -> Outcome[ShownTransfer]:

@@ -10,6 +10,7 @@
 - `operation`     a request, a round of a job or a command: its deadline, the state of its COMMIT, its counts
 - `errors`        one class or code for each condition that callers tell apart
 - `keyset`        positions in lists
+- `slices`        long computations in slices
 - `searching`     searches by words: their queries, and the time that one may take
 - `metrics`       counters, gauges and histograms
 - `failpoints`    points at which a test kills the process

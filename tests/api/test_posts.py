@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import httpx
@@ -11,7 +12,8 @@ from fastapi import FastAPI
 from api.http import pages as paging
 from api.process.service import service_of
 from api.process.settings import Settings
-from repositories.postgres import searching
+from repositories.postgres import operation, searching
+from repositories.postgres.operation import Operation
 from repositories.postgres.pools import PoolOptions
 from tests.harness.expect import contents, found, pages, problem
 from tests.harness.world import Person, World
@@ -210,19 +212,23 @@ async def test_searches_run_a_few_at_a_time(
     """A further search waits as long as a request waits for a connection, holding none; then 503 overloaded."""
     await post(world, await world.person("ada"), "t")
     service = service_of(app)
-    for _ in range(service.settings.max_searches):
-        await service.searches.acquire()
+    stack = AsyncExitStack()
+    for number in range(service.settings.max_searches):
+        with operation.running(Operation("search", caller=number)):
+            await stack.enter_async_context(service.searches.turn(30))
     waiting = asyncio.create_task(client.get("/posts?q=t"))
     assert found(await client.get("/posts"))["items"], "a list is no search"
     assert found(await client.get("/posts?q=-t")) == {"items": [], "next_cursor": None}
     assert not waiting.done()
     assert service.pools["main"].stats().in_use == 0
-    service.searches.release()
+    await stack.aclose()
     assert len(found(await waiting)["items"]) == 1
-    await service.searches.acquire()
+    with operation.running(Operation("search", caller="127.0.0.1")):
+        await stack.enter_async_context(service.searches.turn(30))
     monkeypatch.setattr(service.pools["main"], "options", _hurried(service.pools["main"].options))
     for path in ("/posts?q=t", "/products?q=t"):
         problem(await client.get(path), 503, "overloaded")
+    await stack.aclose()
 
 
 async def test_a_page_ends_before_it_exceeds_its_bytes(

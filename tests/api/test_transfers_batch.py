@@ -1,13 +1,20 @@
 """Batches: many transfers under one key, decided in order on carried balances, written in one statement."""
 
 import asyncio
+from types import ModuleType
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from psycopg import AsyncCursor
 
+from api import transfers as routes
+from api.process.service import service_of
 from repositories import transfers
+from repositories.ledger import transfers as ledger
+from repositories.postgres import operation, slices
+from repositories.postgres.operation import Operation
 from tests.harness.expect import contents, found, insist, problem
 from tests.harness.payments import order
 from tests.harness.world import Person, World
@@ -151,3 +158,55 @@ async def test_50_identical_batches_at_once_are_one(client: httpx.AsyncClient, w
     assert {answer.status_code for answer in received} == {201}
     assert len({answer.content for answer in received}) == 1
     assert await world.balances(a, b) == [-70, 70]
+
+
+async def test_a_large_batch_serves_other_requests_while_it_is_judged_and_shown(
+    client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event loop turns at least once for each slice of its transfers."""
+    turns = 0
+    turned_at: dict[str, list[int]] = {}
+
+    async def turn() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    def note(module: ModuleType, name: str) -> None:
+        call = getattr(module, name)
+
+        def noting(*arguments: Any, **named: Any) -> Any:
+            turned_at.setdefault(name, []).append(turns)
+            return call(*arguments, **named)
+
+        monkeypatch.setattr(module, name, noting)
+
+    note(ledger, "judge_transfer")
+    note(routes, "_result_text")
+    ada = await world.person("ada")
+    a, b = await world.account(ada, minimum=None), await world.account(ada)
+    turning = asyncio.create_task(turn())
+    found(await send(client, ada, [order(a, b)] * 10 * slices.SIZE), 201)
+    turning.cancel()
+    for noted in turned_at.values():
+        assert len(set(noted)) == 10, "as many turns as slices"
+
+
+async def test_large_batches_of_a_caller_take_turns(app: FastAPI, client: httpx.AsyncClient, world: World) -> None:
+    """The next one waits without a connection; a small batch and another caller's large batch do not."""
+    people = [await world.person(name) for name in ("ada", "bob")]
+    accounts = [await world.account(person, minimum=None) for person in people]
+    large, small = ([order(*accounts)] * number for number in (routes.MAX_SMALL_BATCH + 1, routes.MAX_SMALL_BATCH))
+    found(await send(client, people[0], small), 201)  # from here on, the process knows whose key it is
+    service = service_of(app)
+    with operation.running(Operation("batch", caller=people[0].id)):
+        turn = service.batches.turn(30)
+        await turn.__aenter__()
+    waiting = asyncio.create_task(send(client, people[0], large))
+    found(await send(client, people[0], small), 201)
+    found(await send(client, people[1], [order(*reversed(accounts))] * len(large)), 201)
+    assert not waiting.done()
+    assert service.pools["main"].stats().in_use == 0
+    await turn.__aexit__(None, None, None)
+    found(await waiting, 201)

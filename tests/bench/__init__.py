@@ -12,5 +12,6 @@ processes    CPU time and memory
 results      measurements, medians, ratios and the JSON file
 targets      the figures to reach
 report       tables
+neighbours   other callers while one member sends expensive requests; a program of its own
 plots        throughput and p99 over the number of clients
 """
