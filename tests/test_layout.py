@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-WITHOUT_REPOSITORY = {"migrations", "invariants", "database"}
+WITHOUT_REPOSITORY = {"migrations", "invariants", "database", "maintenance"}
 """Folders of sql/<database>/ that are not nouns."""
 WITHOUT_NOUN = {"__init__", "app"}
 """Modules of api/ that are not nouns; everything else that is none has a room."""

@@ -221,7 +221,8 @@ CREATE TABLE public.accounts (
     CONSTRAINT accounts_held_range_check CHECK ((held <= '9007199254740991'::bigint)),
     CONSTRAINT accounts_minimum_check CHECK (((minimum >= '-9007199254740991'::bigint) AND (minimum <= '9007199254740991'::bigint))),
     CONSTRAINT accounts_status_check CHECK ((status = ANY (ARRAY['open'::text, 'frozen'::text, 'closed'::text])))
-);
+)
+WITH (fillfactor='90', autovacuum_vacuum_scale_factor='0.02');
 COMMENT ON TABLE public.accounts IS 'Accounts in one currency. balance, version and entered_at always agree with the entries.';
 COMMENT ON COLUMN public.accounts.currency IS 'ISO 4217 code. Never changes.';
 COMMENT ON COLUMN public.accounts.balance IS 'In minor units of the currency: the sum of the entries, and balance_after of the last one.';
@@ -295,7 +296,8 @@ CREATE TABLE public.entries (
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT entries_amount_check CHECK ((amount <> 0)),
     CONSTRAINT entries_version_check CHECK ((version >= 1))
-);
+)
+WITH (autovacuum_vacuum_insert_scale_factor='0.02', autovacuum_analyze_scale_factor='0.01');
 COMMENT ON TABLE public.entries IS 'Changes of an account''s balance: two for each transfer, with opposite amounts. Append-only.';
 COMMENT ON COLUMN public.entries.version IS 'Version of the account after this entry: 1, 2, 3 and so on, without a gap.';
 COMMENT ON COLUMN public.entries.amount IS 'Signed, in minor units of the account''s currency: negative on the paying account.';
@@ -337,7 +339,8 @@ CREATE TABLE public.transfers (
     CONSTRAINT transfers_accounts_differ_check CHECK ((from_account_id <> to_account_id)),
     CONSTRAINT transfers_amount_check CHECK (((amount >= 1) AND (amount <= '9007199254740991'::bigint))),
     CONSTRAINT transfers_cause_check CHECK (((reverses_id IS NULL) OR (hold_id IS NULL)))
-);
+)
+WITH (autovacuum_vacuum_insert_scale_factor='0.02', autovacuum_analyze_scale_factor='0.01');
 COMMENT ON TABLE public.transfers IS 'Money moved from one account to another. Append-only.';
 COMMENT ON COLUMN public.transfers.amount IS 'In minor units of the two accounts'' currency.';
 COMMENT ON COLUMN public.transfers.reverses_id IS 'Transfer that this one reverses. A transfer is reversed at most once.';
@@ -396,8 +399,9 @@ CASE kind
 END),
     CONSTRAINT idempotency_keys_key_check CHECK (((length(key) >= 1) AND (length(key) <= 255))),
     CONSTRAINT idempotency_keys_request_hash_check CHECK ((octet_length(request_hash) = 32))
-);
-COMMENT ON TABLE public.idempotency_keys IS 'The first answer under each Idempotency-Key. Keys never expire.';
+)
+WITH (autovacuum_vacuum_insert_scale_factor='0.02', autovacuum_analyze_scale_factor='0.01');
+COMMENT ON TABLE public.idempotency_keys IS 'The first answer under each Idempotency-Key. Keys never expire, unless the owner of the database deletes old ones.';
 COMMENT ON COLUMN public.idempotency_keys.key IS 'As the client sent it in the header Idempotency-Key.';
 COMMENT ON COLUMN public.idempotency_keys.request_hash IS 'SHA-256 of method, path and parsed body. A different request under the same key is refused.';
 COMMENT ON COLUMN public.idempotency_keys.kind IS 'transfer, account, post, hold, purchase: the resource that the request made or changed; batch: results of a batch of transfers; product: the key is claimed for a product of the catalog; refusal: the request was refused.';
@@ -633,9 +637,6 @@ ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
 
 ALTER TABLE ONLY public.transfers
-    ADD CONSTRAINT transfers_hold_id_key UNIQUE (hold_id);
-
-ALTER TABLE ONLY public.transfers
     ADD CONSTRAINT transfers_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.transfers
@@ -672,6 +673,8 @@ CREATE INDEX holds_from_account_id_idx ON public.holds USING btree (from_account
 
 CREATE INDEX holds_to_account_id_idx ON public.holds USING btree (to_account_id, created_at, id);
 
+CREATE INDEX idempotency_keys_created_at_idx ON public.idempotency_keys USING brin (created_at) WITH (autosummarize='on');
+
 CREATE INDEX posts_author_id_idx ON public.posts USING btree (author_id, created_at, id);
 
 CREATE INDEX posts_created_at_idx ON public.posts USING btree (created_at, id);
@@ -692,6 +695,8 @@ CREATE INDEX request_counts_window_ends_at_idx ON public.request_counts USING bt
 
 CREATE INDEX transfers_created_at_idx ON public.transfers USING btree (created_at, id);
 
+CREATE UNIQUE INDEX transfers_hold_id_key ON public.transfers USING btree (hold_id) WHERE (hold_id IS NOT NULL);
+
 CREATE INDEX users_created_at_idx ON public.users USING btree (created_at, id) WHERE (deleted_at IS NULL);
 
 CREATE INDEX users_left_idx ON public.users USING btree (deleted_at) WHERE ((deleted_at IS NOT NULL) AND (NOT off_sale));
@@ -699,6 +704,10 @@ CREATE INDEX users_left_idx ON public.users USING btree (deleted_at) WHERE ((del
 CREATE TRIGGER entries_append_only BEFORE DELETE OR UPDATE ON public.entries FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
 ALTER TABLE public.entries ENABLE ALWAYS TRIGGER entries_append_only;
+
+CREATE TRIGGER entries_append_only_row BEFORE DELETE OR UPDATE ON public.entries FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.entries ENABLE ALWAYS TRIGGER entries_append_only_row;
 
 CREATE TRIGGER entries_no_truncate BEFORE TRUNCATE ON public.entries FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
@@ -709,6 +718,10 @@ CREATE TRIGGER posts_search BEFORE INSERT OR UPDATE OF title, content ON public.
 CREATE TRIGGER transfers_append_only BEFORE DELETE OR UPDATE ON public.transfers FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
 ALTER TABLE public.transfers ENABLE ALWAYS TRIGGER transfers_append_only;
+
+CREATE TRIGGER transfers_append_only_row BEFORE DELETE OR UPDATE ON public.transfers FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE public.transfers ENABLE ALWAYS TRIGGER transfers_append_only_row;
 
 CREATE TRIGGER transfers_no_truncate BEFORE TRUNCATE ON public.transfers FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 

@@ -157,6 +157,7 @@ VALUES
 ('main/idempotency_keys/find', 'new', $$(100000, 'new')$$, NULL),
 ('main/idempotency_keys/insert', '', $$(100000, 'new', sha256('new'), 'refusal', NULL, '{}')$$, NULL),
 ('main/leases/take', '', $$('audit', 3600)$$, NULL),
+('main/maintenance/delete_keys', 'a day', $$('2022-01-01', '2022-01-02')$$, NULL),
 ('main/posts/delete', '', '(500000)', NULL),
 ('main/posts/delete_by_author', 'wrote many', '(2, 1000)', NULL),
 ('main/posts/get', '', '(500000)', NULL),

@@ -21,7 +21,9 @@ MIGRATING = {"both/schema_migrations/create", "both/schema_migrations/insert"}
 """Files that run before the service does, by the login that migrates."""
 COMMANDS = {"main/users/set_role"}
 """The file of `folio operator`, by the same login: no login that serves makes operators."""
-SERVING = [name for name in FILES if "/database/" not in name and name not in MIGRATING | COMMANDS]
+SERVING = [
+    name for name in FILES if name.split("/")[1] not in {"database", "maintenance"} and name not in MIGRATING | COMMANDS
+]
 HIDDEN = {
     ("api_keys", "digest"),
     ("request_counts", "address"),

@@ -59,7 +59,7 @@ class Books:
         await connection.execute("SET session_replication_role = replica")
         if database == "main":
             for table in ("entries", "transfers"):
-                await connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER {table}_append_only".encode())
+                await connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL".encode())
             for table, name in CHECKS_DROPPED.items():
                 await connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}".encode())
         for statement in statements:

@@ -60,8 +60,9 @@ FROM transfers
 CROSS JOIN (VALUES (0), (1)) AS leg (side)
 ORDER BY id;
 
-INSERT INTO idempotency_keys (user_id, key, request_hash, kind, resource_id, shown_account_ids)
-SELECT i % 900 + 1, 'key' || i, sha256('request'), 'transfer', i, '{1}'
+INSERT INTO idempotency_keys (user_id, key, request_hash, kind, resource_id, shown_account_ids, created_at)
+SELECT
+    i % 900 + 1, 'key' || i, sha256('request'), 'transfer', i, '{1}', '2026-01-01'::timestamptz - make_interval(mins => i)
 FROM generate_series(4500, 1, -1) AS i;
 
 -- Pending: 1 to 10, all bought by user 7. Decided, but the catalog is not told yet: 11 to 20.
