@@ -1,6 +1,8 @@
 """Reservations: the stock that purchases took. Each step may run again, late or twice; the repeat is a no-op.
 
-Reserving and releasing lock the product first, so that one waits for the other; confirming changes no stock.
+Reserving and releasing lock the product first, so that one waits for the other; confirming a reservation changes no
+stock. A stored reservation of another product or quantity belongs to a purchase that the main database lost in a
+restore: no step uses it, and the audit reports it.
 """
 
 from collections.abc import Iterable
@@ -11,7 +13,8 @@ from repositories.products import ProductRepository
 
 GET = statement("catalog/reservations/get")
 INSERT = statement("catalog/reservations/insert")
-SETTLE = statement("catalog/reservations/settle")
+CONFIRM = statement("catalog/reservations/confirm")
+RELEASE = statement("catalog/reservations/release")
 LIST_OF = statement("catalog/reservations/list_of")
 LIST_AFTER = statement("catalog/reservations/list_after")
 
@@ -24,6 +27,10 @@ class Reservation:
     product_id: int
     quantity: int
     status: str
+
+    def takes(self, product_id: int, quantity: int) -> bool:
+        """Return True if it takes this quantity of this product."""
+        return (self.product_id, self.quantity) == (product_id, quantity)
 
 
 class ReservationRepository:
@@ -42,23 +49,33 @@ class ReservationRepository:
             return False  # the catalog lost the product; the audit reports it
         earlier = await self._get(purchase_id)
         if earlier is not None:
-            return earlier.status in {"reserved", "confirmed"}
+            return earlier.takes(product_id, quantity) and earlier.status in {"reserved", "confirmed"}
         available = product.archived_at is None and product.stock >= quantity
         await self._insert(purchase_id, product_id, quantity, "reserved" if available else "refused")
         return available
 
-    async def confirm(self, *, purchase_id: int) -> None:
-        """Record that reserved stock is sold; a no-op if it was released."""
-        await SETTLE.run(self._connection, purchase_id=purchase_id, status="confirmed")
+    async def confirm(self, *, purchase_id: int, product_id: int, quantity: int) -> None:
+        """Record that reserved stock is sold; a no-op if it was released.
+
+        If there is no reservation, because the catalog lost it in a restore, write it and take the stock. A quantity
+        beyond the stock counts as supplied by the seller.
+        """
+        item = {"purchase_id": purchase_id, "product_id": product_id, "quantity": quantity}
+        if await CONFIRM.values(self._connection, **item):
+            return
+        product = await ProductRepository(self._connection).lock(id=product_id)
+        if product is not None and await self._get(purchase_id) is None:
+            await self._insert(purchase_id, product_id, quantity, "confirmed")
 
     async def release(self, *, purchase_id: int, product_id: int, quantity: int) -> None:
         """Give reserved stock back, once. If none is reserved yet, leave a tombstone, so that none ever is."""
         if await ProductRepository(self._connection).lock(id=product_id) is None:
             return
-        if await self._get(purchase_id) is None:
+        earlier = await self._get(purchase_id)
+        if earlier is None:
             await self._insert(purchase_id, product_id, quantity, "released")
-        else:
-            await SETTLE.run(self._connection, purchase_id=purchase_id, status="released")
+        elif earlier.takes(product_id, quantity):
+            await RELEASE.run(self._connection, purchase_id=purchase_id)
 
     async def list_of(self, *, purchase_ids: Iterable[int]) -> list[Reservation]:
         """Return the reservations of these purchases."""

@@ -94,6 +94,7 @@ def serve(
         _prepare(settings, announce)
         _run(settings, partial(startup.check_connections, settings))
         _run(settings, partial(startup.check_privileges, settings))
+        _run(settings, partial(startup.check_pair, settings))
         url = f"http://{bracketed(settings.host)}:{settings.port}"
         announce(f"Folio serves {url}; documentation: {url}/docs")
         announce(f"To get an operator's key: {sys.argv[0]} operator add NAME")

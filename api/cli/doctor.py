@@ -20,7 +20,7 @@ from api.process import startup
 from api.process.settings import Settings, complaints, place, strangers
 from repositories.doctor import findings
 from repositories.doctor.advice import Advice, Cores, advise
-from repositories.doctor.examination import Examination, unchecked
+from repositories.doctor.examination import Examination, examine_pair, unchecked
 from repositories.doctor.findings import Finding, Status
 from repositories.embedded import EmbeddedServerError, home
 from repositories.postgres.pools import PoolOptions
@@ -108,6 +108,7 @@ async def _examine(settings: Settings, report: list[Finding]) -> Report:
     both = [Examination(database, conninfos[database], migrated_by_serve=by_serve) for database in DATABASES]
     await asyncio.gather(*(examination.run() for examination in both))
     limits = {examination.database: examination.limits for examination in both if examination.limits is not None}
+    report.append(await examine_pair(conninfos))
     # Databases may share a server: only the limits of both tell.
     demands = startup.demands(settings, limits) if len(limits) == len(both) else {}
     advice = {}

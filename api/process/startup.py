@@ -16,7 +16,7 @@ from repositories.doctor.capacity import Demand
 from repositories.embedded import EmbeddedServer
 from repositories.postgres import connections
 from repositories.postgres.errors import DatabaseUnavailable
-from repositories.schema import databases, migrations, privileges, roles
+from repositories.schema import databases, migrations, pair, privileges, roles
 from repositories.schema.databases import DATABASES
 from repositories.schema.migrations import Migration
 from repositories.server import Limits
@@ -186,6 +186,18 @@ async def check_privileges(settings: Settings) -> None:
                 reason="superuser" if login.superuser else "owner",
                 advice=f"Run roles.sql as sql/README.md says, and serve as a member of {roles.APPLICATION}.",
             )
+
+
+async def check_pair(settings: Settings) -> None:
+    """Raise StartupError if a database refers to ids that the other would give again: one was restored alone."""
+    result = await pair.compare(serving(settings), purpose="start")
+    if result.lost:
+        raise StartupError(
+            f"The two databases are of different times: {'; '.join(map(str, result.lost))}. Restore both to one time, "
+            "or follow docs/backup.md; `folio doctor` prints the statements."
+        )
+    if not result.comparable:
+        log.info("pair_not_compared", reason="each node gives ids from a range of its own")
 
 
 def demands(settings: Settings, limits: Mapping[str, Limits]) -> dict[str, Demand]:

@@ -1,7 +1,7 @@
 """The examination of one database: every check runs by itself, so a failing check never stops the others."""
 
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 import psycopg
@@ -13,7 +13,7 @@ from repositories.postgres import connections
 from repositories.postgres.connections import BoundedConnection
 from repositories.postgres.errors import Defect, Fault, ReadOnlyServer
 from repositories.postgres.statements import Connection
-from repositories.schema import migrations, privileges
+from repositories.schema import migrations, pair, privileges
 from repositories.schema.migrations import MigrationError
 
 ANSWER_SECONDS = 10.0
@@ -113,6 +113,15 @@ class Examination:
         self.connections = await server.read_connections(connection)
         self.limits = await server.read_limits(connection)
         return []
+
+
+async def examine_pair(conninfos: Mapping[str, str]) -> Finding:
+    """Compare the ids of both databases."""
+    try:
+        return findings.judge_pair(await pair.compare(conninfos, purpose="doctor"))
+    except (Fault, Defect, psycopg.Error) as error:
+        remedy = "Fix the other findings first."
+        return Finding("ids", None, Status.UNKNOWN, f"not checked: {_reason(error)}", "checked", remedy)
 
 
 def unchecked(databases: Iterable[str], remedy: str, checks: Iterable[str] = CHECKS) -> list[Finding]:

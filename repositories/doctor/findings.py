@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from repositories.doctor.capacity import Demand
 from repositories.schema.migrations import History
+from repositories.schema.pair import Pair
 from repositories.schema.privileges import Privilege
 from repositories.schema.roles import APPLICATION, scripts
 from repositories.server import Clock, ConnectionCounts, Privileges, State
@@ -134,6 +135,18 @@ def judge_migrations(database: str, history: History, *, by_serve: bool) -> Find
         *("migrations", database, status.unless(good=not pending)),
         f"{len(pending)} pending, from {pending[0].name} on" if pending else "none pending",
         *("none pending", remedy),
+    )
+
+
+def judge_pair(pair: Pair) -> Finding:
+    """Judge whether one database refers to ids that the other would give again."""
+    value = "; ".join(map(str, pair.lost)) or "complete"
+    return Finding(
+        *("ids", None, Status.FAILED.unless(good=not pair.lost)),
+        value if pair.comparable else "not compared: each node gives ids from a range of its own",
+        "ids of one database, known to the other's sequences",
+        "Restore both databases to one time, or keep these ids from being given again, as docs/backup.md says: "
+        + " ".join(lost.repair for lost in pair.lost),
     )
 
 

@@ -109,12 +109,8 @@ class Saga:
 
     async def _confirm(self, connection: Connection) -> None:
         purchase, reservations = self.purchase, ReservationRepository(connection)
-        if purchase.status == "completed":
-            await reservations.confirm(purchase_id=purchase.id)
-        else:
-            await reservations.release(
-                purchase_id=purchase.id, product_id=purchase.product_id, quantity=purchase.quantity
-            )
+        settle = reservations.confirm if purchase.status == "completed" else reservations.release
+        await settle(purchase_id=purchase.id, product_id=purchase.product_id, quantity=purchase.quantity)
 
     async def _finish(self, connection: Connection) -> None:
         await PurchaseRepository(connection).finish(id=self.purchase.id, status=self.purchase.status)

@@ -20,6 +20,9 @@ BEGIN
     GRANT INSERT (purchase_id, product_id, quantity, status) ON reservations TO folio_app;
     GRANT UPDATE (status, updated_at) ON reservations TO folio_app;
 
+    -- The main database refers to ids: Folio checks that none is given again.
+    GRANT SELECT ON SEQUENCE products_id_seq TO folio_app;
+
     -- Nothing here is secret.
     GRANT SELECT ON products, reservations TO folio_reader;
 END;

@@ -279,6 +279,8 @@ ALTER TABLE ONLY public.reservations
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
 
+CREATE INDEX products_account_id_idx ON public.products USING btree (account_id);
+
 CREATE INDEX products_created_at_idx ON public.products USING btree (created_at, id) WHERE (archived_at IS NULL);
 
 CREATE INDEX products_search_idx ON public.products USING gin (search) WHERE (archived_at IS NULL);

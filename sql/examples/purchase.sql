@@ -104,9 +104,9 @@ COMMIT;
 -- Step 4, catalog: confirm. If the purchase was rejected, this step releases the reservation and returns it to stock.
 \connect :catalog
 BEGIN ISOLATION LEVEL READ COMMITTED;
-\set sql `cat sql/catalog/reservations/settle.sql`
-PREPARE "catalog/reservations/settle" AS :sql
-EXECUTE "catalog/reservations/settle" (:purchase_id, 'confirmed');
+\set sql `cat sql/catalog/reservations/confirm.sql`
+PREPARE "catalog/reservations/confirm" AS :sql
+EXECUTE "catalog/reservations/confirm" (:purchase_id, :product_id, 2);
 COMMIT;
 
 -- Last, main: finish. No job needs to look at the purchase again.

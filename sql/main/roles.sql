@@ -63,6 +63,9 @@ BEGIN
     GRANT INSERT (name, leased_until) ON leases TO folio_app;
     GRANT UPDATE (leased_until) ON leases TO folio_app;
 
+    -- The catalog refers to ids: Folio checks that none is given again.
+    GRANT SELECT ON SEQUENCE users_id_seq, accounts_id_seq, purchases_id_seq TO folio_app;
+
     GRANT SELECT ON transfer_details, hold_details, purchase_details TO folio_app;
 
     -- The reader gets neither users.email and email_key, nor api_keys.digest, nor request_counts.address.

@@ -689,6 +689,8 @@ CREATE INDEX purchases_payee_account_id_idx ON public.purchases USING btree (pay
 
 CREATE INDEX purchases_product_id_idx ON public.purchases USING btree (buyer_id, product_id);
 
+CREATE INDEX purchases_product_idx ON public.purchases USING btree (product_id);
+
 CREATE INDEX purchases_unfinished_idx ON public.purchases USING btree (leased_until) WHERE (NOT finished);
 
 CREATE INDEX request_counts_window_ends_at_idx ON public.request_counts USING btree (window_ends_at);

@@ -33,7 +33,11 @@ VALUES
 ('both/session/hurry', '', $$('500ms')$$, NULL),
 ('both/session/set', '', $$('lock_timeout', '60s')$$, NULL),
 ('catalog/database/create', '', NULL, 'CREATE DATABASE has no plan'),
+('catalog/database/last_ids', '', '', NULL),
+('catalog/database/references', '', '', NULL),
 ('main/database/create', '', NULL, 'CREATE DATABASE has no plan'),
+('main/database/last_ids', '', '', NULL),
+('main/database/references', '', '', NULL),
 
 ('catalog/invariants/references', '', '(100)', 'reads whole tables: an audit is of all rows'),
 ('catalog/invariants/stock', '', '(100)', 'reads whole tables: an audit is of all rows'),
@@ -62,6 +66,7 @@ VALUES
 ('catalog/products/search', 'two words', $$('w0 w100', NULL, '9999-12-31', 9223372036854775807, 51)$$, NULL),
 ('catalog/products/search', 'common word, of one', $$('w0', 2, '9999-12-31', 9223372036854775807, 51)$$, NULL),
 ('catalog/products/update', '', $$(125001, 500001, 'Lamp', 'Green', 100, 5)$$, NULL),
+('catalog/reservations/confirm', '', '(159701, 191176, 3)', NULL),
 ('catalog/reservations/get', '', '(80000)', NULL),
 ('catalog/reservations/insert', 'reserved', $$(160001, 125001, 1, 'reserved')$$, NULL),
 ('catalog/reservations/insert', 'refused', $$(160001, 125001, 1, 'refused')$$, NULL),
@@ -70,8 +75,7 @@ VALUES
     'catalog/reservations/list_of', '1,000 purchases',
     format('(%L)', (SELECT array_agg(id) FROM generate_series(80001, 81000) AS made (id))), NULL
 ),
-('catalog/reservations/settle', 'confirmed', $$(159701, 'confirmed')$$, NULL),
-('catalog/reservations/settle', 'released', $$(159701, 'released')$$, NULL),
+('catalog/reservations/release', '', '(159701)', NULL),
 
 ('main/accounts/close_owned', 'ten', '(200000)', NULL),
 ('main/accounts/get', '', '(500001)', NULL),

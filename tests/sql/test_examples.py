@@ -26,7 +26,7 @@ def test_an_example_prints_what_was_committed(example: str, databases: dict[str,
         ("transfer", "examples/transfer.sql", ":bobs, 1250", ":bobs, 1251"),
         ("transfer", "main/accounts/lock_pair.sql", "ORDER BY id", "ORDER BY id DESC"),
         ("hold", "main/holds/settle.sql", "accounts.held - settled.amount", "accounts.held"),
-        ("purchase", "catalog/reservations/insert.sql", "stock = stock - $3::bigint", "stock = stock"),
+        ("purchase", "catalog/reservations/insert.sql", "stock = greatest(stock - $3::bigint, 0)", "stock = stock"),
         ("audit", "main/invariants/held.sql", "WHERE accounts.held <>", "WHERE FALSE AND accounts.held <>"),
     ],
 )

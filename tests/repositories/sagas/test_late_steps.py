@@ -12,7 +12,7 @@ from repositories import products
 from repositories.postgres import unit_of_work
 from repositories.postgres.statements import Connection
 from repositories.purchases import Purchase, PurchaseRepository
-from repositories.reservations import ReservationRepository
+from repositories.reservations import Reservation, ReservationRepository
 from repositories.sagas.purchases import Saga
 from tests.harness.expect import found
 from tests.harness.shop import FUNDS, PRICE, STOCK, Shop
@@ -44,7 +44,8 @@ class Begun:
         await self.catalog(lambda repository: repository.release(purchase_id=self.purchase.id, **item))
 
     async def confirm(self) -> None:
-        await self.catalog(lambda repository: repository.confirm(purchase_id=self.purchase.id))
+        item = {"product_id": self.purchase.product_id, "quantity": self.purchase.quantity}
+        await self.catalog(lambda repository: repository.confirm(purchase_id=self.purchase.id, **item))
 
 
 @pytest.fixture
@@ -158,6 +159,37 @@ async def test_a_job_skips_locked_purchases(begun: Begun) -> None:
         async with service_of(shop.app).pools["main"].checkout() as main:
             leased = await PurchaseRepository(main.connection).lease(limit=10)
     assert [purchase.id for purchase in leased] == [2]
+
+
+async def test_a_reservation_of_another_purchase_is_not_taken(begun: Begun) -> None:
+    """After a restore of main alone an id may come again: the purchase is rejected, the older reservation stays."""
+    shop = begun.shop
+    assert await begun.reserve()
+    await shop.catalog.execute("UPDATE reservations SET quantity = 1, status = 'confirmed'")
+    assert await shop.finish_abandoned() == 1
+    assert (await shop.read({"id": begun.purchase.id}))["status"] == "rejected"
+    assert (await shop.money(), await shop.stock(), await shop.reserved()) == ((FUNDS, 0, 0), STOCK - 2, ["confirmed"])
+    assert not await shop.clean(), "the audit reports it"
+
+
+async def test_without_the_comparison_a_purchase_takes_no_stock(begun: Begun, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Negative control: the buyer would pay, and the stock of another purchase would count for this one."""
+    monkeypatch.setattr(Reservation, "takes", lambda *_: True)
+    with pytest.raises(AssertionError):
+        await test_a_reservation_of_another_purchase_is_not_taken(begun)
+
+
+@pytest.mark.parametrize(("stock", "left"), [(STOCK, STOCK - 2), (1, 0)])
+async def test_a_lost_reservation_is_written_again(begun: Begun, stock: int, left: int) -> None:
+    """After a restore of the catalog alone a paid purchase takes its stock; the seller supplied what it lacks."""
+    shop = begun.shop
+    assert await shop.finish_abandoned() == 1
+    await shop.catalog.execute("DELETE FROM reservations")
+    await shop.catalog.execute("UPDATE products SET stock = %s, supplied = %s", (stock, stock))
+    await shop.world.connection.execute("UPDATE purchases SET finished = FALSE")
+    assert await shop.finish_abandoned() == 1
+    assert (await shop.stock(), await shop.reserved()) == (left, ["confirmed"])
+    assert await shop.clean()
 
 
 async def test_without_the_lock_of_the_product_more_is_sold_than_there_is(
