@@ -6,10 +6,11 @@ from fastapi import APIRouter, Response
 
 from api.http.answers import answer
 from api.http.dependencies import CurrentService
+from api.http.json_bodies import OperationsRoute
 from api.http.problems import Problem, answers
 from api.http.types import Representation
 
-router = APIRouter(tags=["operations"])
+router = APIRouter(tags=["operations"], route_class=OperationsRoute)
 
 
 class Alive(Representation):

@@ -6,7 +6,9 @@ from fastapi import APIRouter, Response
 from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 
-router = APIRouter(prefix="/ops", include_in_schema=False)
+from api.http.json_bodies import OperationsRoute
+
+router = APIRouter(prefix="/ops", include_in_schema=False, route_class=OperationsRoute)
 
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 FILES = {

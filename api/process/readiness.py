@@ -64,7 +64,10 @@ class Readiness:
         pool = self._pools[database]
         try:
             async with connections.connect(pool.conninfo, purpose="readiness", patience=CHECK_SECONDS) as connection:
-                return await self._examine(connection, database)
+                state = await self._examine(connection, database)
+                if state.summary == READY:
+                    pool.expect_writes()
+                return state
         except (Fault, Defect, psycopg.Error) as error:
             known = fault(error) if isinstance(error, psycopg.Error) else error
         except MigrationError as error:

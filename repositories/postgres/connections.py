@@ -129,6 +129,8 @@ class BoundedConnection(AsyncConnection[TupleRow]):
 
     patience: float | None = None
     silent = False
+    opened_at = 0.0
+    """The time at which it was connected, by the clock `time.monotonic`."""
 
     async def wait(self, gen: PQGen[Received], *arguments: Any, **named: Any) -> Received:
         """Wait for the server, in bounded time; every round trip passes here."""
@@ -210,6 +212,15 @@ def hung_up(connection: Connection) -> bool:
         except psycopg.OperationalError:
             return True
     return False
+
+
+def read_only(connection: Connection) -> bool:
+    """Return True if the session said last that it takes no writes: by its default, or because of a standby.
+
+    PostgreSQL reports both settings whenever they change, so this is no round trip. PgBouncer may report neither.
+    """
+    status = connection.info.parameter_status
+    return status("default_transaction_read_only") == "on" or status("in_hot_standby") == "on"
 
 
 def hang_up(connection: Connection) -> None:

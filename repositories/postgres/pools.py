@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Hashable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
@@ -24,6 +24,8 @@ RECONNECT_TIMEOUT = 1.0
 psycopg's default of 300 s would sleep through a recovery. With 1 s, after an attempt that took 3 s to fail, the pool is
 back within 5 s.
 """
+READ_ONLY_SECONDS = 1.0
+"""Seconds after which a connection that takes no writes is replaced at its next checkout: a freeze may have ended."""
 CLOSE_TIMEOUT = 0.5
 """Seconds that closing a pool waits for its attempts to connect."""
 
@@ -58,6 +60,8 @@ class Pool:
         self._refusal: ReadOnlyServer | None = None
         """Set if the last attempt to connect reached a standby."""
         self._shares = Shares(max(1, int(options.max_size * options.share_per_caller)))
+        self._writable_at = 0.0
+        """The time of the last `expect_writes`."""
         self._waiting = 0
         """Callers of `checkout` that wait; psycopg's queue also has those that gave up."""
         self._places = 0
@@ -105,11 +109,16 @@ class Pool:
         """Check out a live connection, which is returned to the pool when `stack` closes."""
         while True:
             connection = await self._enter(stack)
-            if not connections.hung_up(connection):
+            if not (connections.hung_up(connection) or self._frozen(connection)):
                 return connection
-            # The server was restarted, or it ended this idle session. The pool replaces a closed connection.
+            # The server was restarted, it ended this idle session, or it may take writes again on a new one. The pool
+            # replaces a closed connection.
             await connection.close()
             await stack.aclose()
+
+    def expect_writes(self) -> None:
+        """Record that a new connection takes writes now: connections that take none are replaced at their checkout."""
+        self._writable_at = time.monotonic()
 
     def stats(self) -> PoolStats:
         """Return the statistics of the pool at this moment."""
@@ -149,6 +158,7 @@ class Pool:
                     pool._refusal = refusal if isinstance(refusal, ReadOnlyServer) else None
                     raise
                 pool._refusal = None
+                connection.opened_at = time.monotonic()
                 return connection
 
         return PooledConnection
@@ -202,6 +212,11 @@ class Pool:
             raise TooManyRequests
         await self._shares.claim(caller)
         stack.callback(self._shares.release, caller)
+
+    def _frozen(self, connection: Connection) -> bool:
+        opened_at = cast("connections.BoundedConnection", connection).opened_at
+        since = max(self._writable_at, time.monotonic() - READ_ONLY_SECONDS)
+        return opened_at < since and connections.read_only(connection)
 
     def _add_wait(self, seconds: float) -> None:
         self.counts.add_wait(seconds)

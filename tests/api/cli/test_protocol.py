@@ -105,7 +105,7 @@ def test_a_request_inside_the_body_of_an_upgrade_is_not_served(address: str, dec
         time.sleep(0.3)  # the body must arrive after the headers were served
         client.sendall(REQUEST_INSIDE)
         received = closed_within(client, 10)
-    assert statuses(received) == [200]
+    assert statuses(received) == [400 if declared else 200]
     assert b"connection: close" in received.lower()
 
 
@@ -250,7 +250,9 @@ def test_a_connection_is_closed_some_time_after_its_answer(
         (b"POST /posts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n", 401),
         (b"POST /users HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n", 415),
         (b"GET /posts HTTP/1.1\r\nHost: x\r\n", 400),
-        (b"GET /livez HTTP/1.1\r\nHost: x\r\n", 200),
+        (b"GET /livez HTTP/1.1\r\nHost: x\r\n", 400),
+        (b"HEAD /livez HTTP/1.1\r\nHost: x\r\n", 400),
+        (b"DELETE /posts/1 HTTP/1.1\r\nHost: x\r\nIf-Match: *\r\n", 401),
     ],
 )
 def test_an_answer_before_the_body_closes_the_connection(
@@ -411,3 +413,12 @@ async def test_http_1_0_gets_no_chunks(address: str, world: World, monkeypatch: 
 def test_keep_alive_is_a_setting(settings: Settings) -> None:
     """75 s by default: longer than the 60 s of load balancers."""
     assert settings.keep_alive == 75
+
+
+@pytest.mark.parametrize("expectation", [b"200-ok", b"100-continue, 200-ok", b""])
+async def test_an_unknown_expectation_is_ignored(address: str, world: World, expectation: bytes) -> None:
+    """As RFC 9110 (10.1.1) permits: no 417, no 100, and the body is read."""
+    ada = await world.person("ada")
+    with connect(address) as client:
+        client.sendall(post(ada, POST, b"Expect: " + expectation, b"Connection: close") + POST)
+        assert statuses(closed_within(client, 10)) == [201]

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from api.process.service import service_of
 from api.process.settings import Settings
 from repositories.accounts import AccountRepository
-from repositories.postgres import connections, unit_of_work
+from repositories.postgres import connections, pools, unit_of_work
 from repositories.postgres.statements import Connection
 from repositories.schema import databases, migrations
 from repositories.schema.databases import DATABASES, embedded_name
@@ -125,9 +125,26 @@ async def test_a_frozen_database_is_read_only_and_not_ready(
     assert "default_transaction_read_only" in problem(await client.get("/readyz"), 503, "not_ready")["detail"]
     await alter(world, "RESET default_transaction_read_only")
     async with asyncio.timeout(PATIENCE):
-        while (await client.post("/transfers", json=body, headers=ada.paying())).status_code != 201:  # noqa: ASYNC110
+        while (await client.get("/readyz")).status_code != 200:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
-    assert app
+    for _ in range(service_of(app).pools["main"].options.max_size):
+        found(await client.post("/transfers", json=body, headers=ada.paying()), 201)
+
+
+async def test_connections_that_take_no_writes_are_replaced_without_a_probe(
+    app: FastAPI, client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some time after they were opened; while the freeze lasts, a new connection is used as it is."""
+    ada = await world.person("ada")
+    body = {"title": "t", "content": "c"}
+    await alter(world, "SET default_transaction_read_only TO on")
+    await terminate(world)
+    for _ in range(3):
+        problem(await client.post("/posts", json=body, headers=ada.headers), 503, "database_read_only")
+        found(await client.get("/users/me", headers=ada.headers))
+    await alter(world, "RESET default_transaction_read_only")
+    monkeypatch.setattr(pools, "READ_ONLY_SECONDS", 0.0)
+    found(await client.post("/posts", json=body, headers=ada.headers), 201)
 
 
 async def terminate(world: World) -> None:
