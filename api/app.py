@@ -11,10 +11,11 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from api import accounts, api_keys, entries, holds, posts, products, purchases, transfers, users
+from api.docs import document, explorer, home
+from api.docs import problems as problem_pages
 from api.http import exception_handlers
 from api.http.forwarded import ForwardedClient
 from api.http.middleware import RequestMiddleware
-from api.http.openapi import DESCRIPTION, describe
 from api.http.route_table import RouteTable
 from api.ops import audits, health, metrics, page, pools, status
 from api.process import background
@@ -29,6 +30,7 @@ ROUTERS = [
         api_keys,  # before users, so that /users/me/api-keys does not match /users/{id}/api-keys
         *(users, posts, accounts, entries, transfers, holds, products, purchases),
         *(pools, audits, status, metrics, page, health),
+        *(home, document, explorer, problem_pages),
     )
 ]
 SETTLE_SECONDS = 4.0
@@ -42,10 +44,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = FastAPI(
         title="Folio",
         version="0.1.0",
-        description=DESCRIPTION,
         lifespan=_lifespan,
         redirect_slashes=False,
-        redoc_url=None,
+        openapi_url=None,
         generate_unique_id_function=_operation_id,
     )
     app.state.service = Service(settings or Settings())
@@ -56,12 +57,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.router.routes.insert(0, RouteTable(ROUTERS))
     for router in ROUTERS:
         app.include_router(router)
-    describe(app)
+    document.describe(app)
     return app
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    document.build(app)
     service = service_of(app)
     failpoints.armed = service.settings.failpoint
     await service.open()

@@ -18,6 +18,7 @@ from api.http.answers import answer, visible
 from api.http.authentication import Member
 from api.http.dependencies import Accounts, CurrentService, Entries, Main
 from api.http.json_bodies import JsonRoute
+from api.http.media_types import prefers
 from api.http.pages import Page, PageOf
 from api.http.problems import Problem, answers, invalid
 from api.http.types import Balance, Description, Id, PastTime, PathId, Representation, Time
@@ -91,7 +92,7 @@ async def list_entries(
     visible(await accounts.get(id=id), "account", id, caller)
     statement = partial(entries.list, account_id=id, since=since, until=until)
     vary = {"Vary": "Accept"}
-    if _prefers_csv(accept):
+    if prefers(accept, CSV):
         first = [] if request.state.head else await statement(before=NEWEST, limit=CSV_ROWS)
         timeout = service.settings.request_timeout
         pages = _pages(service.pools["main"], timeout, first, account_id=id, since=since, until=until)
@@ -135,21 +136,6 @@ async def get_balance(
     if not then.past:
         raise invalid(("query", "at"), f"{at.isoformat()} is in the future", "time_to_come")
     return answer(BalanceAt(account_id=id, at=at, balance=then.balance, version=then.version))
-
-
-def _prefers_csv(accept: str) -> bool:
-    """Return True if CSV has a higher quality than JSON, or the same and stands before it."""
-    best: dict[str, tuple[float, int]] = {}
-    for position, part in enumerate(accept.lower().split(",")):
-        media_type, *parameters = (piece.strip() for piece in part.split(";"))
-        try:
-            quality = float(next((piece[2:] for piece in parameters if piece.startswith("q=")), "1"))
-        except ValueError:
-            continue
-        kind = CSV if media_type == CSV else "json"
-        if quality > 0 and media_type in {CSV, "application/json", "application/*", "*/*"}:
-            best[kind] = max(best.get(kind, (0.0, 0)), (quality, -position))
-    return CSV in best and best[CSV] > best.get("json", (0.0, 0))
 
 
 async def _pages(

@@ -12,7 +12,14 @@ UNSTORED = frozenset(
 )
 """Codes of refusals that depend on the caller or the request alone: like every `…_not_found`, they store no answer."""
 
+FORMER_TYPE = "urn:folio:problem:{}"
+"""The type of a stored problem that has none: releases before `/problems/{code}` answered it with this one."""
 _NOT_SHOWN = frozenset({"tag", "location", "kind", "more"})
+
+
+def problem_type(code: str) -> str:
+    """Return the `type` of a problem: a relative reference to the documentation of its code."""
+    return f"/problems/{code}"
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,8 @@ class Refusal:
     """The place of the refused transfer in a batch."""
     request_id: str | None = None
     """The request that was refused first, if this is a replay."""
+    type: str | None = None
+    """The type that its answer had, if this is a replay."""
     tag: str | None = None
     """The present ETag of the resource, if a precondition failed."""
     location: tuple[str, ...] | None = None
@@ -40,6 +49,7 @@ class Refusal:
     def stored_as(cls, members: Mapping[str, Any]) -> Self:
         """Return a refusal as it was stored, by any release."""
         known = {field.name for field in fields(cls)} - _NOT_SHOWN
+        members = {"type": FORMER_TYPE.format(members["code"])} | dict(members)
         more = {name: value for name, value in members.items() if name not in known}
         return cls(**{name: value for name, value in members.items() if name in known}, more=more)
 

@@ -6,7 +6,8 @@
 - `forwarded`           the address of a client behind trusted proxies
 - `rate_limits`         limits by address and minute
 - `answers`             representations with headers, refusals as problems, 404 for rows that a caller may not see
-- `problems`            the codes of all errors, as RFC 9457 documents
+- `codes`               the codes of all errors, with cause and effect
+- `problems`            errors as RFC 9457 documents
 - `exception_handlers`  exceptions to problems: faults of the database, refusals of the ledger
 - `route_table`         the routes by method and form of path
 - `middleware`          around each request: id, deadline, limits of its body, log line, metrics
@@ -16,5 +17,6 @@
 - `searches`            searches by words, few at a time
 - `types`               the types of bodies, parameters and representations
 - `invisible`           characters that show nothing
-- `openapi`             the OpenAPI document
+- `media_types`         the choice of a representation by `Accept`
+- `static_files`        files for browsers, under a strict policy
 """

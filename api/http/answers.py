@@ -17,7 +17,7 @@ Row = TypeVar("Row", bound=Owned)
 
 
 NO_STORE = {"Cache-Control": "no-store"}
-"""Header of an answer that shows an API key."""
+"""Header of an answer that shows an API key, and of a page that asks for one."""
 
 
 def etag(tag: str) -> str:

@@ -48,10 +48,13 @@ class IfNoneMatch:
 
     def answer(self, shown: BaseModel, tag: str, *, headers: dict[str, str] | None = None) -> Response:
         """Answer 304 if the reader has this representation, otherwise with it."""
-        known = {value for _, value in _TAG.findall(self._header)}
-        if self._header.strip() == "*" or tag in known:
+        if self.has(tag):
             return Response(status_code=304, headers={"ETag": etag(tag), **(headers or {})})
         return answer(shown, tag=tag, headers=headers)
+
+    def has(self, tag: str) -> bool:
+        """Return True if the reader has the representation with this tag."""
+        return self._header.strip() == "*" or tag in {value for _, value in _TAG.findall(self._header)}
 
 
 async def if_none_match(

@@ -1,4 +1,4 @@
-"""Problem details (RFC 9457): the status and title of every error code, and the answers built from them."""
+"""Problem details (RFC 9457): the answers built from the table of codes, and their part of the OpenAPI document."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -11,88 +11,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import Scope
 
-CODES: dict[str, tuple[int, str]] = {
-    "bad_request": (400, "Bad request"),
-    "malformed_json": (400, "Malformed JSON"),
-    "idempotency_key_missing": (400, "Idempotency-Key required"),
-    "unauthorized": (401, "A valid API key is required"),
-    "read_only_key": (403, "The API key is read-only"),
-    "operator_required": (403, "Only an operator may do this"),
-    "not_owner": (403, "Only the owner may do this"),
-    "not_found": (404, "Not found"),
-    "user_not_found": (404, "User not found"),
-    "api_key_not_found": (404, "API key not found"),
-    "post_not_found": (404, "Post not found"),
-    "account_not_found": (404, "Account not found"),
-    "transfer_not_found": (404, "Transfer not found"),
-    "hold_not_found": (404, "Hold not found"),
-    "product_not_found": (404, "Product not found"),
-    "purchase_not_found": (404, "Purchase not found"),
-    "audit_not_found": (404, "No audit has run yet"),
-    "method_not_allowed": (405, "Method not allowed"),
-    "request_timeout": (408, "The request arrived too slowly"),
-    "username_taken": (409, "The username is taken"),
-    "email_taken": (409, "The e-mail address is taken"),
-    "balance_not_zero": (409, "Balance or holds are not zero"),
-    "purchases_pending": (409, "A purchase is still in progress"),
-    "account_frozen": (409, "The account is frozen"),
-    "account_closed": (409, "The account is closed"),
-    "account_unavailable": (409, "The other account can neither pay nor be paid"),
-    "version_mismatch": (409, "The account has changed"),
-    "hold_not_active": (409, "The hold is no longer active"),
-    "hold_expired": (409, "The hold has expired"),
-    "already_reversed": (409, "The transfer is already reversed"),
-    "pays_purchase": (409, "The transfer pays for a purchase"),
-    "already_refunded": (409, "The purchase is already refunded"),
-    "purchase_not_completed": (409, "The purchase is not completed"),
-    "price_changed": (409, "The price has changed"),
-    "seller_changed": (409, "The payee account no longer belongs to the seller"),
-    "product_archived": (409, "The product is no longer for sale"),
-    "below_minimum": (409, "The available balance is below the new minimum"),
-    "quota_reached": (409, "You have as many as you may have"),
-    "audit_running": (409, "An audit is already running"),
-    "precondition_failed": (412, "The resource has changed"),
-    "body_too_large": (413, "The body is too large"),
-    "uri_too_long": (414, "The URL is too long"),
-    "unsupported_media_type": (415, "The body must be application/json"),
-    "validation_error": (422, "The request is not valid"),
-    "same_account": (422, "Payer and payee are the same account"),
-    "currency_mismatch": (422, "The currencies differ"),
-    "insufficient_funds": (422, "Insufficient funds"),
-    "out_of_stock": (422, "Out of stock"),
-    "balance_out_of_range": (422, "The balance would be out of range"),
-    "idempotency_key_reused": (422, "The Idempotency-Key belongs to another request"),
-    "precondition_required": (428, "If-Match required"),
-    "too_many_requests": (429, "Too many requests"),
-    "headers_too_large": (431, "The headers are too large"),
-    "internal_error": (500, "Internal error"),
-    "contention": (503, "Too many conflicting transactions"),
-    "database_overloaded": (503, "The database has run out of a resource"),
-    "database_read_only": (503, "The database is read-only"),
-    "database_unavailable": (503, "The database is unavailable"),
-    "deadline_exceeded": (503, "The request timed out"),
-    "disk_full": (503, "The database's disk is full"),
-    "lock_timeout": (503, "A lock was not free in time"),
-    "not_ready": (503, "Folio is not ready"),
-    "outcome_unknown": (503, "The outcome is unknown"),
-    "overloaded": (503, "Too many requests in flight"),
-    "pool_exhausted": (503, "No database connection is free"),
-    "statement_timeout": (503, "A statement timed out"),
-    "too_many_connections": (503, "The database server has no free connection"),
-    "transaction_rolled_back": (503, "The transaction was rolled back"),
-    "transaction_timeout": (503, "The transaction timed out"),
-}
-"""HTTP status and title by code."""
+from api.http.codes import CODES
+from repositories.refusals import problem_type
 
 BY_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 415: "unsupported_media_type"}
 """Codes for the errors that the framework raises, by status."""
 
 FAULTS = tuple(
-    code for code, (status, _) in CODES.items() if status == HTTPStatus.SERVICE_UNAVAILABLE and code != "not_ready"
+    name for name, code in CODES.items() if code.status == HTTPStatus.SERVICE_UNAVAILABLE and name != "not_ready"
 )
 """Codes of every request that needs a database."""
-READS = ("bad_request", "validation_error", "too_many_requests", "internal_error", *FAULTS)
+ANY = ("bad_request", "uri_too_long", "headers_too_large", "internal_error")
 """Codes of every request."""
+READS = (*ANY, "validation_error", "too_many_requests", *FAULTS)
+"""Codes of every request that only reads."""
 OWN = ("unauthorized", *READS)
 """Codes of every request that needs an API key."""
 PAYMENT = ("account_frozen", "account_closed", "account_unavailable", "insufficient_funds", "balance_out_of_range")
@@ -105,23 +37,42 @@ BODY = ("malformed_json", "unsupported_media_type", "body_too_large", "request_t
 """Codes of every request with a body."""
 
 
+SHARED = {
+    "Unreadable": ("bad_request", "malformed_json"),
+    "UnreadablePayment": ("bad_request", "malformed_json", "idempotency_key_missing"),
+    "Unavailable": FAULTS,
+}
+"""Names of the responses in OpenAPI that several operations share. A response of one code is named after its code."""
+
+
 def _open_enumeration(schema: dict[str, Any]) -> None:
     """Name the codes of this release; a client must expect others of later releases."""
-    schema["anyOf"] = [{"enum": list(CODES)}, {"type": schema.pop("type")}]
+    schema["anyOf"] = [{"type": "string", "enum": list(CODES)}, {"type": schema.pop("type")}]
+
+
+class InvalidPart(BaseModel):
+    """A part of a request that breaks the schema."""
+
+    loc: list[str | int] = Field(description="the place: `body`, `query`, `path` or `header`, then names and indexes")
+    message: str = Field(description="the rule that the part breaks")
+    type: str = Field(description="the kind of rule, for programs")
 
 
 class ProblemDetails(BaseModel):
-    """The body of every error (RFC 9457)."""
+    """The body of every error (RFC 9457). A code may add members of its own."""
 
     model_config = ConfigDict(extra="allow")
 
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
-    code: str = Field(json_schema_extra=_open_enumeration)
-    request_id: str
+    type: str = Field(description="`/problems/{code}`, the documentation of the code")
+    title: str = Field(description="the code in words, the same for every request")
+    status: int = Field(description="the HTTP status", ge=400, le=599)
+    detail: str = Field(description="the cause in this request")
+    instance: str = Field(description="the path of the request")
+    code: str = Field(description="for programs; a later release may add codes", json_schema_extra=_open_enumeration)
+    request_id: str = Field(description="`X-Request-Id` of the answer, and of the request's lines in the log")
+    errors: list[InvalidPart] | None = Field(
+        default=None, exclude_if=lambda errors: errors is None, description="with `validation_error`: at most 20 parts"
+    )
 
 
 class Problem(HTTPException):
@@ -130,7 +81,7 @@ class Problem(HTTPException):
     def __init__(self, code: str, detail: str, *, headers: Mapping[str, str] | None = None, **extra: Any) -> None:
         self.code = code
         self.extra = extra
-        super().__init__(CODES[code][0], detail, dict(headers or {}))
+        super().__init__(CODES[code].status, detail, dict(headers or {}))
 
 
 def invalid(location: tuple[str, ...], message: str, kind: str) -> RequestValidationError:
@@ -153,16 +104,15 @@ def respond(
     extra: Mapping[str, Any] | None = None,
 ) -> ProblemResponse:
     """Build the answer for an error code."""
-    return ProblemResponse(details(scope, code, detail, extra), CODES[code][0], dict(headers or {}))
+    return ProblemResponse(details(scope, code, detail, extra), CODES[code].status, dict(headers or {}))
 
 
 def details(scope: Scope, code: str, detail: str, extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Build the members of a problem; a replayed problem brings its first `request_id` in `extra`."""
-    status, title = CODES[code]
     return {
-        "type": f"urn:folio:problem:{code}",
-        "title": title,
-        "status": status,
+        "type": problem_type(code),
+        "title": CODES[code].title,
+        "status": CODES[code].status,
         "detail": detail,
         "instance": scope["path"].encode(errors="replace").decode(),
         "code": code,
@@ -180,32 +130,52 @@ def answers(*codes: str) -> dict[int | str, dict[str, Any]]:
     """Return OpenAPI responses for the problems of an operation, by status."""
     statuses: dict[int | str, list[str]] = {}
     for code in dict.fromkeys(codes):
-        statuses.setdefault(CODES[code][0], []).append(code)
-    return {status: _answer(listed) for status, listed in sorted(statuses.items(), key=lambda item: str(item[0]))}
+        statuses.setdefault(CODES[code].status, []).append(code)
+    return {status: _reference(statuses[status]) for status in sorted(statuses, key=str)}
 
 
-def _answer(codes: Sequence[str]) -> dict[str, Any]:
-    examples = {
-        code: {
-            "summary": CODES[code][1],
+def shared_responses() -> dict[str, Any]:
+    """Return the responses that `answers` refers to, by name."""
+    single = {_pascal(code): (code,) for code in CODES}
+    return {name: _response(codes) for name, codes in (single | SHARED).items()}
+
+
+def examples() -> dict[str, Any]:
+    """Return an example of each problem, by code."""
+    return {
+        name: {
+            "summary": code.title,
             "value": {
-                "type": f"urn:folio:problem:{code}",
-                "title": CODES[code][1],
-                "status": CODES[code][0],
-                "detail": CODES[code][1] + ".",
+                "type": problem_type(name),
+                "title": code.title,
+                "status": code.status,
+                "detail": code.when,
                 "instance": "/",
-                "code": code,
+                "code": name,
                 "request_id": "6f1c0b1de8a94b6f8c4d5f0a7b1e2c3d",
             },
         }
-        for code in codes
+        for name, code in CODES.items()
+    }
+
+
+def _reference(codes: Sequence[str]) -> dict[str, Any]:
+    name = next((name for name, shared in SHARED.items() if set(shared) == set(codes)), None)
+    if name is None and len(codes) > 1:
+        return _response(codes)
+    return {"$ref": f"#/components/responses/{name or _pascal(codes[0])}"}
+
+
+def _response(codes: Sequence[str]) -> dict[str, Any]:
+    content = {
+        "schema": {"$ref": "#/components/schemas/ProblemDetails"},
+        "examples": {code: {"$ref": f"#/components/examples/{code}"} for code in codes},
     }
     return {
-        "description": "; ".join(f"`{code}`: {CODES[code][1]}" for code in codes),
-        "content": {
-            "application/problem+json": {
-                "schema": {"$ref": "#/components/schemas/ProblemDetails"},
-                "examples": examples,
-            }
-        },
+        "description": "; ".join(f"`{code}`: {CODES[code].title}" for code in codes),
+        "content": {ProblemResponse.media_type: content},
     }
+
+
+def _pascal(code: str) -> str:
+    return "".join(word.capitalize() for word in code.split("_"))

@@ -143,7 +143,7 @@ Amount = Annotated[int, Field(ge=1, le=MAXIMUM, description="in minor units of t
 Balance = Annotated[int, Field(ge=-MAXIMUM, le=MAXIMUM, description="in minor units of the currency")]
 Digits = BeforeValidator(_digits)
 """For numbers in a URL. Stands after their bounds: otherwise OpenAPI gets `ge` in place of `minimum`."""
-PathId = Annotated[int, Field(ge=1, le=MAXIMUM), Digits, Path(examples=[1])]
+PathId = Annotated[int, Field(ge=1, le=MAXIMUM), Digits, Path(description="the id in the path", examples=[1])]
 QueryId = Annotated[int, Field(ge=1, le=MAXIMUM), Digits]
 OfUser = Annotated[QueryId | None, Query(description="id of a user; filters by that user")]
 Words = Annotated[

@@ -4,6 +4,7 @@ from typing import Literal
 
 from fastapi import APIRouter, Response
 
+from api.http import problems
 from api.http.answers import answer
 from api.http.dependencies import CurrentService
 from api.http.json_bodies import OperationsRoute
@@ -26,15 +27,13 @@ class Ready(Representation):
     databases: dict[str, str]
 
 
-@router.get(
-    "/livez", summary="Check that the process is alive", responses=answers("internal_error"), response_model=Alive
-)
+@router.get("/livez", summary="Check that the process is alive", responses=answers(*problems.ANY), response_model=Alive)
 async def get_livez() -> Response:
     """Answer without a database connection."""
     return answer(Alive())
 
 
-@router.get("/readyz", summary="Check that requests can be served", responses=answers("not_ready", "internal_error"))
+@router.get("/readyz", summary="Check that requests can be served", responses=answers("not_ready", *problems.ANY))
 async def get_readyz(service: CurrentService) -> Ready:
     """Check both databases and their migrations, on connections outside the pools: exhausted pools are not a reason."""
     if service.drain.begun:

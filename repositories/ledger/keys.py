@@ -16,7 +16,7 @@ from repositories.postgres.pools import Checkout
 from repositories.postgres.statements import Connection
 from repositories.posts import PostRepository
 from repositories.purchases import PurchaseRepository
-from repositories.refusals import USER_LEFT, Refusal
+from repositories.refusals import USER_LEFT, Refusal, problem_type
 from repositories.transfers import ShownTransfer, TransferRepository
 from repositories.users import UserRepository
 
@@ -63,7 +63,7 @@ async def replay(connection: Connection, key: Key | None) -> Outcome[Any] | None
 async def refuse(connection: Connection, key: Key | None, refusal: Refusal) -> Outcome[Any]:
     """Store a refusal that was decided under the locks, and return it."""
     if key is not None and refusal.stored:
-        answer = refusal.members() | {"request_id": key.request_id}
+        answer = refusal.members() | {"type": problem_type(refusal.code), "request_id": key.request_id}
         await IdempotencyKeyRepository(connection).insert(key=key, kind="refusal", resource_id=None, answer=answer)
     return Outcome(refusal)
 

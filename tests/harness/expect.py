@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
+from api.docs.completion import codes_of, resolve
 from tests.harness.world import Person, World
 
 TABLES = ("users", "api_keys", "posts", "accounts", "transfers", "entries", "holds", "purchases", "idempotency_keys")
@@ -21,7 +22,7 @@ def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
     assert members <= body.keys(), body
     assert all(body[member] for member in members), body
     assert body["status"] == status
-    assert body["type"].endswith(code)
+    assert body["type"] == f"/problems/{code}"
     assert body["instance"] == answer.request.url.path
     assert body["request_id"] == answer.headers["X-Request-Id"]
     assert ("errors" in body) == (code == "validation_error")
@@ -100,12 +101,19 @@ class Operation:
         """True if a body is required."""
         return bool(self.described.get("requestBody", {}).get("required"))
 
-    def resolve(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """Return the schema to which `$ref` refers, or the schema itself if it has none."""
-        if "$ref" not in schema:
-            return schema
-        resolved: dict[str, Any] = self.document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-        return resolved
+    def resolve(self, value: dict[str, Any]) -> dict[str, Any]:
+        """Return the component to which `$ref` refers, or the value itself if it has none."""
+        return resolve(self.document, value)
+
+    @property
+    def answers(self) -> dict[str, dict[str, Any]]:
+        """The documented answers by status."""
+        return {status: self.resolve(answer) for status, answer in self.described["responses"].items()}
+
+    @property
+    def codes(self) -> set[str]:
+        """The codes of the documented problems."""
+        return set(codes_of(self.document, self.described))
 
     def examples(self) -> list[dict[str, Any]]:
         """Return the documented bodies: the examples of the body, or one composed of the examples of its members."""

@@ -1,20 +1,11 @@
-"""Fixtures of this folder: a browser, and the page in it."""
+"""The page in a browser."""
 
 from collections.abc import Iterator
 
 import pytest
 from selenium.webdriver import Chrome
 
-from tests.api.ops.page.browser import CHROMIUM, DRIVER, Page, chromium
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Chrome]:
-    """One browser for all tests of a process: a reloaded page keeps no state."""
-    if CHROMIUM is None or DRIVER is None:
-        pytest.skip("there is no Chromium here: apt-get install chromium chromium-driver")
-    with chromium() as running:
-        yield running
+from tests.api.ops.page.browser import Page
 
 
 @pytest.fixture

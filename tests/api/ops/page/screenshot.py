@@ -16,8 +16,9 @@ import httpx
 import psycopg
 
 from repositories.embedded import EmbeddedServer
-from tests.api.ops.page.browser import Page, chromium
+from tests.api.ops.page.browser import Page
 from tests.harness import REPOSITORY
+from tests.harness.browser import chromium
 from tests.harness.processes import Service, command, printed, service
 
 DOCS = REPOSITORY / "docs"
