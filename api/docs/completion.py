@@ -83,6 +83,9 @@ def _complete(document: Json, operation: Json, *, created_is_tagged: bool) -> No
     for parameter in operation.get("parameters", []):
         for repeated in ("title", "description"):
             parameter["schema"].pop(repeated, None)
+        if "examples" in parameter["schema"] and parameter["name"] != "Idempotency-Key":
+            # /docs fills it in; a key of its own must be new for each request.
+            parameter["example"] = parameter["schema"].pop("examples")[0]
         if REQUIRED_HEADERS.get(parameter["name"]) in codes:
             # FastAPI itself would answer 422 to a request without it.
             parameter["required"] = True
