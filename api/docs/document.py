@@ -11,8 +11,9 @@ from api.docs.completion import complete
 from api.docs.descriptions import DESCRIPTION, TAGS
 from api.http.answers import etag
 from api.http.etags import NoneMatch
+from api.http.json_bodies import OperationsRoute
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=OperationsRoute)
 
 
 @dataclass(frozen=True)

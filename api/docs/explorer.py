@@ -10,9 +10,10 @@ from fastapi import APIRouter, Response
 
 from api.docs import html
 from api.http.etags import NoneMatch
+from api.http.json_bodies import OperationsRoute
 from api.http.static_files import POLICY, StaticFiles
 
-router = APIRouter(prefix="/docs", include_in_schema=False)
+router = APIRouter(prefix="/docs", include_in_schema=False, route_class=OperationsRoute)
 
 SWAGGER = Path(str(files("fastapi_offline"))) / "static"
 FILES = StaticFiles(

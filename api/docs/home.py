@@ -3,8 +3,9 @@
 from fastapi import APIRouter, Request, Response
 
 from api.docs.html import choose, marked
+from api.http.json_bodies import OperationsRoute
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=OperationsRoute)
 
 METHODS = "GET, HEAD, OPTIONS"
 

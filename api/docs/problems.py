@@ -7,8 +7,9 @@ from starlette.exceptions import HTTPException
 
 from api.docs.html import choose, marked
 from api.http.codes import CODES, Code
+from api.http.json_bodies import OperationsRoute
 
-router = APIRouter(prefix="/problems", include_in_schema=False)
+router = APIRouter(prefix="/problems", include_in_schema=False, route_class=OperationsRoute)
 
 
 @router.get("")

@@ -6,9 +6,8 @@ from fastapi import APIRouter, Response
 from fastapi.responses import RedirectResponse
 
 from api.http.answers import NO_STORE
-from api.http.static_files import NO_MARKUP, POLICY, StaticFiles
-
 from api.http.json_bodies import OperationsRoute
+from api.http.static_files import NO_MARKUP, POLICY, StaticFiles
 
 router = APIRouter(prefix="/ops", include_in_schema=False, route_class=OperationsRoute)
 

@@ -23,7 +23,6 @@ async def test_an_unknown_path_is_404(client: httpx.AsyncClient, world: World) -
     """The problem names the path, with or without a key; an additional slash makes a path unknown."""
     ada = await world.person("ada")
     for path in (
-        "/",
         "/nowhere",
         "/users/",
         "/posts/1/",
