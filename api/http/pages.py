@@ -30,6 +30,11 @@ class Page(BaseModel, Generic[Item]):
     items: list[Item]
     next_cursor: str | None
 
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """Return the name that generated clients give the page, such as AccountPage."""
+        return f"{params[0].__name__}Page"
+
 
 class PageRequest:
     """The page that a request asks for. One row more than `limit` is read: it tells if there is a next page."""

@@ -96,7 +96,7 @@ class Pool(Representation):
     advice: PoolAdvice | None = Field(description="null if the limits of a server could not be read")
 
 
-class Pools(Representation):
+class WorkerPools(Representation):
     """The pools of the worker that answers."""
 
     worker_pid: int
@@ -114,7 +114,7 @@ class _Snapshot:
 
 
 @router.get("/pools", summary="Show the connection pools", responses=answers("operator_required", *problems.OWN))
-async def get_pools(service: CurrentService, main: OperatorView) -> Pools:
+async def get_pools(service: CurrentService, main: OperatorView) -> WorkerPools:
     """Show the pools of the worker that answers and their checked-out connections.
 
     The servers are queried on connections outside these pools, so that exhausted pools can be examined. If the main
@@ -133,7 +133,7 @@ async def get_pools(service: CurrentService, main: OperatorView) -> Pools:
     # Whether the two pools share a server is known only if both answer.
     demands = capacity.demands(service.settings.workers, sizes, limits) if limits.keys() == sizes.keys() else {}
     pools = [_show(service.pools[name], snapshot, demands.get(name)) for name, snapshot in snapshots.items()]
-    return Pools(worker_pid=os.getpid(), at=datetime.now(UTC), pools=pools)
+    return WorkerPools(worker_pid=os.getpid(), at=datetime.now(UTC), pools=pools)
 
 
 async def _read(pool: pools.Pool, checkout: Checkout | None) -> _Snapshot:
