@@ -1,7 +1,13 @@
 """The command line.
 
-- `commands`  `folio serve`, `migrate`, `audit`, `operator`, `key`
-- `doctor`    `folio doctor`
-- `server`    uvicorn: its protocol with limits, its workers, its signals
-- `terminal`  messages, errors, results, progress bars
+- `commands`     `folio serve`, `migrate`, `audit`
+- `keys`         `folio operator`, `folio key`
+- `doctor`       `folio doctor`
+- `running`      a command's access to the databases
+- `server`       uvicorn: its workers, its signals
+- `protocol`     one connection, within limits of time, size and number
+- `connections`  all connections of a process: their number, and a check of each per interval
+- `transports`   what a client has yet to read, and answers without chunks for HTTP/1.0
+- `refusals`     the answer to a request that a connection refuses
+- `terminal`     messages, errors, results, progress bars
 """

@@ -3,24 +3,18 @@
 SECURITY.md lists the figures. RequestMiddleware judges the request itself.
 """
 
-import array
 import asyncio
-import contextlib
-import fcntl
 import math
-import resource
-import socket
-import struct
-import termios
-from collections import OrderedDict
-from typing import Any, cast
-from weakref import WeakKeyDictionary
+from typing import cast
 
 import httptools
 import structlog
-from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, HTTPScope, Scope
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-from uvicorn.server import ServerState
+
+from api.cli.connections import Connections, connections_of
+from api.cli.refusals import RefusedHead, refusal_of
+from api.cli.transports import LeavingTransport, Unchunked, reset, unsent_bytes
 
 log = structlog.get_logger()
 
@@ -36,58 +30,10 @@ LINGER_SECONDS = 2.0
 """Seconds for a client to stop sending once its request was answered unread: closing at once would reset it."""
 MAX_DISCARDED_BYTES = 1024 * 1024
 """Bytes that are read and dropped from a client that goes on sending."""
-MAX_CONNECTIONS = 10_000
-"""Open connections of a process; one more closes the connection that has waited longest for a request."""
-RESERVED_FILES = 128
-"""File descriptors that connections leave for the databases, the logs and the embedded server."""
 DRAIN_LINGER_SECONDS = 0.3
 """Seconds for a request that is on its way on an idle connection when the process stops accepting requests."""
-CHECK_INTERVAL_SECONDS = 1.0
-"""Seconds between two checks of every connection: a timer for each would cost each request."""
 
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
-
-
-class RefusedHead(Exception):
-    """The headers of a request exceed a limit; the connection answers this problem and is closed."""
-
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.code = code
-        self.detail = detail
-
-
-class Connections:
-    """The connections of one server: their number is bounded, and each is checked once per interval."""
-
-    def __init__(self, server_state: ServerState, loop: asyncio.AbstractEventLoop) -> None:
-        self.limit = connection_limit()
-        self.waiting: OrderedDict[BoundedProtocol, None] = OrderedDict()
-        """The connections without a request in progress, the longest wait first."""
-        self._all = server_state.connections
-        self._loop = loop
-        self._checking = False
-
-    def admit(self, connection: "BoundedProtocol") -> None:
-        """Take a new connection in. At the limit, the connection that has waited longest makes room."""
-        if len(self._all) > self.limit:
-            longest = next(iter(self.waiting), connection)
-            self.waiting.pop(longest, None)
-            longest.transport.abort()
-        if not self._checking:
-            self._checking = True
-            self._loop.call_later(CHECK_INTERVAL_SECONDS, self._check)
-
-    def _check(self) -> None:
-        self._checking = bool(self._all)
-        if self._checking:
-            self._loop.call_later(CHECK_INTERVAL_SECONDS, self._check)
-        now = self._loop.time()
-        for connection in tuple(self._all):
-            cast(BoundedProtocol, connection).check(now)
-
-
-_SERVERS: WeakKeyDictionary[ServerState, Connections] = WeakKeyDictionary()
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -115,12 +61,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start to wait for the first request."""
         self._raw = transport
-        super().connection_made(cast(asyncio.Transport, _Transport(transport, self)))
-        others = _SERVERS.get(self.server_state)
-        if others is None:
-            others = _SERVERS[self.server_state] = Connections(self.server_state, self.loop)
-        self._others = others
-        others.admit(self)
+        super().connection_made(cast(asyncio.Transport, LeavingTransport(transport, self)))
+        self._others = connections_of(self.server_state, self.loop)
+        self._others.admit(self)
         self._wait(HEADERS_TIMEOUT_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -201,12 +144,12 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def check(self, now: float) -> None:
         """Close the connection if its time is over, or if its client reads nothing of an answer."""
-        unsent = _unsent(self._raw) if self.unacknowledged else 0
+        unsent = unsent_bytes(self._raw) if self.unacknowledged else 0
         self.unacknowledged = unsent > 0
         if unsent != self._unsent:
             self._unsent, self._progress_at = unsent, now
         elif unsent and now - self._progress_at > SEND_TIMEOUT_SECONDS:
-            _reset(self._raw)
+            reset(self._raw)
         if now < self._deadline:
             return
         if self._lingering:
@@ -279,7 +222,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if broken_body and current.response_started:
             current.keep_alive = False
             return
-        refusal = self._refusal(code, detail)
+        refusal = refusal_of(self, code, detail)
         if current is None or current.response_complete:
             self._begin(refusal)
         elif not broken_body:
@@ -298,58 +241,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self.cycle = refusal
         self._start_asgi_task(refusal, self.app)
 
-    def _refusal(self, code: str, detail: str) -> RequestResponseCycle:
-        scope: dict[str, Any] = {
-            "type": "http",
-            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
-            "http_version": "1.1",
-            "server": self.server,
-            "client": self.client,
-            "scheme": self.scheme,
-            "root_path": self.root_path,
-            "method": "-",
-            "path": "/",
-            "raw_path": b"/",
-            "query_string": b"",
-            "headers": [],
-            "state": {**self.app_state, "refusal": (code, detail)},
-        }
-        return RequestResponseCycle(
-            scope=cast(HTTPScope, scope),
-            transport=self.transport,
-            flow=self.flow,
-            logger=self.logger,
-            access_logger=self.access_logger,
-            access_log=False,
-            default_headers=self.server_state.default_headers,
-            message_event=asyncio.Event(),
-            expect_100_continue=False,
-            keep_alive=False,
-            on_response=self.on_response_complete,
-        )
-
-
-class _Transport:
-    """A transport whose `close` lets the client stop sending first."""
-
-    def __init__(self, transport: asyncio.Transport, connection: BoundedProtocol) -> None:
-        self._write = transport.write
-        self.abort = transport.abort
-        self.pause_reading = transport.pause_reading
-        self.resume_reading = transport.resume_reading
-        self.get_extra_info = transport.get_extra_info
-        self._connection = connection
-
-    def write(self, data: bytes) -> None:
-        self._connection.unacknowledged = True
-        self._write(data)
-
-    def close(self) -> None:
-        self._connection.leave()
-
-    def is_closing(self) -> bool:
-        return self._connection.leaving
-
 
 class _LastBody:
     """Receives from a parser the body of the last request of a connection."""
@@ -357,66 +248,3 @@ class _LastBody:
     def __init__(self, connection: BoundedProtocol) -> None:
         self.on_body = connection.on_body
         self.on_message_complete = connection.on_last_body_complete
-
-
-class Unchunked:
-    """An application for an HTTP/1.0 client, which knows no chunks: an answer without a length ends by closing."""
-
-    def __init__(self, app: ASGI3Application, cycle: RequestResponseCycle) -> None:
-        self._app = app
-        self._cycle = cycle
-        self._streams = False
-
-    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        """Serve the request."""
-
-        async def forward(message: ASGISendEvent) -> None:
-            if message["type"] == "http.response.start":
-                sized = any(name.lower() == b"content-length" for name, _ in message.get("headers", ()))
-                self._streams = not sized and self._cycle.scope["method"] != "HEAD"
-                if self._streams:
-                    # uvicorn adds neither chunks nor a length to the answer to a HEAD.
-                    self._cycle.scope = cast(HTTPScope, {**self._cycle.scope, "method": "HEAD"})
-            elif self._streams and message["type"] == "http.response.body":
-                await self._cycle.flow.drain()
-                if not self._cycle.disconnected:
-                    self._cycle.transport.write(message.get("body", b""))
-            await send(message)
-
-        await self._app(scope, receive, forward)
-
-
-def _unsent(transport: asyncio.Transport) -> int:
-    """Return the bytes that a client has yet to acknowledge, those that wait in the system's queue included."""
-    queued = array.array("i", [0])
-    with contextlib.suppress(OSError):
-        # The system takes more only when much of its queue is free, minutes apart for a slow client.
-        fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, queued)
-    return transport.get_write_buffer_size() + queued[0]
-
-
-def _reset(transport: asyncio.Transport) -> None:
-    """Abort a connection, with what waits in the system's queue, which would stay there for minutes."""
-    with contextlib.suppress(OSError):
-        at_once = struct.pack("ii", 1, 0)
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
-    transport.abort()
-
-
-def connection_limit() -> int:
-    """Return how many connections this process may have: fewer than file descriptors."""
-    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if files == resource.RLIM_INFINITY:
-        return MAX_CONNECTIONS
-    return max(16, min(MAX_CONNECTIONS, files - RESERVED_FILES))
-
-
-def raise_file_limit() -> None:
-    """Raise the limit of file descriptors to the hard limit, as far as the system lets a process."""
-    files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 2 * MAX_CONNECTIONS if most == resource.RLIM_INFINITY else most
-    if files != resource.RLIM_INFINITY and files < wanted:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
-        except (OSError, ValueError):
-            log.warning("file_limit", files=files, advice="Raise it with ulimit -n.")

@@ -11,7 +11,8 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from api.app import create_app
-from api.cli.protocol import BoundedProtocol, raise_file_limit
+from api.cli.connections import raise_file_limit
+from api.cli.protocol import BoundedProtocol
 from api.ops import metrics
 from api.process import logs
 from api.process.drain import STOP_SIGNALS, grace

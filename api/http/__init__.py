@@ -11,6 +11,7 @@
 - `exception_handlers`  exceptions to problems: faults of the database, refusals of the ledger
 - `route_table`         the routes by method and form of path
 - `middleware`          around each request: id, deadline, limits of its body, log line, metrics
+- `exchange`            one request and its only answer, also at the deadline
 - `json_bodies`         strict JSON
 - `etags`               If-Match and If-None-Match
 - `pages`               keyset pages, cursors, Link

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from api import entries
-from api.cli import protocol
+from api.cli import connections, protocol
 from api.http import arrivals
 from api.process.settings import Settings
 from tests.api.cli.test_server import connect, read_all
@@ -31,7 +31,7 @@ REQUEST_INSIDE = b"GET /users HTTP/1.1\r\nHost: folio\r\n\r\n"
 
 @pytest.fixture(autouse=True)
 def _fast_checks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "CHECK_INTERVAL_SECONDS", 0.05)
+    monkeypatch.setattr(connections, "CHECK_INTERVAL_SECONDS", 0.05)
 
 
 @pytest.fixture
@@ -365,7 +365,7 @@ async def test_a_client_that_reads_nothing_is_disconnected(
 
 def test_at_the_limit_the_longest_wait_makes_room(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Idle connections beyond the limit are closed, the oldest first, and each newcomer is served."""
-    monkeypatch.setattr(protocol, "connection_limit", lambda: 5)
+    monkeypatch.setattr(connections, "connection_limit", lambda: 5)
     with contextlib.ExitStack() as stack:
         idle = []
         for _ in range(12):
@@ -389,7 +389,7 @@ def test_connections_are_fewer_than_file_descriptors(monkeypatch: pytest.MonkeyP
     """At most 10,000, and always some descriptors are left."""
     for files, limit in ((1024, 896), (256, 128), (1_000_000, 10_000), (resource.RLIM_INFINITY, 10_000)):
         monkeypatch.setattr(resource, "getrlimit", lambda _, files=files: (files, files))
-        assert protocol.connection_limit() == limit
+        assert connections.connection_limit() == limit
 
 
 async def test_http_1_0_gets_no_chunks(address: str, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
