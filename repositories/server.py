@@ -1,13 +1,15 @@
-"""The server as it reports itself: version, durability, clock, limits, connections, privileges, activity, databases."""
+"""Reports of the server: version, durability, replication, clock, limits, connections, privileges, activity."""
 
 import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from repositories.postgres.statements import Connection, statement
 
 STATE = statement("both/server/state")
+REPLICATION = statement("both/server/replication")
 CLOCK = statement("both/server/clock")
 LIMITS = statement("both/server/limits")
 CONNECTIONS = statement("both/server/connections")
@@ -31,6 +33,21 @@ class State:
     full_page_writes: str
     synchronous_commit: str
     data_checksums: str
+
+
+@dataclass(frozen=True)
+class Replication:
+    """The server's part in replication; `seconds_behind` is None on a primary, and if a standby cannot tell."""
+
+    standby: bool
+    seconds_behind: Decimal | None
+    synchronous_standbys: str
+
+    def __str__(self) -> str:
+        if not self.standby:
+            return f"primary, synchronous standbys: {self.synchronous_standbys or 'none'}"
+        behind = "an unknown time" if self.seconds_behind is None else f"{self.seconds_behind:.1f} s"
+        return f"standby, {behind} behind"
 
 
 @dataclass(frozen=True)
@@ -102,6 +119,11 @@ class _Time:
 async def read_state(connection: Connection) -> State:
     """Read the version of the server and the settings that decide if a commit survives a crash."""
     return await STATE.one(connection, State)
+
+
+async def read_replication(connection: Connection) -> Replication:
+    """Read whether the server is the primary or a standby, how far behind, and its synchronous standbys."""
+    return await REPLICATION.one(connection, Replication)
 
 
 async def read_clock(connection: Connection) -> Clock:

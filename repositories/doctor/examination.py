@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 import psycopg
 
 from repositories import server
-from repositories.doctor import findings
+from repositories.doctor import findings, hosts
 from repositories.doctor.findings import Finding, Status
 from repositories.postgres import connections
 from repositories.postgres.connections import BoundedConnection
@@ -38,6 +38,7 @@ class Examination:
 
     async def run(self) -> None:
         """Run every check except `connections`, which needs the limits of both databases."""
+        self.findings += await hosts.examine(self.database, self._conninfo, patience=ANSWER_SECONDS)
         async with AsyncExitStack() as stack:
             if (connection := await self._connect(stack)) is None:
                 self.findings += self._unchecked(CHECKS[1:-1])

@@ -28,6 +28,7 @@ VALUES
 ('both/server/list_databases', '', '', NULL),
 ('both/server/missing_privileges', '', $$('{users}', '{email}', '{UPDATE}')$$, NULL),
 ('both/server/privileges', '', '', NULL),
+('both/server/replication', '', '', NULL),
 ('both/server/state', '', '', NULL),
 ('both/session/configure', '', $$('{statement_timeout,lock_timeout}', '{300s,2s}')$$, NULL),
 ('both/session/hurry', '', $$('500ms')$$, NULL),

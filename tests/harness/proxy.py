@@ -27,6 +27,7 @@ class Proxy:
 
     def __init__(self, conninfo: str) -> None:
         self._target = conninfo_to_dict(conninfo)
+        self._served = self._target
         self._server: asyncio.Server | None = None
         self._port = 0
         self.trouble = Trouble.NONE
@@ -48,7 +49,11 @@ class Proxy:
     @property
     def conninfo(self) -> str:
         """The connection string of the server through the proxy."""
-        return make_conninfo("", **self._target | {"host": "127.0.0.1", "port": self._port})
+        return make_conninfo("", **self._served | {"host": "127.0.0.1", "port": self._port})
+
+    def turn(self, conninfo: str) -> None:
+        """Lead new connections to another server; those that are open stay."""
+        self._target = conninfo_to_dict(conninfo)
 
     async def start(self) -> None:
         """Accept connections, on the same port as before."""

@@ -1,6 +1,11 @@
-"""Servers that a test stops and starts: containers if the test run uses a container, else embedded servers."""
+"""Servers that a test stops and starts: containers if the test run uses a container, else embedded servers.
+
+A standby is an embedded server that was copied from another one.
+"""
 
 import os
+import shutil
+import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -9,10 +14,11 @@ from typing import Protocol
 import psutil
 import psycopg
 
-from repositories.embedded import EmbeddedServer
+from repositories.embedded import EmbeddedServer, home
 from tests.harness.memory import folder_in_memory
 from tests.harness.postgres import KIND, OPTIONS, new_container
 from tests.harness.processes import free_port, until
+from tests.harness.programs import PROGRAMS
 
 
 class Server(Protocol):
@@ -68,12 +74,14 @@ class Container:
 
 
 class Embedded:
-    """An embedded server in a temporary folder."""
+    """An embedded server in a temporary folder; if `primary` is given, a standby that follows it."""
 
-    def __init__(self, options: Mapping[str, str] = OPTIONS) -> None:
+    def __init__(self, options: Mapping[str, str] = OPTIONS, *, primary: "Embedded | None" = None) -> None:
         self._storage = ExitStack()
         self._folder = self._storage.enter_context(folder_in_memory("folio-server-"))
         self._server = EmbeddedServer(self._folder, postgres_options=options)
+        if primary is not None:
+            self._copy(primary)
         self._running = ExitStack()
         self.start()
         self.conninfo = self._server.conninfo("postgres")
@@ -88,6 +96,17 @@ class Embedded:
         psutil.Process(int((self.cluster / "postmaster.pid").read_text().split()[0])).kill()
         # Stop the supervisor too, because it would restart the server.
         self._running.close()
+
+    def _copy(self, primary: "Embedded") -> None:
+        place, account = home.ensure(self._folder, print)
+        shutil.copy(primary.cluster.parent / "password", place.password)
+        place.claim(place.password)
+        place.cluster.mkdir(0o700)
+        account.give(place.cluster)
+        command = [f"{PROGRAMS}/pg_basebackup", f"--dbname={primary.conninfo}", f"--pgdata={place.cluster}"]
+        command += ["--checkpoint=fast", "--write-recovery-conf"]
+        done = subprocess.run(command, **account.process_options, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
 
     @property
     def cluster(self) -> Path:
