@@ -6,23 +6,29 @@ BIN = .venv/bin
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
-setup: .venv/ready ## virtual environment with hash-locked dependencies
+setup: .venv/ready ## virtual environment with hash-locked dependencies, those of the tests included
 
-# uv installs in seconds, pip in minutes; pip is the fallback if uv fails (uv reads no pip.conf).
+# $(call install,FILE) installs a lock file: by uv in seconds, or by pip in minutes if uv fails (uv reads no pip.conf).
 # Without ensurepip (a bare Debian python3), the machine's own pip fills the environment.
-.venv/ready: locks/dev.lock locks/uv.lock pyproject.toml
+PIP = if [ -x $(BIN)/pip ]; then PIP="$(BIN)/python -m pip"; else PIP="$(PYTHON) -m pip --python $(BIN)/python"; fi; \
+	$$PIP install --disable-pip-version-check --no-input --require-hashes --no-deps
+install = $(BIN)/uv pip install --python $(BIN)/python --compile-bytecode --require-hashes --no-deps -r $(1) || { $(PIP) -r $(1); }
+
+# What running needs.
+.venv/run: locks/run.lock locks/uv.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Folio needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.x" >&2; exit 1; }
 	@$(PYTHON) -m venv .venv 2>/dev/null || $(PYTHON) -m venv --without-pip .venv
-	@if [ -x $(BIN)/pip ]; then PIP="$(BIN)/python -m pip"; else PIP="$(PYTHON) -m pip --python $(BIN)/python"; fi; \
-	OPTIONS="--disable-pip-version-check --no-input --require-hashes --no-deps"; \
-	echo "Installing the locked dependencies into .venv"; \
-	{ $$PIP install $$OPTIONS --quiet -r locks/uv.lock && \
-	  $(BIN)/uv pip install --python $(BIN)/python --compile-bytecode --require-hashes --no-deps -r locks/dev.lock; } || \
-	$$PIP install $$OPTIONS -r locks/dev.lock
+	@echo "Installing the locked dependencies into .venv"
+	@$(PIP) --quiet -r locks/uv.lock
+	@$(call install,locks/run.lock)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --offline --no-deps --no-build-isolation --editable .
+	@touch .venv/run
+
+.venv/ready: locks/dev.lock .venv/run
+	@$(call install,locks/dev.lock)
 	@touch .venv/ready
 
-run: setup ## Folio on 127.0.0.1:8000, with a PostgreSQL of its own unless FOLIO_*_DATABASE_URL name yours
+run: .venv/run ## Folio on 127.0.0.1:8000, with a PostgreSQL of its own unless FOLIO_*_DATABASE_URL name yours
 	@$(BIN)/folio serve
 
 test: setup ## all tests: PostgreSQL in a container if a Docker Engine answers, else embedded
@@ -36,8 +42,7 @@ plans: setup ## every statement's plan on a large data set, against docs/plans.m
 
 # The peers' packages are for this target only.
 .venv/bench: locks/bench.lock .venv/ready
-	@OPTIONS="--quiet --require-hashes --no-deps -r locks/bench.lock"; \
-	$(BIN)/uv pip install --python $(BIN)/python $$OPTIONS || $(PYTHON) -m pip --python $(BIN)/python install $$OPTIONS
+	@$(call install,locks/bench.lock)
 	@touch .venv/bench
 
 bench: .venv/bench ## speed from outside, in turn with peers; ONLY=transfers,reads ROUNDS=3 SECONDS=4 SCALE=large UPDATE=1

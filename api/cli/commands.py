@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
+from importlib.metadata import version
 from typing import Annotated
 
 import structlog
@@ -35,6 +36,21 @@ log = structlog.get_logger()
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(operators, name="operator")
 app.add_typer(keys, name="key")
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
+    if wanted:
+        put(f"folio {version('folio')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None: ...
 
 
 def main() -> None:
@@ -72,15 +88,15 @@ def serve(
     logs.configure(settings.log_format)
     # A log collector needs every line in one format, above all the news that PostgreSQL ended.
     announce = say if settings.log_format == "console" else log.info
-    with startup.servers(settings, announce, create=True):
+    with server.listen(settings) as listener, startup.servers(settings, announce, create=True):
         _prepare(settings, announce)
         run(settings, partial(startup.check_connections, settings))
         run(settings, partial(startup.check_privileges, settings))
         run(settings, partial(startup.check_pair, settings))
-        url = f"http://{bracketed(settings.host)}:{settings.port}"
+        url = f"http://{bracketed(settings.host)}:{listener.getsockname()[1]}"
         announce(f"Folio serves {url}; documentation: {url}/docs")
         announce(f"To get an operator's key: {sys.argv[0]} operator add NAME")
-        server.serve(settings)
+        server.serve(settings, listener)
 
 
 @app.command()

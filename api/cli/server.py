@@ -1,8 +1,9 @@
 """Serve with uvicorn, in this process or in workers."""
 
+import errno
 import signal
+import socket
 import sys
-from socket import socket
 from types import FrameType
 
 import uvicorn
@@ -16,7 +17,8 @@ from api.cli.protocol import BoundedProtocol
 from api.ops import metrics
 from api.process import logs
 from api.process.drain import STOP_SIGNALS, grace
-from api.process.settings import Settings
+from api.process.settings import Settings, bracketed
+from api.process.startup import StartupError
 
 APPLICATION = "api.cli.server:application"
 """The factory that a worker process imports and calls."""
@@ -28,7 +30,7 @@ class Workers(Multiprocess):
     failed = False
     """Whether a worker ended before it served: it would end again."""
 
-    def __init__(self, config: uvicorn.Config, sockets: list[socket]) -> None:
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
         hangup = signal.getsignal(signal.SIGHUP)
         super().__init__(config, sockets)
         if hangup == signal.SIG_IGN:
@@ -67,14 +69,28 @@ def application() -> FastAPI:
     return create_app(settings)
 
 
-def serve(settings: Settings) -> None:
+def listen(settings: Settings) -> socket.socket:
+    """Return a socket that has the port and listens; clients wait until a worker accepts.
+
+    Raises StartupError if the port or the address cannot be had.
+    """
+    host, port = settings.host, settings.port
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        hint = {
+            errno.EADDRINUSE: f"Port {port} is taken. Choose another by FOLIO_PORT or --port.",
+            errno.EACCES: f"This user may not listen on port {port}. Choose another by FOLIO_PORT or --port.",
+        }.get(error.errno or 0, f"{error.strerror}. Check FOLIO_HOST.")
+        raise StartupError(f"Cannot listen on {bracketed(host)}:{port}. {hint}") from error
+
+
+def serve(settings: Settings, listener: socket.socket) -> None:
     """Serve until SIGTERM, SIGHUP or SIGINT, then finish accepted requests; SystemExit if the server cannot start."""
     raise_file_limit()
     config = uvicorn.Config(
         APPLICATION,
         factory=True,
-        host=settings.host,
-        port=settings.port,
         workers=settings.workers,
         loop="uvloop",
         http=BoundedProtocol,
@@ -89,12 +105,12 @@ def serve(settings: Settings) -> None:
     )
     if settings.workers > 1:
         with metrics.of_workers():
-            workers = Workers(config, sockets=[config.bind_socket()])
+            workers = Workers(config, sockets=[listener])
             workers.run()
         started = not workers.failed
     else:
         server = uvicorn.Server(config)
-        server.run()
+        server.run(sockets=[listener])
         started = server.started
     if not started:
         sys.exit(STARTUP_FAILURE)

@@ -15,7 +15,14 @@ screen = Console(stderr=True, highlight=False, soft_wrap=True)
 WIDTH = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 140
 output = Console(highlight=False, soft_wrap=True, width=WIDTH)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+def _quiet(as_json: bool) -> bool:  # noqa: FBT001 - typer's callback
+    """Keep messages and progress from a script; errors are printed all the same."""
+    screen.quiet = as_json
+    return as_json
+
+
+AsJson = Annotated[bool, typer.Option("--json", callback=_quiet, help="Print JSON for scripts, and nothing else.")]
 
 
 def say(line: str) -> None:
@@ -36,6 +43,7 @@ def fail(message: str, code: int) -> NoReturn:
 
 def complain(message: str) -> None:
     """Print an error."""
+    screen.quiet = False
     screen.print("error:", style="red", end=" ")
     say(message)
 

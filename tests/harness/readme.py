@@ -1,7 +1,7 @@
-"""The README's walkthrough, run as a reader would paste it, line by line into one shell.
+"""The README and the walkthrough, run as a reader would paste them, block by block into one shell.
 
-`python -m tests.harness.readme` runs it on a service with fresh, embedded databases and writes the answers into the
-README.
+Blocks of `shell` are pasted; the block of `text` after one has its answer. `python -m tests.harness.readme` runs them
+on a service with fresh, embedded databases and writes the answers into the pages.
 """
 
 import re
@@ -13,43 +13,32 @@ from pathlib import Path
 from tests.harness import REPOSITORY
 from tests.harness.processes import environment, service
 
-README = REPOSITORY / "README.md"
-_BLOCK = re.compile(r"(?<=```console\n).*?(?=```\n)", re.DOTALL)
+PAGES = (REPOSITORY / "README.md", REPOSITORY / "docs/walkthrough.md")
+"""In the order in which a reader pastes them."""
+_BLOCK = re.compile(r"```shell\n(?P<commands>.*?)```\n(?:\n```text\n(?P<answer>.*?)```\n)?", re.DOTALL)
 _VARYING = re.compile(r'\d{4}-\d\d-\d\dT[\d:.]+Z|"request_id":"\w+"')
 _END = "@@ end of answer @@"
 
 
-def commands(text: str) -> list[str]:
-    """Return the lines to paste."""
-    return [line[2:] for block in _BLOCK.findall(text) for line in block.splitlines() if line.startswith("$ ")]
+def commands(page: str) -> list[str]:
+    """Return the blocks to paste."""
+    return [block["commands"] for block in _BLOCK.finditer(page)]
 
 
-def answers(text: str) -> list[str]:
-    """Return the printed answer to each command."""
-    found: list[str] = []
-    for line in (line for block in _BLOCK.findall(text) for line in block.splitlines()):
-        if line.startswith("$ "):
-            found.append("")
-        else:
-            found[-1] += line + "\n"
-    return found
+def answers(page: str) -> list[str]:
+    """Return the printed answer to each block."""
+    return [block["answer"] or "" for block in _BLOCK.finditer(page)]
 
 
-def run(lines: list[str], url: str, variables: Mapping[str, str]) -> list[str]:
-    """Paste lines into one shell, with these environment variables and a service at `url`; return each output."""
-    script = "".join(f"{line}\necho '{_END}'\n" for line in lines)
+def run(blocks: list[str], url: str, variables: Mapping[str, str], shell: str = "bash") -> list[str]:
+    """Paste blocks into one shell, with these environment variables and a service at `url`; return each output."""
+    script = "".join(f"{block}\necho '{_END}'\n" for block in blocks)
     script = script.replace("api=http://127.0.0.1:8000", f"api={url}")
-    shell = subprocess.run(
-        ["bash"],
-        input=script,
-        env=variables,
-        cwd=README.parent,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=True,
+    pasted = subprocess.run(
+        [shell], input=script, env=variables, cwd=REPOSITORY, capture_output=True, text=True, timeout=300, check=True
     )
-    return shell.stdout.split(f"{_END}\n")[:-1]
+    assert not pasted.stderr, pasted.stderr
+    return pasted.stdout.split(f"{_END}\n")[:-1]
 
 
 def masked(answer: str) -> str:
@@ -58,19 +47,20 @@ def masked(answer: str) -> str:
 
 
 def main() -> None:
-    """Write the answers of a fresh service into the README."""
-    text = README.read_text()
+    """Write the answers of a fresh service into the pages."""
+    texts = {page: page.read_text() for page in PAGES}
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)  # as root, PostgreSQL runs as another user
         settings = {"FOLIO_DATA_DIR": folder}
         with service(settings) as folio:
-            new_answers = iter(run(commands(text), f"http://127.0.0.1:{folio.port}", environment(settings)))
+            blocks = [block for text in texts.values() for block in commands(text)]
+            printed = iter(run(blocks, f"http://127.0.0.1:{folio.port}", environment(settings)))
+    for page, text in texts.items():
+        page.write_text(_BLOCK.sub(lambda block: _with_answer(block["commands"], next(printed)), text))
 
-    def fill(block: re.Match[str]) -> str:
-        lines = [line for line in block.group().splitlines() if line.startswith("$ ")]
-        return "".join(f"{line}\n{next(new_answers)}" for line in lines)
 
-    README.write_text(_BLOCK.sub(fill, text))
+def _with_answer(block: str, answer: str) -> str:
+    return f"```shell\n{block}```\n" + (f"\n```text\n{answer}```\n" if answer else "")
 
 
 if __name__ == "__main__":

@@ -3,11 +3,14 @@
 import asyncio
 import json
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from importlib.metadata import version
+from pathlib import Path
 
 import httpx
 import psycopg
@@ -260,7 +263,37 @@ from api.cli import server
 from api.process.settings import Settings
 server.APPLICATION = "tests.api.cli.broken:{failure}"
 if __name__ == "__main__":
-    server.serve(Settings(workers=2, port=0))
+    settings = Settings(workers=2, port=0)
+    server.serve(settings, server.listen(settings))
 """
     done = subprocess.run([sys.executable, "-c", script], env=environment(settings), timeout=60, check=False)
     assert done.returncode == STARTUP_FAILURE
+
+
+def test_a_port_that_is_taken_is_named_with_its_setting(tmp_path: Path) -> None:
+    """Nothing was started, no data folder included."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused = command("serve", settings={"FOLIO_PORT": str(port), "FOLIO_DATA_DIR": str(tmp_path / "data")})
+    message = (
+        f"error: Cannot listen on 127.0.0.1:{port}. Port {port} is taken. Choose another by FOLIO_PORT or --port.\n"
+    )
+    assert (refused.returncode, refused.stderr) == (1, message)
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    """`folio --version` needs no settings and no database."""
+    assert command("--version", settings={}).stdout == f"folio {version('folio')}\n"
+
+
+def test_a_script_gets_json_and_nothing_else(databases: dict[str, str]) -> None:
+    """With --json, messages and progress are left out; an error is printed."""
+    settings = {f"FOLIO_{name.upper()}_DATABASE_URL": url for name, url in databases.items()}
+    for arguments in (("audit",), ("migrate",), ("operator", "add", "root")):
+        done = command(*arguments, "--json", settings=settings)
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+        json.loads(done.stdout)
+    refused = command("key", "issue", "ada", "--json", settings=settings)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("error: ")
