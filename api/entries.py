@@ -1,4 +1,4 @@
-"""Entries over HTTP: the statement of an account in pages or as one CSV file, and its balance at an instant."""
+"""Entries over HTTP: the statement of an account in pages, as it grows or as CSV, and its balance at an instant."""
 
 import asyncio
 import csv
@@ -6,7 +6,6 @@ import io
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Annotated, Any
 
 import psycopg
@@ -17,11 +16,14 @@ from api.http import problems
 from api.http.answers import answer, visible
 from api.http.authentication import Member
 from api.http.dependencies import Accounts, CurrentService, Entries, Main
+from api.http.event_streams import EventStream
+from api.http.following import FollowOf
 from api.http.json_bodies import JsonRoute
 from api.http.media_types import prefers
-from api.http.pages import Page, PageOf
+from api.http.pages import Page, PageOf, fitting
 from api.http.problems import Problem, answers, invalid
 from api.http.types import Balance, Description, Id, PastTime, PathId, Representation, Time
+from api.process.service import Service
 from repositories.accounts import AccountRepository
 from repositories.entries import NEWEST, EntryRepository
 from repositories.entries import BalanceAt as BalanceAtRow
@@ -48,6 +50,13 @@ class Entry(Representation):
     created_at: Time
 
 
+class EntriesAfter(Representation):
+    """The entries after a version, oldest first; `last_version` is the last one's, or the version if there is none."""
+
+    items: list[Entry]
+    last_version: int
+
+
 class BalanceAt(Representation):
     """The balance at an instant, every entry of that instant included."""
 
@@ -58,54 +67,102 @@ class BalanceAt(Representation):
 
 
 CSV = "text/csv"
+EVENT_STREAM = "text/event-stream"
 CSV_ROWS = 500
 """Rows of a CSV file that are read at a time; no more of the file is in memory."""
 CSV_SECONDS = 3600.0
 """Longest time for one file: a reader that takes longer is cut off, and reads the rest with `to`."""
 CSV_TRIES = 5
 """Times that a page of a CSV file is tried, a second apart: an answer that began as 200 can only be cut off."""
-AS_CSV: dict[int | str, dict[str, Any]] = {
-    200: {"content": {CSV: {"schema": {"type": "string"}}}, "description": "A page, or the whole statement as CSV"}
+AS_CSV: dict[int | str, dict[str, Any]] = {200: {"content": {CSV: {"schema": {"type": "string"}}}}}
+AS_EVENTS: dict[str, Any] = {
+    "schema": {"type": "string", "description": "an event for each entry; its id is the version"}
+}
+AS_ANY: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": AS_CSV[200]["content"] | {EVENT_STREAM: AS_EVENTS},
+        "description": "A page, the entries after a version, the whole statement as CSV, or a stream of events",
+    }
 }
 """For OpenAPI."""
+Since = Annotated[Time | None, Query(alias="from", description="the first instant")]
+Until = Annotated[Time | None, Query(alias="to", description="the first instant after the span")]
+VARY = {"Vary": "Accept"}
 
 
 @router.get(
     "/accounts/{id}/entries",
-    summary="Read a statement",
-    responses=AS_CSV | answers("account_not_found", *problems.OWN),
-    response_model=Page[Entry],
+    summary="Read or follow a statement",
+    responses=AS_ANY | answers("account_not_found", *problems.OWN),
+    response_model=Page[Entry] | EntriesAfter,
 )
 async def list_entries(
     id: PathId,
     caller: Member,
     accounts: Accounts,
     entries: Entries,
+    main: Main,
     page: PageOf,
+    follow: FollowOf,
     service: CurrentService,
     request: Request,
-    since: Annotated[Time | None, Query(alias="from", description="the first instant")] = None,
-    until: Annotated[Time | None, Query(alias="to", description="the first instant after the span")] = None,
-    accept: Annotated[str, Header(description="`text/csv` for the whole statement in one file")] = "*/*",
+    since: Since = None,
+    until: Until = None,
+    accept: Annotated[
+        str, Header(description="`text/csv` for the whole statement in one file, `text/event-stream` to follow it")
+    ] = "*/*",
 ) -> Response:
-    """Read the entries of an account, newest first, with from ≤ time < to: a page, or all as `text/csv`."""
-    visible(await accounts.get(id=id), "account", id, caller)
-    statement = partial(entries.list, account_id=id, since=since, until=until)
-    vary = {"Vary": "Accept"}
+    """Read the entries of an account, newest first, with from ≤ time < to: a page, or all as `text/csv`.
+
+    With `after_version`, read the entries after a version, oldest first. Versions are 1, 2, 3, …: a client that asks
+    with its last version misses no entry. `wait` delays the answer until there is one. As `text/event-stream`, each
+    entry is an event as it comes, and `Last-Event-ID` resumes.
+    """
+    account = visible(await accounts.get(id=id), "account", id, caller)
+    stream = prefers(accept, EVENT_STREAM)
+    follow.check(stream=stream)
+    if stream:
+        follower = follow.follower(account, caller, Entry.model_validate, stream=True)
+        if request.state.head:
+            return Response(media_type=EVENT_STREAM, headers=VARY)
+        return EventStream(follower.events(), follower.following(account.version), VARY)
+    if follow.named:
+        follower = follow.follower(account, caller, Entry.model_validate)
+        rows = await entries.list_after(account_id=id, after=follower.version, limit=page.limit)
+        if not rows and follow.wait and not request.state.head:
+            await main.give_back()
+            with follower.following(account.version):
+                await follower.wait(follow.wait)
+            rows = (await follower.read(page.limit)).rows
+        items = fitting(rows, Entry.model_validate)
+        last = rows[len(items) - 1].version if items else follower.version
+        body = b'{"items":[%b],"last_version":%d}' % (b",".join(items), last)
+        return Response(body, headers=VARY, media_type="application/json")
     if prefers(accept, CSV):
-        first = [] if request.state.head else await statement(before=NEWEST, limit=CSV_ROWS)
-        timeout = service.settings.request_timeout
-        pages = _pages(service.pools["main"], timeout, first, account_id=id, since=since, until=until)
-        disposition = {"Content-Disposition": f'attachment; filename="account-{id}.csv"'}
-        if service.csv_files.locked():
-            raise Problem(
-                "overloaded", "This process is sending as many CSV files as it may.", headers={"Retry-After": "10"}
-            )
-        lines = _csv(pages, service.csv_files)
-        body = _resume(await anext(lines), lines)
-        return StreamingResponse(body, media_type=CSV, headers=disposition | vary)
-    rows = await statement(before=page.version(NEWEST), limit=page.rows)
-    return page.answer(rows, Entry.model_validate, lambda entry: (entry.version,), headers=vary)
+        return await _csv_answer(id, entries, service, since, until, head=request.state.head)
+    rows = await entries.list(account_id=id, since=since, until=until, before=page.version(NEWEST), limit=page.rows)
+    return page.answer(rows, Entry.model_validate, lambda entry: (entry.version,), headers=VARY)
+
+
+@router.get(
+    "/accounts/{id}/entries.csv",
+    summary="Read a statement as CSV",
+    responses=AS_CSV | answers("account_not_found", *problems.OWN),
+    response_class=Response,
+)
+async def list_entries_as_csv(
+    id: PathId,
+    caller: Member,
+    accounts: Accounts,
+    entries: Entries,
+    service: CurrentService,
+    request: Request,
+    since: Since = None,
+    until: Until = None,
+) -> Response:
+    """Read the entries of an account as one CSV file, newest first, with from ≤ time < to."""
+    visible(await accounts.get(id=id), "account", id, caller)
+    return await _csv_answer(id, entries, service, since, until, head=request.state.head)
 
 
 @router.get(
@@ -136,6 +193,32 @@ async def get_balance(
     if not then.past:
         raise invalid(("query", "at"), f"{at.isoformat()} is in the future", "time_to_come")
     return answer(BalanceAt(account_id=id, at=at, balance=then.balance, version=then.version))
+
+
+async def _csv_answer(
+    account_id: int,
+    entries: EntryRepository,
+    service: Service,
+    since: datetime | None,
+    until: datetime | None,
+    *,
+    head: bool,
+) -> Response:
+    first = (
+        []
+        if head
+        else await entries.list(account_id=account_id, since=since, until=until, before=NEWEST, limit=CSV_ROWS)
+    )
+    timeout = service.settings.request_timeout
+    pages = _pages(service.pools["main"], timeout, first, account_id=account_id, since=since, until=until)
+    disposition = {"Content-Disposition": f'attachment; filename="account-{account_id}.csv"'}
+    if service.csv_files.locked():
+        raise Problem(
+            "overloaded", "This process is sending as many CSV files as it may.", headers={"Retry-After": "10"}
+        )
+    lines = _csv(pages, service.csv_files)
+    body = _resume(await anext(lines), lines)
+    return StreamingResponse(body, media_type=CSV, headers=disposition | VARY)
 
 
 async def _pages(

@@ -1,7 +1,7 @@
 """Accounts: each has a balance in one currency. Amounts are integers in the currency's minor unit."""
 
 import builtins
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,6 +18,7 @@ LOCK_OWNED = statement("main/accounts/lock_owned")
 LOCK_OVERDUE = statement("main/accounts/lock_overdue")
 LIST = statement("main/accounts/list")
 LIST_BY_OWNER = statement("main/accounts/list_by_owner")
+LIST_CHANGED = statement("main/accounts/list_changed")
 UPDATE = statement("main/accounts/update")
 CLOSE_OWNED = statement("main/accounts/close_owned")
 
@@ -59,6 +60,14 @@ class Payee:
     username: str | None
     currency: str
     accepts_payments: bool
+
+
+@dataclass(frozen=True)
+class AccountVersion:
+    """The version of an account: the number of its entries."""
+
+    id: int
+    version: int
 
 
 class AccountRepository:
@@ -113,6 +122,11 @@ class AccountRepository:
         if owner_id is not None:
             return await LIST_BY_OWNER.all(self._connection, Account, owner_id=owner_id, **page.arguments())
         return await LIST.all(self._connection, Account, **page.arguments())
+
+    async def list_changed(self, *, versions: Mapping[int, int]) -> builtins.list[AccountVersion]:
+        """Return the accounts whose version is higher than in `versions`, which has known versions by id."""
+        ids, known = list(versions), list(versions.values())
+        return await LIST_CHANGED.all(self._connection, AccountVersion, ids=ids, versions=known)
 
     async def update(self, *, id: int, name: str, owner_id: int, minimum: int | None, status: str) -> Account:
         """Change a locked account."""

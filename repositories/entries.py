@@ -1,5 +1,6 @@
 """Entries: the effects of transfers on an account, in the order of its versions."""
 
+import builtins
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,6 +8,7 @@ from repositories.postgres.statements import Connection, statement
 
 LIST = statement("main/entries/list")
 LIST_BETWEEN = statement("main/entries/list_between")
+LIST_AFTER = statement("main/entries/list_after")
 BALANCE_AT = statement("main/entries/balance_at")
 
 NEWEST = 2**63 - 1
@@ -56,6 +58,10 @@ class EntryRepository:
         first = since or datetime.fromisoformat("0001-01-01T00:00:00+00:00")
         last = until or datetime.fromisoformat("9999-12-31T23:59:59.999999+00:00")
         return await LIST_BETWEEN.all(self._connection, Entry, from_time=first, to_time=last, **page)
+
+    async def list_after(self, *, account_id: int, after: int, limit: int) -> builtins.list[Entry]:
+        """Return an account's entries above version `after`, oldest first, without a gap."""
+        return await LIST_AFTER.all(self._connection, Entry, account_id=account_id, after_version=after, limit=limit)
 
     async def balance_at(self, *, account_id: int, at: datetime) -> BalanceAt:
         """Return the balance after every entry up to and including `at`.

@@ -112,6 +112,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= MAX_PIPELINE_DEPTH:
             raise RefusedHead("bad_request", f"At most {MAX_PIPELINE_DEPTH} requests may wait on a connection.")
         super().on_headers_complete()
+        self.scope["state"]["reset"] = self.reset
         self._in_head = False
         if self._idle:
             self._idle = False
@@ -157,6 +158,10 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._raw.abort()
         elif not self.transport.is_closing():
             self.transport.close()
+
+    def reset(self) -> None:
+        """Disconnect a client, with all that it has not read."""
+        reset(self._raw)
 
     def leave(self) -> None:
         """Close the connection. If its client may still be sending, end only this side, and drop the rest."""

@@ -15,6 +15,8 @@
 - `json_bodies`         strict JSON
 - `etags`               If-Match and If-None-Match
 - `pages`               keyset pages, cursors, Link
+- `following`           the entries of an account as they come: waits, and streams of events
+- `event_streams`       server-sent events, with a bound for slow clients
 - `searches`            searches by words, few at a time
 - `types`               the types of bodies, parameters and representations
 - `invisible`           characters that show nothing

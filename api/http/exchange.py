@@ -34,6 +34,7 @@ class Exchange:
         self._max_body_size = max_body_size
         self._arrivals = arrivals
         self._task = asyncio.current_task()
+        self.timer: asyncio.TimerHandle
         headers = scope["state"]["headers"]
         self._unread = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
 
@@ -87,6 +88,16 @@ class Exchange:
         """Answer with a problem, unless an answer has begun."""
         if self.status is None:
             await respond(self.scope, code, detail, headers=headers)(self.scope, self._receive, self._forward)
+
+    def start_timer(self, serving: Operation) -> None:
+        """Expire the request at its deadline."""
+        self.timer = asyncio.get_running_loop().call_later(serving.remaining(), self._ring, serving)
+
+    def _ring(self, serving: Operation) -> None:
+        if serving.remaining() > 0:
+            self.start_timer(serving)  # the request postponed its deadline: it waits for entries
+        else:
+            self.expire(serving)
 
     def expire(self, serving: Operation) -> None:
         """Answer now that the time is up, and cancel the request, whose cleanup may take seconds."""

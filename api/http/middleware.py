@@ -7,7 +7,6 @@ import asyncio
 import os
 import re
 import time
-from contextlib import nullcontext
 from functools import partial
 
 import structlog
@@ -20,8 +19,8 @@ from api.http.authentication import identify
 from api.http.exchange import BUSY, CLOSE, Exchange
 from api.http.types import milliseconds
 from api.process import logs
-from api.process.service import service_of
-from api.process.settings import Settings
+from api.process.callers import InFlight
+from api.process.service import Service, service_of
 from repositories.postgres import metrics, operation
 from repositories.postgres.operation import Operation
 
@@ -41,7 +40,6 @@ class RequestMiddleware:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._serving = 0
         self._arrivals = Arrivals()
         self._metered: dict[tuple[str, str, int | None], tuple[Counter, Histogram]] = {}
         """The metrics by method, route and status: to look them up at each request would cost more than the rest."""
@@ -60,38 +58,37 @@ class RequestMiddleware:
             scope = {**scope, "method": "GET"}
         header = headers.get(b"x-request-id", b"")
         state["request_id"] = header.decode() if _REQUEST_ID.fullmatch(header) else os.urandom(16).hex()
-        self._serving += 1
         started = time.perf_counter()
         service = service_of(scope["app"])
         settings = service.settings
         exchange = Exchange(scope, receive, send, settings.max_body_size, service.drain, self._arrivals)
         serving = RequestOperation(scope, service.drain.within(settings.request_timeout))
         serving.caller = caller = identify(scope, service.callers)
-        counting = nullcontext(0) if scope["path"] in HEALTH else service.callers.in_flight(caller)
-        with operation.running(serving), counting as in_flight:
+        state["in_flight"] = in_flight = service.callers.in_flight(caller, counts=scope["path"] not in HEALTH)
+        with operation.running(serving), in_flight:
             try:
-                await self._serve(exchange, serving, settings, in_flight)
+                await self._serve(exchange, serving, service, in_flight)
             finally:
-                self._serving -= 1
                 self._arrivals.forget(exchange)
-                self._record(serving, exchange.status, time.perf_counter() - started, logged=settings.log_requests)
+                seconds = time.perf_counter() - started
+                self._record(serving, exchange.status, seconds, follows=in_flight.follows, logged=settings.log_requests)
 
-    async def _serve(self, exchange: Exchange, serving: Operation, settings: Settings, in_flight: int) -> None:
+    async def _serve(self, exchange: Exchange, serving: Operation, service: Service, in_flight: InFlight) -> None:
         if (refusal := _refusal(exchange.scope)) is not None:
             await exchange.answer(*refusal, CLOSE)
             return
         if exchange.scope["path"] not in HEALTH:
-            if self._serving - len(self._arrivals) > settings.max_requests:
+            settings = service.settings
+            if service.callers.total_in_flight - len(self._arrivals) > settings.max_requests:
                 await exchange.answer("overloaded", "This process is serving as many requests as it may.", BUSY)
                 return
-            if 0 < settings.requests_per_caller < in_flight:
+            if 0 < settings.requests_per_caller < in_flight.of_caller:
                 detail = f"One caller may have at most {settings.requests_per_caller} requests in flight."
                 await exchange.answer("too_many_requests", detail, {"Retry-After": "1"})
                 return
-        expire = partial(exchange.expire, serving)
-        timer = asyncio.get_running_loop().call_later(serving.remaining(), expire)
+        exchange.start_timer(serving)
         try:
-            with exchange.drain.serving(expire):
+            with exchange.drain.serving(partial(exchange.expire, serving)):
                 await self._app(exchange.scope, exchange.receive, exchange.send)
         except asyncio.CancelledError:
             if not await exchange.ended_itself(serving):
@@ -103,12 +100,17 @@ class RequestMiddleware:
             log.exception("internal error", path=path, request_id=serving.id)
             await exchange.crash(serving)
         finally:
-            timer.cancel()
+            exchange.timer.cancel()
             if exchange.expiring is not None:
                 await exchange.expiring
 
-    def _record(self, serving: "RequestOperation", status: int | None, seconds: float, *, logged: bool) -> None:
-        """Count a request and log it; `status` is None if the client left or the request was cancelled unanswered."""
+    def _record(
+        self, serving: "RequestOperation", status: int | None, seconds: float, *, follows: bool, logged: bool
+    ) -> None:
+        """Count a request and log it; `status` is None if the client left or the request was cancelled unanswered.
+
+        The time of a follower is no measure of speed, and is left out of the histogram.
+        """
         method, route = serving.method, serving.route
         counted = method if method in METHODS else "other"
         metered = self._metered.get((counted, route, status))
@@ -118,7 +120,8 @@ class RequestMiddleware:
                 metrics.REQUEST_SECONDS.labels(counted, route),
             )
         metered[0].inc()
-        metered[1].observe(seconds)
+        if not follows:
+            metered[1].observe(seconds)
         if logged:
             logs.write(
                 "request",

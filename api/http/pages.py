@@ -42,7 +42,7 @@ class PageRequest:
     def __init__(self, request: Request, limit: int, cursor: str | None) -> None:
         self._request = request
         self._list = request.scope["route"].name
-        self._limit = limit
+        self.limit = limit
         self.rows = limit + 1
         self._cursor = cursor
 
@@ -74,14 +74,7 @@ class PageRequest:
         headers: Mapping[str, str] | None = None,
     ) -> Response:
         """Answer with the page and its `Link`; `last` returns the position of the last row, for the next page."""
-        items: list[bytes] = []
-        size = 0
-        for row in rows[: self._limit]:
-            item = show(row).model_dump_json().encode()
-            size += len(item)
-            if items and size > MAX_BYTES:
-                break
-            items.append(item)
+        items = fitting(rows[: self.limit], show)
         headers, cursor = dict(headers or {}), None
         if len(rows) > len(items):
             cursor = self._encode(last(rows[len(items) - 1]))
@@ -103,6 +96,19 @@ class PageRequest:
         if name != self._list:
             raise ValueError
         return list(position)
+
+
+def fitting(rows: Sequence[Row], show: Callable[[Row], BaseModel]) -> list[bytes]:
+    """Return the first rows as JSON, as many as MAX_BYTES allow, but at least one if there is one."""
+    items: list[bytes] = []
+    size = 0
+    for row in rows:
+        item = show(row).model_dump_json().encode()
+        size += len(item)
+        if items and size > MAX_BYTES:
+            break
+        items.append(item)
+    return items
 
 
 async def page_request(

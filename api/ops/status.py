@@ -92,6 +92,7 @@ class Status(Representation):
     python: str = Field(description="version of Python")
     worker_pid: int = Field(description="PID of the worker that answers")
     started_at: Time = Field(description="when that worker started")
+    followers: int = Field(description="requests that follow an account, in that worker")
     databases: list[DatabaseStatus]
     slowest_routes: list[Route] = Field(description=f"at most {MAX_ITEMS}, by p95_ms")
     purchases: PurchasesInFlight | None = Field(description="null if the main database is away")
@@ -113,6 +114,7 @@ async def get_status(request: Request, service: CurrentService, main: OperatorVi
         python=platform.python_version(),
         worker_pid=os.getpid(),
         started_at=service.started_at,
+        followers=len(service.followers),
         databases=[DatabaseStatus.of(name, state) for name, state in (await service.readiness.databases()).items()],
         slowest_routes=slowest_routes()[:MAX_ITEMS],
         purchases=purchases,

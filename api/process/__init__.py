@@ -7,6 +7,7 @@
 - `operators`   the operators whose key was found good lately, for the time while the main database is away
 - `callers`     the owners of keys, addresses over a limit, requests in flight
 - `turns`       turns at expensive work, one at a time for each caller
+- `followers`   requests that wait for new entries of an account: their limits, and one query for all of them
 - `logs`        log lines, as JSON or for a terminal
 - `drain`       the time between SIGTERM and the end of the process
 - `jobs`        periodic coroutines: sweeps, unfinished purchases, scheduled audits

@@ -57,6 +57,7 @@ class Callers:
         self._distrusted = 0
         self._blocked: _Memory[str, None] = _Memory(MAX_ADDRESSES)
         self._in_flight: dict[CallerName, int] = {}
+        self.total_in_flight = 0
 
     def name(self, digest: bytes | None, address: str) -> CallerName:
         """Return the owner of a key that was found valid lately; otherwise the address."""
@@ -120,17 +121,45 @@ class Callers:
         """Return the seconds for which an address stays over its limit; 0 if it is not."""
         return self._blocked.seconds_left(address)
 
-    @contextmanager
-    def in_flight(self, caller: CallerName) -> Iterator[int]:
-        """Count a request of a caller; the value is the number of its requests in flight, this one included."""
-        count = self._in_flight[caller] = self._in_flight.get(caller, 0) + 1
-        try:
-            yield count
-        finally:
-            if self._in_flight[caller] > 1:
-                self._in_flight[caller] -= 1
-            else:
-                del self._in_flight[caller]
+    def in_flight(self, caller: CallerName, *, counts: bool) -> "InFlight":
+        """Return a request of a caller, to be counted while it is in flight if `counts` is True."""
+        return InFlight(self, caller, counts=counts)
+
+    def add(self, caller: CallerName, number: int) -> int:
+        """Add a number, which may be negative, to the requests in flight; return how many the caller has then."""
+        self.total_in_flight += number
+        count = self._in_flight.get(caller, 0) + number
+        if count:
+            self._in_flight[caller] = count
+        else:
+            del self._in_flight[caller]
+        return count
+
+
+class InFlight:
+    """A context in which a request counts among its caller's and its process's, unless it follows an account."""
+
+    def __init__(self, callers: Callers, caller: CallerName, *, counts: bool) -> None:
+        self._callers = callers
+        self._caller = caller
+        self._counts = counts
+        self.of_caller = 0
+        """The caller's requests in flight when this one began, itself included."""
+        self.follows = False
+
+    def __enter__(self) -> None:
+        if self._counts:
+            self.of_caller = self._callers.add(self._caller, 1)
+
+    def __exit__(self, *_: object) -> None:
+        if self._counts:
+            self._callers.add(self._caller, -1)
+            self._counts = False
+
+    def follow(self) -> None:
+        """Count the request no more: followers have limits of their own."""
+        self.follows = True
+        self.__exit__()
 
 
 @lru_cache(MAX_ADDRESSES)

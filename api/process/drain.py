@@ -21,16 +21,21 @@ def grace(drain_time: float) -> int:
 
 
 class Drain:
-    """Whether this process is shutting down, and the time by which every request must be answered."""
+    """Whether this process is shutting down, and the time by which every request must be answered.
 
-    def __init__(self) -> None:
+    `on_begin` ends the waits that need not be waited for.
+    """
+
+    def __init__(self, on_begin: Callable[[], None] = lambda: None) -> None:
         self.begun = False
+        self._on_begin = on_begin
         self._ends = math.inf
         self._in_flight: set[Callable[[], None]] = set()
 
     def begin(self, seconds: float) -> None:
         """Become not ready, close each connection with its next answer, and answer every request within `seconds`."""
         self.begun = True
+        self._on_begin()
         self._ends = min(self._ends, time.monotonic() + seconds)
         for expire in self._in_flight:
             asyncio.get_running_loop().call_later(seconds, expire)

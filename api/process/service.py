@@ -11,6 +11,7 @@ from api.process import startup
 from api.process.background import Background
 from api.process.callers import Callers
 from api.process.drain import Drain
+from api.process.followers import Followers
 from api.process.operators import Operators
 from api.process.readiness import Readiness
 from api.process.settings import Settings
@@ -34,6 +35,7 @@ class Service:
     operator_pools: Mapping[str, Pool]
     """Pools of one connection, by database: operators are answered even if the other pools are exhausted."""
     readiness: Readiness
+    followers: Followers
     drain: Drain
     background: Background
     callers: Callers
@@ -65,7 +67,13 @@ class Service:
             single = replace(options, min_size=0, max_size=1)
             self.operator_pools[name] = Pool(f"{name} (operations)", conninfo, single, purpose="operations")
         self.readiness = Readiness(self.pools)
-        self.drain = Drain()
+        self.followers = Followers(
+            self.pools["main"],
+            limit=self.settings.followers,
+            limit_per_user=self.settings.followers_per_user,
+            read_seconds=self.settings.request_timeout,
+        )
+        self.drain = Drain(self.followers.end)
         self.background = Background()
         self.callers = Callers(self.settings.key_cache_seconds)
         self.auditing = asyncio.Lock()
@@ -77,7 +85,8 @@ class Service:
             await pool.open()
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Stop the followers' queries and close every connection."""
+        await self.followers.close()
         await asyncio.gather(*(pool.close() for pool in self.all_pools))
 
 

@@ -88,6 +88,10 @@ class Settings(BaseSettings):
     requests_per_caller: int = Field(
         default=100, ge=0, description="most requests of one caller in flight, per worker; 0: no limit"
     )
+    followers: PositiveInt = Field(default=1000, description="most requests that follow an account, per worker")
+    followers_per_user: PositiveInt = Field(
+        default=250, description="most requests of one user that follow an account, per worker"
+    )
     max_searches: PositiveInt = Field(default=2, description="most searches by words at a time, per worker")
     accounts_per_user: PositiveInt = Field(default=1000, description="most accounts of a user, closed ones included")
     keys_per_user: PositiveInt = Field(default=100, description="most API keys of a user that are not revoked")

@@ -46,3 +46,6 @@ POOL_IN_USE = Gauge("folio_pool_in_use", "Connections checked out", ["database"]
 POOL_WAITING = Gauge(
     "folio_pool_waiting", "Requests waiting for a connection", ["database"], multiprocess_mode="livesum"
 )
+
+FOLLOWERS = Gauge("folio_followers", "Requests that follow an account", multiprocess_mode="livesum")
+FOLLOWERS_DROPPED = Counter("folio_followers_dropped", "Streams ended because their client read too slowly")

@@ -110,6 +110,10 @@ class Operation:
         """Seconds until the deadline; never negative."""
         return max(0.0, self._ends - _now())
 
+    def postpone(self, seconds: float) -> None:
+        """Replace the deadline by one `seconds` from now."""
+        self._ends = _now() + seconds
+
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
         """Replace the deadline by one `seconds` from now, for a part of the operation that has its own time."""

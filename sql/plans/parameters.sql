@@ -88,6 +88,11 @@ VALUES
 ('main/accounts/list_by_owner', 'owns many', $$(2, '9999-12-31', 9223372036854775807, 51)$$, NULL),
 ('main/accounts/list_by_owner', 'owns few', $$(100000, '9999-12-31', 9223372036854775807, 51)$$, NULL),
 (
+    'main/accounts/list_changed', '1,000 followed, 1 changed',
+    '(ARRAY(SELECT n * 10 + 1 FROM generate_series(1, 1000) AS n),'
+    ' ARRAY(SELECT CASE n WHEN 1 THEN 0 ELSE 9007199254740991 END FROM generate_series(1, 1000) AS n))', NULL
+),
+(
     'main/accounts/lock', '1,001 of a batch',
     format(
         '(array_fill(500001, ARRAY[1000]), %L, NULL)',
@@ -130,6 +135,9 @@ VALUES
 ('main/entries/list', '700,000 entries', '(1000001, 9223372036854775807, 51)', NULL),
 ('main/entries/list', '700,000 entries, later page', '(1000001, 350000, 101)', NULL),
 ('main/entries/list', 'few entries', '(600001, 9223372036854775807, 51)', NULL),
+('main/entries/list_after', '700,000 entries, newest', '(1000001, 699990, 101)', NULL),
+('main/entries/list_after', '700,000 entries, from the beginning', '(1000001, 0, 101)', NULL),
+('main/entries/list_after', 'few entries', '(600001, 0, 101)', NULL),
 (
     'main/entries/list_between', '700,000 entries, a year',
     $$(1000001, '2020-06-01', '2021-06-01', 9223372036854775807, 51)$$, NULL

@@ -7,7 +7,6 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from api import entries
 from api.http import json_bodies
 from api.http.exception_handlers import MAX_ERRORS
 from repositories.entries import EntryRepository
@@ -185,7 +184,7 @@ async def test_head_of_a_csv_statement_reads_no_entry(
     """Status and headers are those of GET; an account that is not there is 404."""
     account = await world.account(ada)
     await world.fund(account, 100)
-    headers = ada.headers | {"Accept": entries.CSV}
+    headers = ada.headers | {"Accept": "text/csv"}
     get = await client.get(f"/accounts/{account}/entries", headers=headers)
 
     async def read(*_: object, **__: object) -> None:
