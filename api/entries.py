@@ -150,7 +150,7 @@ async def list_entries(
     responses=AS_CSV | answers("account_not_found", *problems.OWN),
     response_class=Response,
 )
-async def list_entries_as_csv(
+async def export_entries(
     id: PathId,
     caller: Member,
     accounts: Accounts,

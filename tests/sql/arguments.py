@@ -71,7 +71,7 @@ PARTICULAR: dict[str, dict[str, Any]] = {
     # A reserved one writes the row of its product, and so hides that its foreign key locks it.
     "catalog/reservations/insert": {"purchase_id": 9999, "status": "refused"},
     "main/accounts/close_owned": {"owner_id": 900},
-    "main/accounts/list_changed": {"ids": [9, 5, 3], "versions": [0, 0, 0]},
+    "main/accounts/list_changed": {"ids": [9, 5, 3], "versions": [-1, -1, -1]},
     "main/accounts/lock": {"from_ids": [9, 5, 3], "to_ids": [5, 3, 9], "owner_id": None},
     "main/accounts/lock_pair": {"from_id": 9, "to_id": 5, "owner_id": None},
     "main/accounts/update": {"minimum": None, "status": "open"},
