@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import psycopg
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
+from pydantic import Field
 
 from api.http import problems
 from api.http.answers import answer, visible
@@ -51,10 +52,10 @@ class Entry(Representation):
 
 
 class EntriesAfter(Representation):
-    """The entries after a version, oldest first; `last_version` is the last one's, or the version if there is none."""
+    """The entries after a version, oldest first."""
 
     items: list[Entry]
-    last_version: int
+    last_version: int = Field(description="the last item's version, or the one of the request if there is no item")
 
 
 class BalanceAt(Representation):
