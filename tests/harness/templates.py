@@ -93,11 +93,11 @@ def clones() -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def empty() -> Iterator[str]:
-    """Create an empty database for one test, and yield its connection string."""
+def empty(options: str = "") -> Iterator[str]:
+    """Create an empty database for one test, with options such as its locale, and yield its connection string."""
     name = f"{os.environ[PREFIX]}_empty_{secrets.token_hex(4)}"
     try:
-        _execute("CREATE DATABASE {} TEMPLATE template0", name)
+        _execute(f"CREATE DATABASE {{}} TEMPLATE template0 {options}", name)
         yield conninfo(name)
     finally:
         drop(name)

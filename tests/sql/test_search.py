@@ -24,7 +24,8 @@ LOCALES = {
     "libc C": "LOCALE_PROVIDER libc LOCALE 'C'",
     "libc C.UTF-8": "LOCALE_PROVIDER libc LOCALE 'C.UTF-8'",
     "builtin C.UTF-8": "LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LOCALE 'C'",
-    "ICU Turkish": "LOCALE_PROVIDER icu ICU_LOCALE 'tr' LOCALE 'C'",
+    "libc American": "LOCALE_PROVIDER libc LOCALE 'en_US.utf8'",
+    "ICU Turkish": "LOCALE_PROVIDER icu ICU_LOCALE 'tr-TR' LOCALE 'C'",
 }
 FUNCTIONS = [
     statement

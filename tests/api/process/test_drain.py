@@ -3,25 +3,27 @@
 import asyncio
 import contextlib
 import functools
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
-import psycopg
 import pytest
 
+from tests.api.cli.test_server import read_all
 from tests.harness.processes import Service, environment, free_port, service, until
 from tests.harness.proxy import Trouble, proxy
 from tests.harness.world import World
 
-EXIT_SECONDS = 10.0
-"""Most seconds from SIGTERM to the end of the process."""
-DRAIN_SECONDS = 3.0
+EXIT_SECONDS = 20.0
+"""Most seconds from SIGTERM to the end of the process: 10 s are promised, and the machine may be busy."""
+DRAIN_SECONDS = 6.0
+"""Longer than a busy machine needs for a few requests to a process that is not ready."""
 FOLIO = str(Path(sys.executable).parent / "folio")
 
 
@@ -36,26 +38,22 @@ def settings(served: dict[str, str]) -> dict[str, str]:
 
 @pytest.mark.parametrize("workers", [1, 2])
 async def test_after_sigterm_a_process_is_not_ready_and_answers_accepted_requests(
-    settings: dict[str, str], workers: int, world: World, databases: dict[str, str]
+    settings: dict[str, str], workers: int, world: World
 ) -> None:
-    """A transfer that waits for a lock is answered, connections close with an answer, and the exit status is 0."""
+    """A transfer whose body is arriving is answered, connections close with an answer, and the exit status is 0."""
     ada = await world.person("ada")
     payer, payee = await world.account(ada, minimum=None), await world.account(ada)
     body = {"from_account_id": payer, "to_account_id": payee, "amount": 1}
-    with service(settings, "--workers", str(workers)) as folio, ThreadPoolExecutor() as executor:
+    with service(settings, "--workers", str(workers)) as folio:
         assert "connection" not in folio.http.get("/posts").headers
-        with psycopg.connect(databases["main"]) as blocker:
-            blocker.execute("SELECT FROM accounts FOR UPDATE")
-            paying = executor.submit(folio.request, "POST", "/transfers", json=body, headers=ada.paying("k"))
-            until(lambda: waiting(databases["main"]))
+        with begun(folio, ada.paying("k"), body) as paying:
             started = time.monotonic()
             folio.process.send_signal(signal.SIGTERM)
-            until(lambda: get_late(folio, "/readyz") == (503, "close"), 5)
+            until(lambda: get_late(folio, "/readyz") == (503, "close"), DRAIN_SECONDS)
             # A signal to the process group reaches each worker a second time, which changes nothing.
             os.killpg(folio.process.pid, signal.SIGTERM)
             assert get_late(folio, "/posts") == (200, "close")
-        answer = paying.result()
-        assert (answer.status_code, answer.headers.get("Connection")) == (201, "close")
+            assert finished(paying, body) == (201, True)
         assert folio.process.wait(60) == 0
         assert time.monotonic() - started < EXIT_SECONDS
     assert await world.balances(payer, payee) == [-1, 1]
@@ -97,30 +95,35 @@ def get_late(folio: Service, path: str) -> tuple[int, str | None]:
     return answer.status_code, answer.headers.get("Connection")
 
 
-def waiting(conninfo: str) -> bool:
-    """Return True if a session waits for a lock."""
-    with psycopg.connect(conninfo) as connection:
-        query = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        return connection.execute(query).rowcount > 0
+def begun(folio: Service, headers: dict[str, str], body: dict[str, int]) -> socket.socket:
+    """Send the headers of a transfer, and return once the service waits for its body."""
+    length = {"Content-Length": str(len(json.dumps(body))), "Content-Type": "application/json"}
+    head = headers | length | {"Host": "folio", "Expect": "100-continue"}
+    lines = ["POST /transfers HTTP/1.1", *(f"{name}: {value}" for name, value in head.items()), "", ""]
+    client = socket.create_connection(("127.0.0.1", folio.port), timeout=60)
+    client.sendall("\r\n".join(lines).encode())
+    assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    return client
+
+
+def finished(client: socket.socket, body: dict[str, int]) -> tuple[int, bool]:
+    """Send the body of a transfer; return the answer's status, and whether it closes the connection."""
+    client.sendall(json.dumps(body).encode())
+    answer = read_all(client)
+    return int(answer[9:12]), b"connection: close" in answer.lower()
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-async def test_sighup_lets_accepted_requests_finish_too(
-    settings: dict[str, str], workers: int, world: World, databases: dict[str, str]
-) -> None:
+async def test_sighup_lets_accepted_requests_finish_too(settings: dict[str, str], workers: int, world: World) -> None:
     """A closed terminal signals every process of its group: a transfer is answered, and the exit status is 0."""
     ada = await world.person("ada")
     payer, payee = await world.account(ada, minimum=None), await world.account(ada)
     body = {"from_account_id": payer, "to_account_id": payee, "amount": 1}
-    with service(settings, "--workers", str(workers)) as folio, ThreadPoolExecutor() as executor:
-        with psycopg.connect(databases["main"]) as blocker:
-            blocker.execute("SELECT FROM accounts FOR UPDATE")
-            paying = executor.submit(folio.request, "POST", "/transfers", json=body, headers=ada.paying("k"))
-            until(lambda: waiting(databases["main"]))
+    with service(settings, "--workers", str(workers)) as folio:
+        with begun(folio, ada.paying("k"), body) as paying:
             os.killpg(folio.process.pid, signal.SIGHUP)
-            until(lambda: get_late(folio, "/readyz") == (503, "close"), 5)
-        answer = paying.result()
-        assert (answer.status_code, answer.headers["Connection"]) == (201, "close")
+            until(lambda: get_late(folio, "/readyz") == (503, "close"), DRAIN_SECONDS)
+            assert finished(paying, body) == (201, True)
         assert folio.process.wait(60) == 0
 
 
