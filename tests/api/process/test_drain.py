@@ -22,7 +22,7 @@ from tests.harness.world import World
 
 EXIT_SECONDS = 20.0
 """Most seconds from SIGTERM to the end of the process: 10 s are promised, and the machine may be busy."""
-DRAIN_SECONDS = 6.0
+DRAIN_SECONDS = 5.0
 """Longer than a busy machine needs for a few requests to a process that is not ready."""
 FOLIO = str(Path(sys.executable).parent / "folio")
 
