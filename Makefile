@@ -49,13 +49,23 @@ bench: .venv/bench ## speed from outside, in turn with peers; ONLY=transfers,rea
 	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 	$(if $(SECONDS),--seconds $(SECONDS)) $(if $(SCALE),--scale $(SCALE)) $(if $(UPDATE),--update)
 
-check: setup ## format, lint, types, layers, SQL lint, safe migrations: the whole gate
+# Tools of Node for the OpenAPI document. The lock file has hashes and no addresses: npm uses the registry it is set to.
+.venv/npm/ready: locks/npm/package.json locks/npm/package-lock.json .venv/ready
+	@mkdir -p .venv/npm && cp locks/npm/*.json .venv/npm
+	@cd .venv/npm && npm ci --silent --no-audit --no-fund --ignore-scripts && touch ready
+
+check: setup ## format, lint, types, layers, SQL lint, safe migrations, OpenAPI: the whole gate
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/sqlfluff lint sql
 	@$(BIN)/squawk sql/*/migrations/*.sql
+	@$(BIN)/python -m tests.harness.document .venv/openapi.json
+	@$(BIN)/openapi-spec-validator --errors all .venv/openapi.json
+	@if $(MAKE) --no-print-directory .venv/npm/ready; then \
+	REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true .venv/npm/node_modules/.bin/redocly lint .venv/openapi.json; \
+	else echo "redocly is skipped: npm is missing (apt-get install nodejs npm), or cannot install locks/npm" >&2; fi
 
 format: setup ## format, and apply the fixes that ruff knows
 	@$(BIN)/ruff format .
@@ -73,6 +83,7 @@ lock: setup ## pin all dependencies again, with hashes
 	@$(COMPILE) pyproject.toml --group build --output-file locks/run.lock
 	@$(COMPILE) pyproject.toml --group dev --constraint locks/run.lock --output-file locks/dev.lock
 	@$(COMPILE) --group bench --constraint locks/dev.lock --output-file locks/bench.lock
+	@cd locks/npm && npm install --silent --package-lock-only --omit-lockfile-registry-resolved
 	@awk '/^uv==/ {found = 1; print; next} found && /--hash/ {print; next} found {exit}' locks/dev.lock > locks/uv.lock
 
 clean: ## remove the virtual environment and caches; the data folder stays

@@ -79,18 +79,29 @@ def _complete(document: Json, operation: Json, *, created_is_tagged: bool) -> No
         else:
             _declare(response, *_headers_of_success(document, operation, status, tagged=created_is_tagged))
     operation.setdefault("security", [])
+    # The specification ignores a parameter of this name: the answers say which types there are.
+    parameters = [each for each in operation.get("parameters", []) if each["name"].lower() != "accept"]
+    if parameters:
+        operation["parameters"] = parameters
     codes = set(codes_of(document, operation))
-    for parameter in operation.get("parameters", []):
-        for repeated in ("title", "description"):
-            parameter["schema"].pop(repeated, None)
-        if "examples" in parameter["schema"] and parameter["name"] != "Idempotency-Key":
-            # /docs fills it in; a key of its own must be new for each request.
-            parameter["example"] = parameter["schema"].pop("examples")[0]
+    for parameter in parameters:
+        _complete_parameter(parameter)
         if REQUIRED_HEADERS.get(parameter["name"]) in codes:
-            # FastAPI itself would answer 422 to a request without it.
-            parameter["required"] = True
-            [text] = [schema for schema in parameter["schema"].pop("anyOf") if schema["type"] == "string"]
-            parameter["schema"] |= text
+            parameter["required"] = True  # FastAPI itself would answer 422 to a request without it
+
+
+def _complete_parameter(parameter: Json) -> None:
+    schema = parameter["schema"]
+    for repeated in ("title", "description"):
+        schema.pop(repeated, None)
+    choices = [choice for choice in schema.get("anyOf", []) if choice.get("type") != "null"]
+    if len(choices) == 1:
+        # A parameter is left out, and never null.
+        del schema["anyOf"]
+        schema |= choices[0]
+    if "examples" in schema and parameter["name"] != "Idempotency-Key":
+        # /docs fills it in; a key must be new for each request.
+        parameter["example"] = schema.pop("examples")[0]
 
 
 def _headers_of_success(document: Json, operation: Json, status: str, *, tagged: bool) -> Iterator[str]:
@@ -165,7 +176,8 @@ def _describe_members(schemas: Json) -> None:
 def _widen_integers(document: Json) -> None:
     """Give each integer that may exceed 32 bits its format: generated clients take 32 bits without it."""
     for schema in objects(document):
-        if schema.get("type") == "integer" and schema.get("maximum", MAX_INT32 + 1) > MAX_INT32:
+        largest: int = schema["const"] if "const" in schema else schema.get("maximum", MAX_INT32 + 1)
+        if schema.get("type") == "integer" and largest > MAX_INT32:
             schema["format"] = "int64"
 
 
