@@ -6,6 +6,7 @@ import io
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 import psycopg
@@ -26,6 +27,7 @@ from api.http.problems import Problem, answers, invalid
 from api.http.types import Balance, Description, Id, PastTime, PathId, Representation, Time
 from api.process.service import Service
 from repositories.accounts import AccountRepository
+from repositories.api_keys import Caller
 from repositories.entries import NEWEST, EntryRepository
 from repositories.entries import BalanceAt as BalanceAtRow
 from repositories.entries import Entry as EntryRow
@@ -49,6 +51,7 @@ class Entry(Representation):
     counterparty_account_id: Id
     description: Description | None
     created_at: Time
+    reference: str | None
 
 
 class EntriesAfter(Representation):
@@ -120,29 +123,30 @@ async def list_entries(
     entry is an event as it comes, and `Last-Event-ID` resumes.
     """
     account = visible(await accounts.get(id=id), "account", id, caller)
+    show = partial(_show, caller=caller)
     stream = prefers(accept, EVENT_STREAM)
     follow.check(stream=stream)
     if stream:
-        follower = follow.follower(account, caller, Entry.model_validate, stream=True)
+        follower = follow.follower(account, caller, show, stream=True)
         if request.state.head:
             return Response(media_type=EVENT_STREAM, headers=VARY)
         return EventStream(follower.events(), follower.following(account.version), VARY)
     if follow.named:
-        follower = follow.follower(account, caller, Entry.model_validate)
+        follower = follow.follower(account, caller, show)
         rows = await entries.list_after(account_id=id, after=follower.version, limit=page.limit)
         if not rows and follow.wait and not request.state.head:
             await main.give_back()
             with follower.following(account.version):
                 await follower.wait(follow.wait)
             rows = (await follower.read(page.limit)).rows
-        items = fitting(rows, Entry.model_validate)
+        items = fitting(rows, show)
         last = rows[len(items) - 1].version if items else follower.version
         body = b'{"items":[%b],"last_version":%d}' % (b",".join(items), last)
         return Response(body, headers=VARY, media_type="application/json")
     if prefers(accept, CSV):
-        return await _csv_answer(id, entries, service, since, until, head=request.state.head)
+        return await _csv_answer(id, entries, service, since, until, caller, head=request.state.head)
     rows = await entries.list(account_id=id, since=since, until=until, before=page.version(NEWEST), limit=page.rows)
-    return page.answer(rows, Entry.model_validate, lambda entry: (entry.version,), headers=VARY)
+    return page.answer(rows, show, lambda entry: (entry.version,), headers=VARY)
 
 
 @router.get(
@@ -163,7 +167,7 @@ async def export_entries(
 ) -> Response:
     """Read the entries of an account as one CSV file, newest first, with from ≤ time < to."""
     visible(await accounts.get(id=id), "account", id, caller)
-    return await _csv_answer(id, entries, service, since, until, head=request.state.head)
+    return await _csv_answer(id, entries, service, since, until, caller, head=request.state.head)
 
 
 @router.get(
@@ -196,12 +200,17 @@ async def get_balance(
     return answer(BalanceAt(account_id=id, at=at, balance=then.balance, version=then.version))
 
 
+def _show(row: EntryRow, caller: Caller) -> Entry:
+    return Entry.model_validate(row.shown_to(caller))
+
+
 async def _csv_answer(
     account_id: int,
     entries: EntryRepository,
     service: Service,
     since: datetime | None,
     until: datetime | None,
+    caller: Caller,
     *,
     head: bool,
 ) -> Response:
@@ -217,7 +226,7 @@ async def _csv_answer(
         raise Problem(
             "overloaded", "This process is sending as many CSV files as it may.", headers={"Retry-After": "10"}
         )
-    lines = _csv(pages, service.csv_files)
+    lines = _csv(pages, caller, service.csv_files)
     body = _resume(await anext(lines), lines)
     return StreamingResponse(body, media_type=CSV, headers=disposition | VARY)
 
@@ -255,13 +264,15 @@ async def _pages(
                 await asyncio.sleep(1)
 
 
-async def _csv(pages: AsyncIterator[Sequence[EntryRow]], files: asyncio.Semaphore) -> AsyncIterator[str]:
+async def _csv(
+    pages: AsyncIterator[Sequence[EntryRow]], caller: Caller, files: asyncio.Semaphore
+) -> AsyncIterator[str]:
     """Yield a CSV file (RFC 4180) with a header line, a page at a time. It counts in `files` from its first line on."""
     columns = list(Entry.model_fields)
     async with files:
         yield _lines([columns])
         async for page in pages:
-            shown = (Entry.model_validate(row).model_dump(mode="json") for row in page)
+            shown = (_show(row, caller).model_dump(mode="json") for row in page)
             yield _lines([entry[column] for column in columns] for entry in shown)
 
 

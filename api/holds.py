@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from api.http import problems
@@ -14,7 +14,8 @@ from api.http.idempotency import OptionalKey, RequiredKey
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time
 from api.http.problems import answers
-from api.http.types import Amount, Body, Description, Id, PathId, Representation, Time
+from api.http.types import Amount, Body, Description, Id, Metadata, PathId, Reference, Representation, Time
+from repositories.api_keys import Caller
 from repositories.holds import Hold as HoldRow
 from repositories.ledger import holds as ledger
 from repositories.ledger.keys import run_keyed
@@ -25,6 +26,7 @@ router = APIRouter(prefix="/holds", tags=["holds"], route_class=JsonRoute)
 MAX_SECONDS = 30 * 24 * 60 * 60
 """The longest life of a hold."""
 
+Status = Literal["active", "captured", "released", "expired"]
 Seconds = Annotated[int, Field(ge=1, le=MAX_SECONDS, description="seconds", examples=[3600])]
 
 
@@ -35,6 +37,8 @@ class NewHold(Body):
     to_account_id: Id
     amount: Amount
     description: Description | None = None
+    reference: Reference | None = None
+    metadata: Metadata | None = None
     expires_in: Seconds
 
     model_config = {
@@ -64,7 +68,9 @@ class Hold(Representation):
     currency: str
     amount: Amount
     description: str | None
-    status: Literal["active", "captured", "released", "expired"]
+    reference: str | None
+    metadata: dict[str, str] | None
+    status: Status
     captured_amount: Amount | None
     transfer_id: Id | None
     expires_in: Seconds
@@ -84,21 +90,28 @@ class Hold(Representation):
 async def create_hold(new: NewHold, caller: Writer, main: Main, key: RequiredKey) -> Response:
     """Hold money of an account of yours for another account. It cannot be spent until the hold ends."""
     order = TransferOrder(ordered_by=caller.user_id, **new.model_dump(exclude={"expires_in"}))
-    place = partial(ledger.place, order=order, expires_in=new.expires_in, key=key, to_answer=_to_answer)
-    return keyed_answer(await run_keyed(main, place, key=key), Hold.model_validate, location="/holds/{id}")
+    place = partial(
+        ledger.place, order=order, expires_in=new.expires_in, key=key, to_answer=partial(_to_answer, caller=caller)
+    )
+    return keyed_answer(await run_keyed(main, place, key=key), partial(_show, caller=caller), location="/holds/{id}")
 
 
 @router.get("", summary="List holds", responses=answers(*problems.OWN), response_model=Page[Hold])
-async def list_holds(caller: Member, holds: Holds, page: PageOf) -> Response:
+async def list_holds(
+    caller: Member,
+    holds: Holds,
+    page: PageOf,
+    status: Annotated[Status | None, Query(description="of this status")] = None,
+) -> Response:
     """List holds from or to your accounts, newest first; operators see all."""
-    rows = await holds.list(owner_id=caller.reads, page=page.keyset())
-    return page.answer(rows, Hold.model_validate, by_time)
+    rows = await holds.list(owner_id=caller.reads, status=status, page=page.keyset())
+    return page.answer(rows, partial(_show, caller=caller), by_time)
 
 
 @router.get("/{id}", summary="Read a hold", responses=answers("hold_not_found", *problems.OWN), response_model=Hold)
 async def get_hold(id: PathId, caller: Member, holds: Holds) -> Response:
     """Read a hold from or to an account of yours; operators read any."""
-    return answer(Hold.model_validate(visible(await holds.get(id=id), "hold", id, caller)))
+    return answer(_show(visible(await holds.get(id=id), "hold", id, caller), caller))
 
 
 @router.post(
@@ -119,8 +132,15 @@ async def get_hold(id: PathId, caller: Member, holds: Holds) -> Response:
 )
 async def capture_hold(id: PathId, caller: Writer, main: Main, key: RequiredKey, part: Capture = WHOLE) -> Response:
     """Capture a hold, or a part of it, to your account, once. The rest is released."""
-    capture = partial(ledger.capture, hold_id=id, amount=part.amount, caller=caller, key=key, to_answer=_to_answer)
-    return keyed_answer(await run_keyed(main, capture, key=key), Hold.model_validate, status=200)
+    capture = partial(
+        ledger.capture,
+        hold_id=id,
+        amount=part.amount,
+        caller=caller,
+        key=key,
+        to_answer=partial(_to_answer, caller=caller),
+    )
+    return keyed_answer(await run_keyed(main, capture, key=key), partial(_show, caller=caller), status=200)
 
 
 @router.post(
@@ -139,9 +159,13 @@ async def capture_hold(id: PathId, caller: Writer, main: Main, key: RequiredKey,
 )
 async def release_hold(id: PathId, caller: Writer, main: Main, key: OptionalKey) -> Response:
     """Release a hold to an account of yours: its money is the payer's to spend again. Operators release any hold."""
-    release = partial(ledger.release, hold_id=id, caller=caller, key=key, to_answer=_to_answer)
-    return keyed_answer(await run_keyed(main, release, key=key), Hold.model_validate, status=200)
+    release = partial(ledger.release, hold_id=id, caller=caller, key=key, to_answer=partial(_to_answer, caller=caller))
+    return keyed_answer(await run_keyed(main, release, key=key), partial(_show, caller=caller), status=200)
 
 
-def _to_answer(row: HoldRow) -> dict[str, object]:
-    return Hold.model_validate(row).model_dump(mode="json")
+def _show(row: HoldRow, caller: Caller) -> Hold:
+    return Hold.model_validate(row.shown_to(caller))
+
+
+def _to_answer(row: HoldRow, caller: Caller) -> dict[str, object]:
+    return _show(row, caller).model_dump(mode="json")

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from api.http import problems
@@ -14,9 +14,10 @@ from api.http.idempotency import RequiredKey
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time
 from api.http.problems import Problem, answers
-from api.http.types import Amount, Body, Id, PathId, Representation, Time
+from api.http.types import Amount, Body, Id, Metadata, OfReference, PathId, Reference, Representation, Time
 from api.process.service import Service
 from repositories.accounts import MAXIMUM
+from repositories.api_keys import Caller
 from repositories.ledger import purchases as ledger
 from repositories.ledger.keys import Outcome, StoredAnswer, run_keyed
 from repositories.postgres.pools import Checkout
@@ -26,6 +27,7 @@ from repositories.sagas import purchases as sagas
 
 router = APIRouter(prefix="/purchases", tags=["purchases"], route_class=JsonRoute)
 
+Status = Literal["pending", "completed", "rejected", "refunded"]
 Quantity = Annotated[int, Field(ge=1, le=MAXIMUM, examples=[2])]
 
 
@@ -38,6 +40,8 @@ class NewPurchase(Body):
     price: Amount | None = Field(
         default=None, description="the unit price that you expect: the purchase is refused if the product has another"
     )
+    reference: Reference | None = None
+    metadata: Metadata | None = None
 
     model_config = {
         "json_schema_extra": {"examples": [{"product_id": 1, "quantity": 2, "account_id": 2, "price": 1250}]}
@@ -55,7 +59,9 @@ class Purchase(Representation):
     amount: Amount
     currency: str
     account_id: Id
-    status: Literal["pending", "completed", "rejected", "refunded"]
+    reference: str | None
+    metadata: dict[str, str] | None
+    status: Status
     reason: str | None = Field(description="of a rejection: the code of its problem")
     transfer_id: Id | None = Field(description="the payment")
     created_at: Time
@@ -93,14 +99,24 @@ async def create_purchase(
     202 if the purchase cannot be finished at once: a job finishes it, and a repeat under the key shows its state.
     """
     outcome = await sagas.buy(service.pools, main, caller=caller, key=key, **new.model_dump())
-    return await _finish(outcome, main, service)
+    return await _finish(outcome, caller, main, service)
 
 
 @router.get("", summary="List purchases", responses=answers(*problems.OWN), response_model=Page[Purchase])
-async def list_purchases(caller: Member, purchases: Purchases, page: PageOf) -> Response:
+async def list_purchases(
+    caller: Member,
+    purchases: Purchases,
+    page: PageOf,
+    status: Annotated[Status | None, Query(description="of this status")] = None,
+    reference: OfReference = None,
+) -> Response:
     """List your purchases and sales, newest first; operators see all."""
-    rows = await purchases.list(party_id=caller.reads, page=page.keyset())
-    return page.answer(rows, Purchase.model_validate, by_time)
+    keyset = page.keyset()
+    if reference is None:
+        rows = await purchases.list(party_id=caller.reads, status=status, page=keyset)
+    else:
+        rows = await purchases.list_by_reference(reference=reference, buyer_id=caller.reads, status=status, page=keyset)
+    return page.answer(rows, partial(_show, caller=caller), by_time)
 
 
 @router.get(
@@ -111,7 +127,7 @@ async def list_purchases(caller: Member, purchases: Purchases, page: PageOf) -> 
 )
 async def get_purchase(id: PathId, caller: Member, purchases: Purchases) -> Response:
     """Read a purchase or sale of yours; operators read any."""
-    return answer(Purchase.model_validate(visible(await purchases.get(id=id), "purchase", id, caller)))
+    return answer(_show(visible(await purchases.get(id=id), "purchase", id, caller), caller))
 
 
 @router.post(
@@ -137,10 +153,10 @@ async def refund_purchase(
 ) -> Response:
     """Pay a sale of yours back in full, once. Its quantity goes back to stock. Operators refund any purchase."""
     outcome = await run_keyed(main, partial(ledger.refund, purchase_id=id, caller=caller, key=key), key=key)
-    return await _finish(outcome, main, service)
+    return await _finish(outcome, caller, main, service)
 
 
-async def _finish(outcome: Outcome[PurchaseRow], main: Checkout, service: Service) -> Response:
+async def _finish(outcome: Outcome[PurchaseRow], caller: Caller, main: Checkout, service: Service) -> Response:
     """Finish a purchase as far as time allows, then answer with its state; raise the problem of a rejection.
 
     A replay only shows the state: the first request, or a job, finishes the purchase.
@@ -157,8 +173,13 @@ async def _finish(outcome: Outcome[PurchaseRow], main: Checkout, service: Servic
     location = f"/purchases/{purchase.id}"
     if purchase.status == "rejected":
         raise _rejection(purchase, location, replayed=outcome.replayed)
-    shown = Purchase.model_validate(purchase)
-    return answer(shown, status=201 if purchase.finished else 202, location=location, replayed=outcome.replayed)
+    return answer(
+        _show(purchase, caller), status=201 if purchase.finished else 202, location=location, replayed=outcome.replayed
+    )
+
+
+def _show(row: PurchaseRow, caller: Caller) -> Purchase:
+    return Purchase.model_validate(row.shown_to(caller))
 
 
 def _rejection(purchase: PurchaseRow, location: str, *, replayed: bool) -> Problem:

@@ -15,8 +15,23 @@ from api.http.idempotency import RequiredKey
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time
 from api.http.problems import ProblemDetails, answers, details
-from api.http.types import Amount, Balance, Body, Currency, Description, Id, PathId, QueryId, Representation, Time
+from api.http.types import (
+    Amount,
+    Balance,
+    Body,
+    Currency,
+    Description,
+    Id,
+    Metadata,
+    OfReference,
+    PathId,
+    QueryId,
+    Reference,
+    Representation,
+    Time,
+)
 from repositories.accounts import MAXIMUM
+from repositories.api_keys import Caller
 from repositories.ledger import transfers as ledger
 from repositories.ledger.keys import run_keyed
 from repositories.postgres.slices import sliced
@@ -45,6 +60,8 @@ class NewTransfer(Body):
         default=None, description="the transfer is refused if the accounts are in another"
     )
     description: Description | None = None
+    reference: Reference | None = None
+    metadata: Metadata | None = None
     from_account_version: int | None = Field(
         default=None, ge=0, le=MAXIMUM, description="the transfer is refused if the payer is at another version"
     )
@@ -73,6 +90,8 @@ class Transfer(Representation):
     currency: str
     amount: Amount
     description: str | None
+    reference: str | None
+    metadata: dict[str, str] | None
     reverses_id: Id | None
     hold_id: Id | None
     balances: list[AccountBalance]
@@ -139,7 +158,7 @@ async def create_transfer(new: NewTransfer, caller: Writer, main: Main, key: Req
     """
     order = TransferOrder(ordered_by=caller.user_id, **new.model_dump())
     outcome = await run_keyed(main, partial(ledger.transfer, order=order, key=key), key=key)
-    return keyed_answer(outcome, _show, location="/transfers/{id}")
+    return keyed_answer(outcome, partial(_show, caller=caller), location="/transfers/{id}")
 
 
 async def batch_turn(request: Request, service: CurrentService) -> AsyncIterator[None]:
@@ -170,9 +189,7 @@ async def create_batch(new: NewBatch, request: Request, caller: Writer, main: Ma
     orders = [TransferOrder(ordered_by=caller.user_id, **vars(item)) async for item in sliced(new.transfers)]
 
     async def to_text(results: list[TransferRow | Refusal]) -> str:
-        items = [
-            _result_text(request, result, caller.user_id, alone=not new.atomic) async for result in sliced(results)
-        ]
+        items = [_result_text(request, result, caller, alone=not new.atomic) async for result in sliced(results)]
         return f'{{"items":[{",".join(items)}]}}'
 
     batch = partial(
@@ -205,7 +222,9 @@ async def create_batch(new: NewBatch, request: Request, caller: Writer, main: Ma
 async def create_reversal(id: PathId, caller: Writer, main: Main, key: RequiredKey) -> Response:
     """Pay a transfer to your account back to its payer, once. Operators reverse any transfer."""
     reverse = partial(ledger.reverse, transfer_id=id, caller=caller, key=key)
-    return keyed_answer(await run_keyed(main, reverse, key=key), _show, location="/transfers/{id}")
+    return keyed_answer(
+        await run_keyed(main, reverse, key=key), partial(_show, caller=caller), location="/transfers/{id}"
+    )
 
 
 @router.get(
@@ -220,12 +239,19 @@ async def list_transfers(
     transfers: Transfers,
     page: PageOf,
     account_id: Annotated[QueryId | None, Query(description="from or to this account")] = None,
+    reference: OfReference = None,
+    since: Annotated[Time | None, Query(alias="from", description="the first instant")] = None,
+    until: Annotated[Time | None, Query(alias="to", description="the first instant after the span")] = None,
 ) -> Response:
     """List transfers from or to your accounts, newest first; operators see all."""
     if account_id is not None:
         visible(await accounts.get(id=account_id), "account", account_id, caller)
-    rows = await transfers.list(account_id=account_id, owner_id=caller.reads, page=page.keyset())
-    return page.answer(rows, lambda row: _show(ShownTransfer(row, row.accounts_of(caller.user_id))), by_time)
+    if reference is None:
+        list_rows = partial(transfers.list, owner_id=caller.reads)
+    else:
+        list_rows = partial(transfers.list_by_reference, reference=reference, writer_id=caller.reads)
+    rows = await list_rows(account_id=account_id, since=since, page=page.keyset().until(until))
+    return page.answer(rows, partial(_show_row, caller=caller), by_time)
 
 
 @router.get(
@@ -237,11 +263,15 @@ async def list_transfers(
 async def get_transfer(id: PathId, caller: Member, transfers: Transfers) -> Response:
     """Read a transfer from or to an account of yours; operators read any."""
     transfer = visible(await transfers.get(id=id), "transfer", id, caller)
-    return answer(_show(ShownTransfer(transfer, transfer.accounts_of(caller.user_id))))
+    return answer(_show_row(transfer, caller))
 
 
-def _show(shown: ShownTransfer) -> Transfer:
-    row = shown.transfer
+def _show_row(row: TransferRow, caller: Caller) -> Transfer:
+    return _show(ShownTransfer(row, row.accounts_of(caller.user_id)), caller)
+
+
+def _show(shown: ShownTransfer, caller: Caller) -> Transfer:
+    row = shown.transfer.shown_to(caller)
     balances = [
         AccountBalance(account_id=row.from_account_id, balance=row.from_balance, version=row.from_version),
         AccountBalance(account_id=row.to_account_id, balance=row.to_balance, version=row.to_version),
@@ -253,6 +283,8 @@ def _show(shown: ShownTransfer) -> Transfer:
         currency=row.currency,
         amount=row.amount,
         description=row.description,
+        reference=row.reference,
+        metadata=row.metadata,
         reverses_id=row.reverses_id,
         hold_id=row.hold_id,
         balances=[balance for balance in balances if balance.account_id in shown.account_ids],
@@ -260,10 +292,10 @@ def _show(shown: ShownTransfer) -> Transfer:
     )
 
 
-def _result_text(request: Request, result: TransferRow | Refusal, user_id: int, *, alone: bool) -> str:
+def _result_text(request: Request, result: TransferRow | Refusal, caller: Caller, *, alone: bool) -> str:
     """Return the JSON text of one result of a batch; `alone` if each transfer has an outcome of its own."""
     if not isinstance(result, Refusal):
-        transfer = _show(ShownTransfer(result, result.accounts_of(user_id)))
+        transfer = _show_row(result, caller)
         return (BatchTransfer(transfer=transfer) if alone else transfer).model_dump_json()
     members = result.members()
     problem = details(request.scope, members.pop("code"), members.pop("detail"), members)

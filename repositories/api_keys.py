@@ -60,6 +60,10 @@ class Caller:
         """Return True if the row is the caller's, or the caller is an operator."""
         return self.operator or self.user_id in row.owner_ids
 
+    def may_read(self, writer_id: int | None) -> bool:
+        """Return True if the caller may read a reference or metadata that this user wrote."""
+        return self.operator or self.user_id == writer_id
+
     @property
     def reads(self) -> int | None:
         """Return the user whose rows the caller's lists show; None means all users."""

@@ -1,9 +1,12 @@
 """Entries: the effects of transfers on an account, in the order of its versions."""
 
 import builtins
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Self
 
+from repositories.api_keys import Caller
+from repositories.postgres.keyset import OLDEST
 from repositories.postgres.statements import Connection, statement
 
 LIST = statement("main/entries/list")
@@ -27,6 +30,12 @@ class Entry:
     counterparty_account_id: int
     description: str | None
     created_at: datetime
+    reference: str | None
+    reference_by: int | None
+
+    def shown_to(self, caller: Caller) -> Self:
+        """Return the entry without a reference that the caller may not read."""
+        return self if caller.may_read(self.reference_by) else replace(self, reference=None)
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,7 @@ class EntryRepository:
         page = {"account_id": account_id, "before_version": before, "limit": limit}
         if since is None and until is None:
             return await LIST.all(self._connection, Entry, **page)
-        first = since or datetime.fromisoformat("0001-01-01T00:00:00+00:00")
+        first = since or OLDEST
         last = until or datetime.fromisoformat("9999-12-31T23:59:59.999999+00:00")
         return await LIST_BETWEEN.all(self._connection, Entry, from_time=first, to_time=last, **page)
 

@@ -1,9 +1,12 @@
 """Holds: money of one account set aside for another, until it is captured, released or expired."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Self
 
+from repositories.api_keys import Caller
+from repositories.metadata import Metadata, as_json
 from repositories.postgres.keyset import Keyset
 from repositories.postgres.statements import Connection, statement
 
@@ -34,11 +37,18 @@ class Hold:
     created_at: datetime
     from_owner_id: int
     to_owner_id: int
+    created_by: int
+    reference: str | None
+    metadata: Metadata | None
 
     @property
     def owner_ids(self) -> frozenset[int]:
         """Return the owners: the users that may see the row."""
         return frozenset({self.from_owner_id, self.to_owner_id})
+
+    def shown_to(self, caller: Caller) -> Self:
+        """Return the hold without the reference and the metadata, if the caller may not read them."""
+        return self if caller.may_read(self.created_by) else replace(self, reference=None, metadata=None)
 
 
 @dataclass(frozen=True)
@@ -64,6 +74,8 @@ class HoldRepository:
         description: str | None,
         expires_in: int,
         created_by: int,
+        reference: str | None = None,
+        metadata: Metadata | None = None,
     ) -> Hold:
         """Write an accepted hold of `expires_in` seconds; the unit of work has locked both accounts."""
         [hold_id] = await INSERT.values(
@@ -74,6 +86,8 @@ class HoldRepository:
             description=description,
             expires_in=expires_in,
             created_by=created_by,
+            reference=reference,
+            metadata=as_json(metadata),
         )
         return await GET.one(self._connection, Hold, id=hold_id)
 
@@ -97,8 +111,9 @@ class HoldRepository:
         """Expire overdue holds of locked accounts; return the held amount of each account that changed."""
         return await EXPIRE.all(self._connection, HeldAmount, account_ids=list(account_ids), limit=limit)
 
-    async def list(self, *, owner_id: int | None, page: Keyset) -> list[Hold]:
-        """Return holds from or to any account of an owner, else all; newest first."""
+    async def list(self, *, owner_id: int | None, status: str | None = None, page: Keyset) -> list[Hold]:
+        """Return holds from or to any account of an owner, else all; of a status, else of any; newest first."""
+        arguments = page.arguments() | {"status": status}
         if owner_id is not None:
-            return await LIST_BY_OWNER.all(self._connection, Hold, owner_id=owner_id, **page.arguments())
-        return await LIST.all(self._connection, Hold, **page.arguments())
+            return await LIST_BY_OWNER.all(self._connection, Hold, owner_id=owner_id, **arguments)
+        return await LIST.all(self._connection, Hold, **arguments)

@@ -2,9 +2,12 @@
 
 import builtins
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Self
 
+from repositories.api_keys import Caller
+from repositories.metadata import Metadata, as_json
 from repositories.postgres.keyset import Keyset
 from repositories.postgres.statements import Connection, statement
 
@@ -23,6 +26,8 @@ BOUGHT = statement("main/purchases/bought")
 FIND_PAID = statement("main/purchases/find_paid")
 LIST = statement("main/purchases/list")
 LIST_BY_PARTY = statement("main/purchases/list_by_party")
+LIST_BY_REFERENCE = statement("main/purchases/list_by_reference")
+LIST_BY_WRITER = statement("main/purchases/list_by_writer")
 LIST_AFTER = statement("main/purchases/list_after")
 KNOWN = statement("main/purchases/known")
 
@@ -50,11 +55,17 @@ class Purchase:
     finished: bool
     """True if the catalog has recorded the decision."""
     created_at: datetime
+    reference: str | None
+    metadata: Metadata | None
 
     @property
     def owner_ids(self) -> frozenset[int]:
         """Return the owners: the users that may see the row."""
         return frozenset({self.buyer_id, self.seller_id})
+
+    def shown_to(self, caller: Caller) -> Self:
+        """Return the purchase without the reference and the metadata, if the caller may not read them."""
+        return self if caller.may_read(self.buyer_id) else replace(self, reference=None, metadata=None)
 
 
 @dataclass(frozen=True)
@@ -101,6 +112,8 @@ class PurchaseRepository:
         unit_price: int,
         account_id: int,
         payee_account_id: int,
+        reference: str | None = None,
+        metadata: Metadata | None = None,
     ) -> Purchase:
         """Write an accepted purchase as pending, leased to this process, and hold its amount. Both accounts are locked.
 
@@ -116,6 +129,8 @@ class PurchaseRepository:
             account_id=account_id,
             payee_account_id=payee_account_id,
             lease=LEASE_SECONDS,
+            reference=reference,
+            metadata=as_json(metadata),
         )
         return await GET.one(self._connection, Purchase, id=purchase_id)
 
@@ -175,11 +190,21 @@ class PurchaseRepository:
         ids = await FIND_PAID.values(self._connection, transfer_id=transfer_id)
         return ids[0] if ids else None
 
-    async def list(self, *, party_id: int | None, page: Keyset) -> list[Purchase]:
-        """Return the purchases and sales of a user, or all purchases, newest first."""
+    async def list(self, *, party_id: int | None, status: str | None = None, page: Keyset) -> list[Purchase]:
+        """Return the purchases and sales of a user, else all purchases; of a status, else of any; newest first."""
+        arguments = page.arguments() | {"status": status}
         if party_id is not None:
-            return await LIST_BY_PARTY.all(self._connection, Purchase, user_id=party_id, **page.arguments())
-        return await LIST.all(self._connection, Purchase, **page.arguments())
+            return await LIST_BY_PARTY.all(self._connection, Purchase, user_id=party_id, **arguments)
+        return await LIST.all(self._connection, Purchase, **arguments)
+
+    async def list_by_reference(
+        self, *, reference: str, buyer_id: int | None, status: str | None = None, page: Keyset
+    ) -> builtins.list[Purchase]:
+        """Return the purchases with this reference, of a buyer or of all; of a status, else of any; newest first."""
+        arguments = page.arguments() | {"reference": reference, "status": status}
+        if buyer_id is not None:
+            return await LIST_BY_WRITER.all(self._connection, Purchase, buyer_id=buyer_id, **arguments)
+        return await LIST_BY_REFERENCE.all(self._connection, Purchase, **arguments)
 
     async def list_after(self, *, after_id: int, age: int, limit: int) -> builtins.list[PurchaseState]:
         """Return a page of purchases, by id, that are unfinished or were decided at least `age` seconds ago."""

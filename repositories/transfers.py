@@ -1,11 +1,15 @@
 """Transfers: money moved from one account to another, decided under the locks and written set-wise."""
 
+import builtins
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Self
 
+from repositories.api_keys import Caller
 from repositories.idempotency_keys import Key
-from repositories.postgres.keyset import Keyset
+from repositories.metadata import Metadata, as_json
+from repositories.postgres.keyset import OLDEST, Keyset
 from repositories.postgres.statements import Connection, statement
 
 INSERT = statement("main/transfers/insert")
@@ -15,6 +19,8 @@ FIND_REVERSAL = statement("main/transfers/find_reversal")
 LIST = statement("main/transfers/list")
 LIST_BY_ACCOUNT = statement("main/transfers/list_by_account")
 LIST_BY_OWNER = statement("main/transfers/list_by_owner")
+LIST_BY_REFERENCE = statement("main/transfers/list_by_reference")
+LIST_BY_WRITER = statement("main/transfers/list_by_writer")
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,10 @@ class TransferOrder:
     from_account_version: int | None = None
     reverses_id: int | None = None
     hold_id: int | None = None
+    reference: str | None = None
+    inherited_from: int | None = None
+    """The writer of a reference that the transfer inherits; None if it is `ordered_by`."""
+    metadata: Metadata | None = None
     consented: bool = False
     """True if another user than the payer may order it: the payer agreed earlier (hold, purchase), or it is a reversal
     or refund of money that they received."""
@@ -38,6 +48,11 @@ class TransferOrder:
     def account_ids(self) -> tuple[int, int]:
         """Return the two accounts, the payer's first."""
         return self.from_account_id, self.to_account_id
+
+    @property
+    def reference_by(self) -> int | None:
+        """Return the writer of the reference, or None without a reference."""
+        return None if self.reference is None else self.inherited_from or self.ordered_by
 
 
 @dataclass(frozen=True)
@@ -71,11 +86,25 @@ class Transfer:
     to_version: int
     reverses_id: int | None
     hold_id: int | None
+    created_by: int
+    reference: str | None
+    reference_by: int | None
+    metadata: Metadata | None
 
     @property
     def owner_ids(self) -> frozenset[int]:
         """Return the owners: the users that may see the row."""
         return frozenset({self.from_owner_id, self.to_owner_id})
+
+    def shown_to(self, caller: Caller) -> Self:
+        """Return the transfer without the reference or the metadata that the caller may not read."""
+        if self.reference is None and self.metadata is None:
+            return self
+        return replace(
+            self,
+            reference=self.reference if caller.may_read(self.reference_by) else None,
+            metadata=self.metadata if caller.may_read(self.created_by) else None,
+        )
 
     def accounts_of(self, user_id: int) -> list[int]:
         """Return which of the two accounts are the user's, the payer's first."""
@@ -117,6 +146,9 @@ class TransferRepository:
             request_hashes=[key and key.request_hash] * len(orders),
             reverses_ids=[order.reverses_id for order in orders],
             hold_ids=[order.hold_id for order in orders],
+            references=[order.reference for order in orders],
+            reference_by=[order.reference_by for order in orders],
+            metadata=[as_json(order.metadata) for order in orders],
         )
 
     async def find_reversal(self, *, id: int) -> int | None:
@@ -128,13 +160,41 @@ class TransferRepository:
         """Return the transfer, or None."""
         return await GET.maybe(self._connection, Transfer, id=id)
 
-    async def list(self, *, account_id: int | None, owner_id: int | None, page: Keyset) -> list[Transfer]:
-        """Return transfers of one account, else from or to any account of an owner, else all; newest first."""
+    async def list(
+        self, *, account_id: int | None, owner_id: int | None, since: datetime | None = None, page: Keyset
+    ) -> list[Transfer]:
+        """Return transfers of one account, else from or to any account of an owner, else all, from `since` on.
+
+        Newest first.
+        """
+        arguments = page.arguments() | {"from_time": since or OLDEST}
         if account_id is not None:
-            return await LIST_BY_ACCOUNT.all(self._connection, Transfer, account_id=account_id, **page.arguments())
+            return await LIST_BY_ACCOUNT.all(self._connection, Transfer, account_id=account_id, **arguments)
         if owner_id is not None:
-            return await LIST_BY_OWNER.all(self._connection, Transfer, owner_id=owner_id, **page.arguments())
-        return await LIST.all(self._connection, Transfer, **page.arguments())
+            return await LIST_BY_OWNER.all(self._connection, Transfer, owner_id=owner_id, **arguments)
+        return await LIST.all(self._connection, Transfer, **arguments)
+
+    async def list_by_reference(
+        self,
+        *,
+        reference: str,
+        writer_id: int | None,
+        account_id: int | None,
+        since: datetime | None = None,
+        page: Keyset,
+    ) -> builtins.list[Transfer]:
+        """Return transfers with this reference from `since` on, newest first.
+
+        With a `writer_id`, those whose reference that user wrote, from or to any account of theirs.
+        """
+        arguments = page.arguments() | {
+            "reference": reference,
+            "account_id": account_id,
+            "from_time": since or OLDEST,
+        }
+        if writer_id is not None:
+            return await LIST_BY_WRITER.all(self._connection, Transfer, reference_by=writer_id, **arguments)
+        return await LIST_BY_REFERENCE.all(self._connection, Transfer, **arguments)
 
     async def _insert_one(self, order: TransferOrder, key: Key | None) -> InsertedTransfer:
         return await INSERT_ONE.one(
@@ -149,4 +209,7 @@ class TransferRepository:
             request_hash=key and key.request_hash,
             reverses_id=order.reverses_id,
             hold_id=order.hold_id,
+            reference=order.reference,
+            reference_by=order.reference_by,
+            metadata=as_json(order.metadata),
         )

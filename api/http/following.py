@@ -150,6 +150,8 @@ class Follower:
         self._followers = service.followers
         self._digest = key_digest
         self._caller = caller
+        # Followers with the same rights share what they read.
+        self._reader = (caller.user_id, caller.role)
         self._account_id = account_id
         self._place = place
         self._show = show
@@ -192,7 +194,7 @@ class Follower:
             rows = await EntryRepository(connection).list_after(account_id=account_id, after=version, limit=limit)
             return Changes(rows, self._show)
 
-        changes = await self._followers.read(("entries", account_id, version, limit), work)
+        changes = await self._followers.read(("entries", account_id, version, limit, *self._reader), work)
         if changes.rows:
             self.version = changes.rows[-1].version
         return changes

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from api.http.invisible import invisible, visible
 from repositories.accounts import MAXIMUM
+from repositories.metadata import MAX_BYTES, as_json
 
 _DIGITS = re.compile(r"[0-9]{1,16}")
 _TIME = re.compile(
@@ -93,6 +94,12 @@ def no_nul(text: str) -> str:
     return text
 
 
+def _small(metadata: dict[str, str]) -> dict[str, str]:
+    if len((as_json(metadata) or "").encode()) > MAX_BYTES:
+        raise ValueError(f"must be at most {MAX_BYTES} bytes of JSON")
+    return metadata
+
+
 def _one_line(text: str) -> str:
     if any(unicodedata.category(character) == "Cc" for character in text):
         raise ValueError("must not contain control characters")
@@ -163,3 +170,27 @@ Line = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterVali
 LongText = Annotated[str, StringConstraints(max_length=100_000), AfterValidator(no_nul)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=100_000), AfterValidator(no_nul)]
 Description = Annotated[str, StringConstraints(max_length=500), AfterValidator(no_nul)]
+Reference = Annotated[
+    str,
+    Field(
+        min_length=1, max_length=255, description="shown to its writer and to operators", examples=["invoice-2026-17"]
+    ),
+    AfterValidator(no_nul),
+]
+Metadata = Annotated[
+    dict[
+        Annotated[str, StringConstraints(min_length=1, max_length=40), AfterValidator(no_nul)],
+        Annotated[str, StringConstraints(max_length=MAX_BYTES), AfterValidator(no_nul)],
+    ],
+    Field(
+        max_length=20,
+        description=f"strings by name, at most {MAX_BYTES} bytes of JSON; shown to its writer and to operators",
+        examples=[{"invoice": "17"}],
+    ),
+    AfterValidator(_small),
+]
+OfReference = Annotated[
+    str | None,
+    Query(min_length=1, max_length=255, description="reference that you wrote; operators: by any writer"),
+    AfterValidator(lambda reference: reference and no_nul(reference)),
+]

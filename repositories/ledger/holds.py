@@ -37,6 +37,8 @@ async def place(
         description=order.description,
         expires_in=expires_in,
         created_by=order.ordered_by,
+        reference=order.reference,
+        metadata=order.metadata,
     )
     return await _store(connection, key, hold, to_answer)
 
@@ -65,6 +67,8 @@ async def capture(
         amount=amount or hold.amount,
         description=hold.description,
         hold_id=hold.id,
+        reference=hold.reference,
+        inherited_from=hold.created_by,
         consented=True,
     )
     conflict = _conflict(hold)

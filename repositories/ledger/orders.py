@@ -110,5 +110,9 @@ def _transfer(order: TransferOrder, inserted: InsertedTransfer, accounts: Accoun
         to_owner_id=payee.owner_id,
         reverses_id=order.reverses_id,
         hold_id=order.hold_id,
+        created_by=order.ordered_by,
+        reference=order.reference,
+        reference_by=order.reference_by,
+        metadata=order.metadata,
         **vars(inserted),
     )

@@ -10,6 +10,7 @@ from repositories.idempotency_keys import Key
 from repositories.ledger.accounts import Accounts, lock
 from repositories.ledger.keys import Outcome, refuse, replay, store
 from repositories.ledger.orders import count, judge_hold, judge_transfer, write
+from repositories.metadata import Metadata
 from repositories.postgres.statements import Connection
 from repositories.products import Product
 from repositories.purchases import Purchase, PurchaseRepository
@@ -26,6 +27,8 @@ class PurchaseOrder:
     quantity: int
     account_id: int
     price: int | None
+    reference: str | None = None
+    metadata: Metadata | None = None
 
     @property
     def transfer(self) -> TransferOrder:
@@ -55,6 +58,8 @@ async def begin(connection: Connection, *, order: PurchaseOrder, key: Key) -> Ou
         unit_price=product.price,
         account_id=order.account_id,
         payee_account_id=product.account_id,
+        reference=order.reference,
+        metadata=order.metadata,
     )
     return await _store(connection, key, purchase)
 
@@ -75,6 +80,7 @@ async def decide(connection: Connection, *, purchase: Purchase, reserved: bool) 
         to_account_id=purchase.payee_account_id,
         amount=purchase.amount,
         description=f"Purchase {purchase.id}",
+        reference=purchase.reference,
         consented=True,
     )
     if reserved:
@@ -110,6 +116,8 @@ async def refund(connection: Connection, *, purchase_id: int, caller: Caller, ke
         amount=purchase.amount,
         description=f"Refund of purchase {purchase.id}",
         reverses_id=purchase.transfer_id,
+        reference=purchase.reference,
+        inherited_from=purchase.buyer_id,
         consented=True,
     )
     conflict = None

@@ -69,6 +69,8 @@ async def reverse(connection: Connection, *, transfer_id: int, caller: Caller, k
         to_account_id=original.from_account_id,
         amount=original.amount,
         reverses_id=original.id,
+        reference=original.reference,
+        inherited_from=original.reference_by,
         consented=True,
     )
     accounts = await lock(connection, pairs=[order.account_ids])

@@ -16,6 +16,9 @@ class Position:
 NEWEST = Position(datetime.max.replace(tzinfo=UTC), 2**63 - 1)
 """The position of the beginning of such a list: every row comes after it."""
 
+OLDEST = datetime.min.replace(tzinfo=UTC)
+"""A time before every row."""
+
 
 @dataclass(frozen=True)
 class Keyset:
@@ -23,6 +26,12 @@ class Keyset:
 
     before: Position
     limit: int
+
+    def until(self, time: datetime | None) -> "Keyset":
+        """Return the page of the rows before a time; the same page without one."""
+        if time is None or time > self.before.time:
+            return self
+        return Keyset(Position(time, 0), self.limit)
 
     def arguments(self) -> dict[str, Any]:
         """Return the arguments by which every statement of such a list takes its page."""

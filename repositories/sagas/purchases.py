@@ -24,6 +24,7 @@ from repositories.idempotency_keys import Key
 from repositories.ledger import purchases as ledger
 from repositories.ledger.keys import Outcome, replay, run_keyed
 from repositories.ledger.purchases import PurchaseOrder
+from repositories.metadata import Metadata
 from repositories.postgres import unit_of_work
 from repositories.postgres.errors import DeadlineExceeded
 from repositories.postgres.pools import Checkout, Pool
@@ -50,6 +51,8 @@ async def buy(
     quantity: int,
     account_id: int,
     price: int | None,
+    reference: str | None = None,
+    metadata: Metadata | None = None,
     key: Key,
 ) -> Outcome[Purchase]:
     """Begin a purchase, once for each key; `Saga.finish` takes the further steps unless it is a replay.
@@ -67,7 +70,7 @@ async def buy(
         detail = "costs more than any account can pay"
         return Outcome(Refusal("validation_error", detail, location=("body", "quantity"), kind="amount_too_large"))
     await main.renew()
-    order = PurchaseOrder(caller.user_id, product, quantity, account_id, price)
+    order = PurchaseOrder(caller.user_id, product, quantity, account_id, price, reference, metadata)
     return await run_keyed(main, partial(ledger.begin, order=order, key=key), key=key, step="hold")
 
 

@@ -26,7 +26,7 @@ EXECUTE "main/idempotency_keys/find" (:ada, 'room-1');
 -- 3. Decide as for a transfer. Then write the hold and add its amount to the held amount of ada's account, in one statement.
 \set sql `cat sql/main/holds/insert.sql`
 PREPARE "main/holds/insert" AS :sql
-EXECUTE "main/holds/insert" (:adas, :bobs, 3000, 'Deposit', 86400, :ada) \gset hold_
+EXECUTE "main/holds/insert" (:adas, :bobs, 3000, 'Deposit', 86400, :ada, 'rent-7', null) \gset hold_
 
 -- 4. Read the hold for the answer, and store the answer under the key.
 \set sql `cat sql/main/holds/get.sql`
@@ -75,7 +75,7 @@ EXECUTE "main/holds/settle" (:hold_id, 'captured');
 \set sql `cat sql/main/transfers/insert_one.sql`
 PREPARE "main/transfers/insert_one" AS :sql
 EXECUTE "main/transfers/insert_one" (
-    :adas, :bobs, 2500, 'Deposit', :bob, null, null, null, :hold_id
+    :adas, :bobs, 2500, 'Deposit', :bob, null, null, null, :hold_id, 'rent-7', :ada, null
 ) \gset paid_
 
 -- 6. Store the answer under bob's key.

@@ -39,7 +39,9 @@ PREPARE "main/idempotency_keys/find" AS :sql
 EXECUTE "main/idempotency_keys/find" (:ada, 'notebooks-1');
 \set sql `cat sql/main/purchases/insert.sql`
 PREPARE "main/purchases/insert" AS :sql
-EXECUTE "main/purchases/insert" (:ada, :product_id, 2, :product_price, 800, :adas, :bobs, 15) \gset purchase_
+EXECUTE "main/purchases/insert" (
+    :ada, :product_id, 2, :product_price, 800, :adas, :bobs, 15, null, null
+) \gset purchase_
 \set sql `cat sql/main/purchases/get.sql`
 PREPARE "main/purchases/get" AS :sql
 EXECUTE "main/purchases/get" (:purchase_id) \gset purchase_
@@ -94,7 +96,7 @@ EXECUTE "main/purchases/free" (:purchase_id);
 \set sql `cat sql/main/transfers/insert_one.sql`
 PREPARE "main/transfers/insert_one" AS :sql
 EXECUTE "main/transfers/insert_one" (
-    :adas, :bobs, 800, format('Purchase %s', :purchase_id), :ada, null, null, null, null
+    :adas, :bobs, 800, format('Purchase %s', :purchase_id), :ada, null, null, null, null, null, null, null
 ) \gset paid_
 \set sql `cat sql/main/purchases/decide.sql`
 PREPARE "main/purchases/decide" AS :sql

@@ -13,8 +13,8 @@ EXECUTE "both/session/configure" (
     '{statement_timeout,lock_timeout,idle_in_transaction_session_timeout}', '{5s,2s,10s}'
 );
 
--- Ada pays bob 12.50 EUR for lunch, under an Idempotency-Key. The SHA-256 of the request, shortened here, is stored
--- with the key.
+-- Ada pays bob 12.50 EUR for lunch, under an Idempotency-Key, with a reference and metadata of her own. The SHA-256 of
+-- the request, shortened here, is stored with the key.
 \set key lunch-1
 SELECT sha256('["POST", "/transfers", {"amount": 1250, "description": "Lunch"}]') AS request_hash \gset
 
@@ -40,7 +40,8 @@ EXECUTE "main/idempotency_keys/find" (:ada, :'key');
 \set sql `cat sql/main/transfers/insert_one.sql`
 PREPARE "main/transfers/insert_one" AS :sql
 EXECUTE "main/transfers/insert_one" (
-    :adas, :bobs, 1250, 'Lunch', :ada, :'key', :'request_hash', null, null
+    :adas, :bobs, 1250, 'Lunch', :ada, :'key', :'request_hash', null, null,
+    'lunch-1', :ada, '{"team":"north"}'
 ) \gset written_
 SELECT :written_from_balance AS from_balance, :written_from_version AS from_version,
     :written_to_balance AS to_balance, :written_to_version AS to_version;
@@ -66,6 +67,12 @@ COMMIT;
 -- A different request under ada's key has a different hash, and is refused with idempotency_key_reused.
 SELECT sha256('["POST", "/transfers", {"amount": 9999, "description": "Lunch"}]') = :'found_request_hash'
     AS same_request;
+
+-- Ada finds the transfer by her reference. The last parameters are the page: from, before, id and limit.
+\set sql `cat sql/main/transfers/list_by_writer.sql`
+PREPARE "main/transfers/list_by_writer" AS :sql
+EXECUTE "main/transfers/list_by_writer" (:ada, 'lunch-1', null, '0001-01-01', 'infinity', 0, 51) \gset mine_
+SELECT :mine_id = :written_id AS same_transfer, :'mine_reference' AS reference, :'mine_metadata' AS metadata;
 
 -- Lunch was paid once.
 SELECT account_id = :adas AS is_adas, version, amount, balance_after FROM entries

@@ -9,7 +9,8 @@ BEGIN
     -- The ledger is only added to. Its triggers refuse changes by the owner as well.
     GRANT SELECT ON transfers, entries TO folio_app;
     GRANT INSERT (
-        id, from_account_id, to_account_id, amount, description, created_by, created_at, reverses_id, hold_id
+        id, from_account_id, to_account_id, amount, description, created_by, created_at, reverses_id, hold_id, reference,
+        reference_by, metadata
     ) ON transfers TO folio_app;
     GRANT INSERT (account_id, version, transfer_id, amount, balance_after, created_at) ON entries TO folio_app;
     GRANT USAGE ON SEQUENCE transfers_id_seq TO folio_app;
@@ -24,11 +25,12 @@ BEGIN
     -- The status of a hold or a purchase changes; its payer, payee and amount never do.
     GRANT SELECT ON holds, purchases TO folio_app;
     GRANT INSERT (
-        from_account_id, to_account_id, amount, description, expires_in, expires_at, created_by, created_at
+        from_account_id, to_account_id, amount, description, expires_in, expires_at, created_by, created_at, reference, metadata
     ) ON holds TO folio_app;
     GRANT UPDATE (status) ON holds TO folio_app;
     GRANT INSERT (
-        buyer_id, product_id, quantity, unit_price, amount, account_id, payee_account_id, leased_until
+        buyer_id, product_id, quantity, unit_price, amount, account_id, payee_account_id, leased_until, reference,
+        metadata
     ) ON purchases TO folio_app;
     GRANT UPDATE (
         status, reason, transfer_id, finished, leased_until, decided_at

@@ -314,9 +314,13 @@ CREATE TABLE public.holds (
     expires_at timestamp with time zone NOT NULL,
     created_by bigint NOT NULL,
     created_at timestamp with time zone NOT NULL,
+    reference text,
+    metadata json,
     CONSTRAINT holds_accounts_differ_check CHECK ((from_account_id <> to_account_id)),
     CONSTRAINT holds_amount_check CHECK (((amount >= 1) AND (amount <= '9007199254740991'::bigint))),
     CONSTRAINT holds_expires_in_check CHECK (((expires_in >= 1) AND (expires_in <= 2592000))),
+    CONSTRAINT holds_metadata_check CHECK (((json_typeof(metadata) = 'object'::text) AND (octet_length((metadata)::text) <= 4096))),
+    CONSTRAINT holds_reference_check CHECK (((length(reference) >= 1) AND (length(reference) <= 255))),
     CONSTRAINT holds_status_check CHECK ((status = ANY (ARRAY['active'::text, 'captured'::text, 'released'::text, 'expired'::text])))
 );
 COMMENT ON TABLE public.holds IS 'Money of one account that is reserved for another. accounts.held includes the active ones.';
@@ -325,6 +329,8 @@ COMMENT ON COLUMN public.holds.status IS 'active, captured, released or expired.
 COMMENT ON COLUMN public.holds.expires_in IS 'Seconds, as requested: expires_at is created_at plus expires_in.';
 COMMENT ON COLUMN public.holds.expires_at IS 'When the hold expires, if it is still active.';
 COMMENT ON COLUMN public.holds.created_by IS 'User who requested the hold.';
+COMMENT ON COLUMN public.holds.reference IS 'The own name of the user in created_by for the hold, not unique. Only that user and operators see it.';
+COMMENT ON COLUMN public.holds.metadata IS 'Strings by name, for the user in created_by and operators only.';
 
 CREATE TABLE public.transfers (
     id bigint NOT NULL,
@@ -336,9 +342,15 @@ CREATE TABLE public.transfers (
     hold_id bigint,
     created_by bigint NOT NULL,
     created_at timestamp with time zone NOT NULL,
+    reference text,
+    reference_by bigint,
+    metadata json,
     CONSTRAINT transfers_accounts_differ_check CHECK ((from_account_id <> to_account_id)),
     CONSTRAINT transfers_amount_check CHECK (((amount >= 1) AND (amount <= '9007199254740991'::bigint))),
-    CONSTRAINT transfers_cause_check CHECK (((reverses_id IS NULL) OR (hold_id IS NULL)))
+    CONSTRAINT transfers_cause_check CHECK (((reverses_id IS NULL) OR (hold_id IS NULL))),
+    CONSTRAINT transfers_metadata_check CHECK (((json_typeof(metadata) = 'object'::text) AND (octet_length((metadata)::text) <= 4096))),
+    CONSTRAINT transfers_reference_by_check CHECK (((reference IS NULL) = (reference_by IS NULL))),
+    CONSTRAINT transfers_reference_check CHECK (((length(reference) >= 1) AND (length(reference) <= 255)))
 )
 WITH (autovacuum_vacuum_insert_scale_factor='0.02', autovacuum_analyze_scale_factor='0.01');
 COMMENT ON TABLE public.transfers IS 'Money moved from one account to another. Append-only.';
@@ -346,6 +358,9 @@ COMMENT ON COLUMN public.transfers.amount IS 'In minor units of the two accounts
 COMMENT ON COLUMN public.transfers.reverses_id IS 'Transfer that this one reverses. A transfer is reversed at most once.';
 COMMENT ON COLUMN public.transfers.hold_id IS 'Hold that this transfer captures. A hold is captured at most once.';
 COMMENT ON COLUMN public.transfers.created_by IS 'User who requested the transfer.';
+COMMENT ON COLUMN public.transfers.reference IS 'The writer''s own name for the transfer, not unique. A capture has the reference of its hold, a payment that of its purchase, a reversal or refund that of the transfer that it reverses.';
+COMMENT ON COLUMN public.transfers.reference_by IS 'User who wrote the reference. Only that user and operators see it.';
+COMMENT ON COLUMN public.transfers.metadata IS 'Strings by name, for the user in created_by and operators only. Never inherited.';
 
 CREATE VIEW public.hold_details AS
  SELECT holds.id,
@@ -364,7 +379,10 @@ CREATE VIEW public.hold_details AS
     holds.expires_at,
     holds.created_at,
     payer.owner_id AS from_owner_id,
-    payee.owner_id AS to_owner_id
+    payee.owner_id AS to_owner_id,
+    holds.created_by,
+    holds.reference,
+    holds.metadata
    FROM (((public.holds
      JOIN public.accounts payer ON ((payer.id = holds.from_account_id)))
      JOIN public.accounts payee ON ((payee.id = holds.to_account_id)))
@@ -455,13 +473,17 @@ CREATE TABLE public.purchases (
     leased_until timestamp with time zone NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     decided_at timestamp with time zone,
+    reference text,
+    metadata json,
     CONSTRAINT purchases_accounts_differ_check CHECK ((account_id <> payee_account_id)),
     CONSTRAINT purchases_amount_check CHECK (((amount >= 1) AND (amount <= '9007199254740991'::bigint))),
     CONSTRAINT purchases_decided_check CHECK (((status = 'pending'::text) = (decided_at IS NULL))),
     CONSTRAINT purchases_finished_check CHECK ((NOT (finished AND (status = 'pending'::text)))),
+    CONSTRAINT purchases_metadata_check CHECK (((json_typeof(metadata) = 'object'::text) AND (octet_length((metadata)::text) <= 4096))),
     CONSTRAINT purchases_paid_check CHECK (((status = ANY (ARRAY['completed'::text, 'refunded'::text])) = (transfer_id IS NOT NULL))),
     CONSTRAINT purchases_quantity_check CHECK (((quantity >= 1) AND (quantity <= '9007199254740991'::bigint))),
     CONSTRAINT purchases_reason_check CHECK (((status = 'rejected'::text) = (reason IS NOT NULL))),
+    CONSTRAINT purchases_reference_check CHECK (((length(reference) >= 1) AND (length(reference) <= 255))),
     CONSTRAINT purchases_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'completed'::text, 'rejected'::text, 'refunded'::text]))),
     CONSTRAINT purchases_total_check CHECK (((amount)::numeric = ((quantity)::numeric * (unit_price)::numeric))),
     CONSTRAINT purchases_unit_price_check CHECK (((unit_price >= 1) AND (unit_price <= '9007199254740991'::bigint)))
@@ -478,6 +500,8 @@ COMMENT ON COLUMN public.purchases.transfer_id IS 'Transfer that paid the purcha
 COMMENT ON COLUMN public.purchases.finished IS 'True once the catalog has stored the decision. Until then a worker retries.';
 COMMENT ON COLUMN public.purchases.leased_until IS 'When the lease of the worker that handles the purchase ends. After that any worker may lease it.';
 COMMENT ON COLUMN public.purchases.decided_at IS 'When the purchase got its present status. Null while it is pending.';
+COMMENT ON COLUMN public.purchases.reference IS 'The buyer''s own name for the purchase, not unique. Only the buyer and operators see it.';
+COMMENT ON COLUMN public.purchases.metadata IS 'Strings by name, for the buyer and operators only.';
 
 CREATE VIEW public.purchase_details AS
  SELECT purchases.id,
@@ -494,7 +518,9 @@ CREATE VIEW public.purchase_details AS
     purchases.reason,
     purchases.transfer_id,
     purchases.finished,
-    purchases.created_at
+    purchases.created_at,
+    purchases.reference,
+    purchases.metadata
    FROM ((public.purchases
      JOIN public.accounts payer ON ((payer.id = purchases.account_id)))
      JOIN public.accounts payee ON ((payee.id = purchases.payee_account_id)));
@@ -547,7 +573,11 @@ CREATE VIEW public.transfer_details AS
     debit.version AS from_version,
     payee.owner_id AS to_owner_id,
     credit.balance_after AS to_balance,
-    credit.version AS to_version
+    credit.version AS to_version,
+    transfers.created_by,
+    transfers.reference,
+    transfers.reference_by,
+    transfers.metadata
    FROM ((((public.transfers
      JOIN public.entries debit ON (((debit.transfer_id = transfers.id) AND (debit.account_id = transfers.from_account_id))))
      JOIN public.entries credit ON (((credit.transfer_id = transfers.id) AND (credit.account_id = transfers.to_account_id))))
@@ -691,6 +721,10 @@ CREATE INDEX purchases_product_id_idx ON public.purchases USING btree (buyer_id,
 
 CREATE INDEX purchases_product_idx ON public.purchases USING btree (product_id);
 
+CREATE INDEX purchases_reference_by_idx ON public.purchases USING btree (buyer_id, reference, created_at, id) WHERE (reference IS NOT NULL);
+
+CREATE INDEX purchases_reference_idx ON public.purchases USING btree (reference, created_at, id) WHERE (reference IS NOT NULL);
+
 CREATE INDEX purchases_unfinished_idx ON public.purchases USING btree (leased_until) WHERE (NOT finished);
 
 CREATE INDEX request_counts_window_ends_at_idx ON public.request_counts USING btree (window_ends_at);
@@ -698,6 +732,10 @@ CREATE INDEX request_counts_window_ends_at_idx ON public.request_counts USING bt
 CREATE INDEX transfers_created_at_idx ON public.transfers USING btree (created_at, id);
 
 CREATE UNIQUE INDEX transfers_hold_id_key ON public.transfers USING btree (hold_id) WHERE (hold_id IS NOT NULL);
+
+CREATE INDEX transfers_reference_by_idx ON public.transfers USING btree (reference_by, reference, created_at, id) WHERE (reference IS NOT NULL);
+
+CREATE INDEX transfers_reference_idx ON public.transfers USING btree (reference, created_at, id) WHERE (reference IS NOT NULL);
 
 CREATE INDEX users_created_at_idx ON public.users USING btree (created_at, id) WHERE (deleted_at IS NULL);
 
@@ -776,6 +814,9 @@ ALTER TABLE ONLY public.transfers
 
 ALTER TABLE ONLY public.transfers
     ADD CONSTRAINT transfers_hold_id_fkey FOREIGN KEY (hold_id) REFERENCES public.holds(id);
+
+ALTER TABLE ONLY public.transfers
+    ADD CONSTRAINT transfers_reference_by_fkey FOREIGN KEY (reference_by) REFERENCES public.users(id);
 
 ALTER TABLE ONLY public.transfers
     ADD CONSTRAINT transfers_reverses_id_fkey FOREIGN KEY (reverses_id) REFERENCES public.transfers(id);

@@ -137,9 +137,10 @@ FROM (
 
 -- Purchases are paid up to 150,000, and every 50th of those is refunded; then they are rejected, then 200 are pending,
 -- then 100 are rejected and unfinished. Ten accounts buy a thousand times, and account 1 sells every 50th product.
+-- Every tenth has a reference of its own, and as many have the same.
 INSERT INTO purchases (
     id, buyer_id, product_id, quantity, unit_price, amount, account_id, payee_account_id, status, reason, transfer_id,
-    finished, leased_until, created_at, decided_at
+    finished, leased_until, created_at, decided_at, reference
 )
 SELECT
     id, pg_temp.owner(payer), product, 1 + id % 3, 100 + product % 900, (1 + id % 3) * (100 + product % 900),
@@ -155,7 +156,8 @@ SELECT
     id <= 159700,
     CASE WHEN id <= 159700 THEN pg_temp.moment(2350000 + id) ELSE clock_timestamp() END,
     pg_temp.moment(2350000 + id),
-    CASE WHEN id NOT BETWEEN 159701 AND 159900 THEN pg_temp.moment(2350000 + id) END
+    CASE WHEN id NOT BETWEEN 159701 AND 159900 THEN pg_temp.moment(2350000 + id) END,
+    CASE id % 10 WHEN 0 THEN 'order-' || id WHEN 1 THEN 'gift' END
 FROM (
     SELECT
         id, product, payee,
@@ -176,17 +178,23 @@ FROM (
 ) AS bought;
 
 -- Money enters through one account for each currency: 1,000,001 to 1,000,003.
-INSERT INTO transfers (id, from_account_id, to_account_id, amount, description, created_by, created_at)
+INSERT INTO transfers (
+    id, from_account_id, to_account_id, amount, description, created_by, created_at, reference, reference_by
+)
 SELECT
     id, CASE pg_temp.currency(id) WHEN 'EUR' THEN 1000001 WHEN 'USD' THEN 1000002 ELSE 1000003 END, id AS payee,
-    10000000, 'Deposit', 1, pg_temp.moment(id)
+    10000000, 'Deposit', 1, pg_temp.moment(id), CASE id % 10 WHEN 0 THEN 'deposit' END, CASE id % 10 WHEN 0 THEN 1 END
 FROM generate_series(1::bigint, 1000000) AS made (id);
 
--- Payments: every account pays, and mostly the same few are paid.
-INSERT INTO transfers (id, from_account_id, to_account_id, amount, description, created_by, created_at)
+-- Payments: every account pays, and mostly the same few are paid. Every tenth has a reference of its own, and as many
+-- have the same.
+INSERT INTO transfers (
+    id, from_account_id, to_account_id, amount, description, created_by, created_at, reference, reference_by
+)
 SELECT
     id, payer, payee + CASE WHEN payee = payer THEN 10 ELSE 0 END, 1 + id % 997, 'Invoice ' || id,
-    pg_temp.owner(payer), pg_temp.moment(id)
+    pg_temp.owner(payer), pg_temp.moment(id), CASE id % 10 WHEN 0 THEN 'invoice-' || id WHEN 1 THEN 'rent' END,
+    CASE WHEN id % 10 <= 1 THEN pg_temp.owner(payer) END
 FROM (
     SELECT
         id, pg_temp.account(pg_temp.spread(id, 1), id) AS payer,
@@ -201,19 +209,25 @@ FROM holds
 WHERE status = 'captured'
 ORDER BY id;
 
-INSERT INTO transfers (id, from_account_id, to_account_id, amount, description, created_by, created_at)
-SELECT transfer_id, account_id, payee_account_id, amount, 'Purchase ' || id, buyer_id, created_at
+INSERT INTO transfers (
+    id, from_account_id, to_account_id, amount, description, created_by, created_at, reference, reference_by
+)
+SELECT
+    transfer_id, account_id, payee_account_id, amount, 'Purchase ' || id, buyer_id, created_at, reference,
+    CASE WHEN reference IS NOT NULL THEN buyer_id END
 FROM purchases
 WHERE transfer_id IS NOT NULL
 ORDER BY transfer_id;
 
 -- Reversals of every 100th of a million payments, and of every refunded purchase.
 INSERT INTO transfers (
-    id, from_account_id, to_account_id, amount, description, created_by, created_at, reverses_id
+    id, from_account_id, to_account_id, amount, description, created_by, created_at, reverses_id, reference,
+    reference_by
 )
 SELECT
     2500000 + row_number() OVER (ORDER BY id), to_account_id, from_account_id, amount, 'Reversal',
-    pg_temp.owner(to_account_id), pg_temp.moment(2500000 + row_number() OVER (ORDER BY id)), id
+    pg_temp.owner(to_account_id), pg_temp.moment(2500000 + row_number() OVER (ORDER BY id)), id, reference,
+    reference_by
 FROM transfers
 WHERE (id BETWEEN 1000001 AND 2000000 AND id % 100 = 0)
     OR (id BETWEEN 2350001 AND 2500000 AND id % 50 = 0);

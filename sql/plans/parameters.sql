@@ -159,11 +159,11 @@ VALUES
     ), NULL
 ),
 ('main/holds/get', '', '(50000)', NULL),
-('main/holds/insert', '', $$(500001, 1, 100, 'Rent', 604800, 100000)$$, NULL),
-('main/holds/list', 'first page', $$('9999-12-31', 9223372036854775807, 51)$$, NULL),
-('main/holds/list', 'later page', $$('2024-05-01', 100, 101)$$, NULL),
-('main/holds/list_by_owner', 'owns many', $$(2, '9999-12-31', 9223372036854775807, 51)$$, NULL),
-('main/holds/list_by_owner', 'owns few', $$(100000, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/holds/insert', '', $$(500001, 1, 100, 'Rent', 604800, 100000, 'lease-7', '{}')$$, NULL),
+('main/holds/list', 'first page', $$(NULL, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/holds/list', 'later page', $$(NULL, '2024-05-01', 100, 101)$$, NULL),
+('main/holds/list_by_owner', 'owns many', $$(2, NULL, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/holds/list_by_owner', 'owns few', $$(100000, NULL, '9999-12-31', 9223372036854775807, 51)$$, NULL),
 ('main/holds/lock', '', '(125000)', NULL),
 ('main/holds/settle', '', $$(125000, 'captured')$$, NULL),
 ('main/idempotency_keys/find', 'known', $$(85137, 'payment-1500000')$$, NULL),
@@ -196,18 +196,22 @@ VALUES
 ('main/purchases/finish', '', $$(159950, 'rejected')$$, NULL),
 ('main/purchases/free', '', '(159701)', NULL),
 ('main/purchases/get', '', '(80000)', NULL),
-('main/purchases/insert', '', '(100000, 125001, 1, 100, 100, 500001, 1, 15)', NULL),
+('main/purchases/insert', '', $$(100000, 125001, 1, 100, 100, 500001, 1, 15, 'order-7', '{}')$$, NULL),
 (
     'main/purchases/known', '1,000 purchases',
     format('(%L)', (SELECT array_agg(id) FROM generate_series(80001, 81000) AS made (id))), NULL
 ),
 ('main/purchases/lease', '', '(15, 10)', NULL),
-('main/purchases/list', 'first page', $$('9999-12-31', 9223372036854775807, 51)$$, NULL),
-('main/purchases/list', 'later page', $$('2024-08-01', 100, 101)$$, NULL),
+('main/purchases/list', 'first page', $$(NULL, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/purchases/list', 'later page', $$(NULL, '2024-08-01', 100, 101)$$, NULL),
 ('main/purchases/list_after', '', '(80000, 60, 1000)', NULL),
-('main/purchases/list_by_party', 'owns many', $$(2, '9999-12-31', 9223372036854775807, 51)$$, NULL),
-('main/purchases/list_by_party', 'buys many', $$(162096, '9999-12-31', 9223372036854775807, 51)$$, NULL),
-('main/purchases/list_by_party', 'owns few', $$(100000, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/purchases/list_by_party', 'owns many', $$(2, NULL, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/purchases/list_by_party', 'buys many', $$(162096, NULL, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/purchases/list_by_party', 'owns few', $$(100000, NULL, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/purchases/list_by_reference', '16,000 of many', $$('gift', NULL, '9999-12-31', 1, 51)$$, NULL),
+('main/purchases/list_by_reference', 'one', $$('order-80000', NULL, '9999-12-31', 1, 51)$$, NULL),
+('main/purchases/list_by_writer', 'buys many', $$(162096, 'gift', NULL, '9999-12-31', 1, 51)$$, NULL),
+('main/purchases/list_by_writer', 'none', $$(100000, 'order', NULL, '9999-12-31', 1, 51)$$, NULL),
 ('main/purchases/list_unfinished', '', '(20)', NULL),
 ('main/purchases/lock', '', '(80000)', NULL),
 ('main/purchases/refund', '', '(80001, 15)', NULL),
@@ -222,25 +226,41 @@ VALUES
     (
         SELECT
             format(
-                '(%L, %L, %L, %L, %L, %L, %L, %L, %L)', array_fill(500001, ARRAY[1000]), array_agg(10 * n + 1),
+                '(%L, %L, %L, %L, %L, %L, %L, %L, %L, %L, %L, %L)',
+                array_fill(500001, ARRAY[1000]), array_agg(10 * n + 1),
                 array_agg(n), array_fill('Salary'::text, ARRAY[1000]), array_fill(100000, ARRAY[1000]),
                 array_fill(NULL::text, ARRAY[1000]), array_fill(NULL::text, ARRAY[1000]),
-                array_fill(NULL::bigint, ARRAY[1000]), array_fill(NULL::bigint, ARRAY[1000])
+                array_fill(NULL::bigint, ARRAY[1000]), array_fill(NULL::bigint, ARRAY[1000]),
+                array_fill('payroll-7'::text, ARRAY[1000]), array_fill(100000, ARRAY[1000]),
+                array_fill('{}'::text, ARRAY[1000])
             )
         FROM generate_series(1, 1000) AS made (n)
     ), NULL
 ),
 (
     'main/transfers/insert_one', '',
-    $$(500001, 1, 100, 'Rent', 100000, 'new', sha256('new'), NULL, NULL)$$, NULL
+    $$(500001, 1, 100, 'Rent', 100000, 'new', sha256('new'), NULL, NULL, 'rent-7', 100000, '{}')$$, NULL
 ),
-('main/transfers/list', 'first page', $$('9999-12-31', 9223372036854775807, 51)$$, NULL),
-('main/transfers/list', 'later page', $$('2022-06-01', 100, 101)$$, NULL),
-('main/transfers/list_by_account', '700,000 entries', $$(1000001, '9999-12-31', 9223372036854775807, 51)$$, NULL),
-('main/transfers/list_by_account', '3,000 entries, later page', $$(1, '2022-06-01', 100, 51)$$, NULL),
-('main/transfers/list_by_account', 'few entries', $$(600001, '9999-12-31', 9223372036854775807, 51)$$, NULL),
-('main/transfers/list_by_owner', 'owns many', $$(2, '9999-12-31', 9223372036854775807, 51)$$, NULL),
-('main/transfers/list_by_owner', 'owns few', $$(100000, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/transfers/list', 'first page', $$('0001-01-01', '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/transfers/list', 'later page', $$('2022-01-01', '2022-06-01', 100, 101)$$, NULL),
+(
+    'main/transfers/list_by_account', '700,000 entries',
+    $$(1000001, '0001-01-01', '9999-12-31', 9223372036854775807, 51)$$, NULL
+),
+('main/transfers/list_by_account', '3,000 entries, later page', $$(1, '2022-01-01', '2022-06-01', 100, 51)$$, NULL),
+(
+    'main/transfers/list_by_account', 'few entries',
+    $$(600001, '0001-01-01', '9999-12-31', 9223372036854775807, 51)$$, NULL
+),
+('main/transfers/list_by_owner', 'owns many', $$(2, '0001-01-01', '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/transfers/list_by_owner', 'owns few', $$(100000, '0001-01-01', '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/transfers/list_by_reference', '125,000 of many', $$('rent', NULL, '0001-01-01', '9999-12-31', 1, 51)$$, NULL),
+('main/transfers/list_by_reference', 'one', $$('invoice-1500000', NULL, '0001-01-01', '9999-12-31', 1, 51)$$, NULL),
+(
+    'main/transfers/list_by_writer', '100,000 of one, later page',
+    $$(1, 'deposit', NULL, '0001-01-01', '2020-01-01', 1, 101)$$, NULL
+),
+('main/transfers/list_by_writer', 'none', $$(100000, 'invoice', NULL, '0001-01-01', '9999-12-31', 1, 51)$$, NULL),
 ('main/users/delete', '', '(100000)', NULL),
 ('main/users/get', '', '(100000)', NULL),
 ('main/users/get_by_username', '', $$('user100000')$$, NULL),

@@ -69,6 +69,8 @@ async def test_a_hold_counts_against_available_and_is_seen_by_both(deposit: Depo
         "currency": "EUR",
         "amount": 100,
         "description": "Deposit",
+        "reference": None,
+        "metadata": None,
         "status": "active",
         "captured_amount": None,
         "transfer_id": None,

@@ -31,6 +31,8 @@ async def test_a_purchase_is_paid_and_taken_from_the_stock(shop: Shop) -> None:
         "status": "completed",
         "reason": None,
         "transfer_id": purchase["transfer_id"],
+        "reference": None,
+        "metadata": None,
         "created_at": purchase["created_at"],
     }
     assert await shop.money() == (FUNDS - 200, 0, 200)

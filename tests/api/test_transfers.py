@@ -30,6 +30,8 @@ async def test_a_transfer_moves_money_and_shows_the_payer_their_own_balance(
         "amount": 100,
         "description": "Lunch",
         "reverses_id": None,
+        "reference": None,
+        "metadata": None,
         "hold_id": None,
         "balances": [{"account_id": payer, "balance": 400, "version": 2}],
     }

@@ -85,13 +85,17 @@ def test_a_lost_index_is_reported(main: Connection) -> None:
         ("main/api_keys/authenticate", "(sha256('key 7'))", "generic"),
         ("main/accounts/lock_pair", "(1, 3000, 2)", "generic"),
         ("main/idempotency_keys/find", "(2, 'new')", "generic"),
-        ("main/transfers/insert_one", "(1, 3000, 1, NULL, 2, 'new', sha256('new'), NULL, NULL)", "generic"),
+        (
+            "main/transfers/insert_one",
+            "(1, 3000, 1, NULL, 2, 'new', sha256('new'), NULL, NULL, NULL, NULL, NULL)",
+            "generic",
+        ),
         ("main/transfers/get", "(20)", "generic"),
         # Negative controls: the same with arrays of one.
         ("main/accounts/lock", "('{1}', '{3000}', 2)", "custom"),
         (
             "main/transfers/insert",
-            "('{1}', '{3000}', '{1}', '{NULL}', '{2}', '{new}', ARRAY[sha256('new')], '{NULL}', '{NULL}')",
+            "('{1}', '{3000}', '{1}', '{NULL}', '{2}', '{new}', ARRAY[sha256('new')]" + 5 * ", '{NULL}'" + ")",
             "custom",
         ),
     ],

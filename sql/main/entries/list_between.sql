@@ -6,7 +6,7 @@
 -- $4 before_version  bigint       keyset: entries.version of the last row seen
 -- $5 limit           bigint       rows at most
 --
--- Returns  account_id bigint, version bigint, transfer_id bigint, amount bigint, balance_after bigint, counterparty_account_id bigint, description text, created_at timestamptz;
+-- Returns  account_id bigint, version bigint, transfer_id bigint, amount bigint, balance_after bigint, counterparty_account_id bigint, description text, created_at timestamptz, reference text, reference_by bigint;
 --          a page of rows
 -- Index    entries_created_at_idx, entries_pkey, transfers_pkey
 -- Locks    entries, transfers AccessShareLock
@@ -16,7 +16,7 @@ SELECT /* main/entries/list_between */
         WHEN transfers.from_account_id THEN transfers.to_account_id
         ELSE transfers.from_account_id
     END AS counterparty_account_id,
-    transfers.description, entries.created_at
+    transfers.description, entries.created_at, transfers.reference, transfers.reference_by
 FROM entries
 JOIN transfers ON transfers.id = entries.transfer_id
 WHERE entries.account_id = $1::bigint

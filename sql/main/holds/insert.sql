@@ -6,6 +6,8 @@
 -- $4 description      text
 -- $5 expires_in       bigint  seconds from now
 -- $6 created_by       bigint  users.id
+-- $7 reference        text    of created_by; null: none
+-- $8 metadata         json    null: none
 --
 -- Returns  id bigint;
 --          one row
@@ -17,9 +19,12 @@ WITH /* main/holds/insert */ held AS (
     SET held = held + $3::bigint
     WHERE id = $1::bigint
 )
-INSERT INTO holds (from_account_id, to_account_id, amount, description, expires_in, expires_at, created_by, created_at)
+INSERT INTO holds (
+    from_account_id, to_account_id, amount, description, expires_in, expires_at, created_by, reference, metadata,
+    created_at
+)
 SELECT
     $1::bigint, $2::bigint, $3::bigint, $4::text, $5::bigint, clock.now + make_interval(secs => $5::bigint), $6::bigint,
-    clock.now
+    $7::text, $8::json, clock.now
 FROM (SELECT clock_timestamp() AS now) AS clock
 RETURNING id;

@@ -8,6 +8,8 @@
 -- $6 account_id        bigint  accounts.id, locked by this unit of work
 -- $7 payee_account_id  bigint  accounts.id, locked by this unit of work
 -- $8 lease             bigint  seconds during which no job takes it
+-- $9 reference         text    of buyer_id; null: none
+-- $10 metadata         json    null: none
 --
 -- Returns  id bigint;
 --          one row
@@ -20,10 +22,10 @@ WITH /* main/purchases/insert */ held AS (
     WHERE id = $6::bigint
 )
 INSERT INTO purchases (
-    buyer_id, product_id, quantity, unit_price, amount, account_id, payee_account_id, leased_until
+    buyer_id, product_id, quantity, unit_price, amount, account_id, payee_account_id, leased_until, reference, metadata
 )
 VALUES (
     $1::bigint, $2::bigint, $3::bigint, $4::bigint, $5::bigint, $6::bigint, $7::bigint,
-    clock_timestamp() + make_interval(secs => $8::bigint)
+    clock_timestamp() + make_interval(secs => $8::bigint), $9::text, $10::json
 )
 RETURNING id;

@@ -3,7 +3,7 @@
 -- $1 seconds  bigint  duration
 -- $2 limit    bigint  purchases at most
 --
--- Returns  id bigint, buyer_id bigint, product_id bigint, quantity bigint, unit_price bigint, amount bigint, currency text, account_id bigint, payee_account_id bigint, seller_id bigint, status text, reason text, transfer_id bigint, finished boolean, created_at timestamptz;
+-- Returns  id bigint, buyer_id bigint, product_id bigint, quantity bigint, unit_price bigint, amount bigint, currency text, account_id bigint, payee_account_id bigint, seller_id bigint, status text, reason text, transfer_id bigint, finished boolean, created_at timestamptz, reference text, metadata json;
 --          one row for each leased purchase, by id
 -- Index    purchases_unfinished_idx, purchases_pkey, accounts_pkey
 -- Locks    purchases AccessShareLock, RowShareLock, RowExclusiveLock; its rows FOR NO KEY UPDATE, without waiting;
@@ -26,7 +26,7 @@ leased AS (
 )
 SELECT
     purchase_details.id, buyer_id, product_id, quantity, unit_price, amount, currency, account_id, payee_account_id,
-    seller_id, status, reason, transfer_id, finished, created_at
+    seller_id, status, reason, transfer_id, finished, created_at, reference, metadata
 FROM leased
 JOIN purchase_details ON purchase_details.id = leased.id
 ORDER BY purchase_details.id

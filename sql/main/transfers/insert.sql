@@ -9,6 +9,9 @@
 -- $7 request_hashes    bytea[]   SHA-256 of the request
 -- $8 reverses_ids      bigint[]  transfers.id, of the same accounts; null: no reversal
 -- $9 hold_ids          bigint[]  holds.id, settled by this unit of work; null: no hold
+-- $10 references       text[]    null: none
+-- $11 reference_by     bigint[]  users.id, the writer of the reference; null: no reference
+-- $12 metadata         text[]    JSON of created_by; null: none
 --
 -- Returns  id bigint, created_at timestamptz, from_balance bigint, from_version bigint, to_balance bigint, to_version bigint;
 --          one row for each transfer, in the order of the arrays
@@ -21,10 +24,10 @@ WITH /* main/transfers/insert */ transfer AS MATERIALIZED (
     FROM
         unnest(
             $1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::text[], $7::bytea[], $8::bigint[],
-            $9::bigint[]
+            $9::bigint[], $10::text[], $11::bigint[], $12::text[]
         ) WITH ORDINALITY AS asked (
             from_account_id, to_account_id, amount, description, created_by, key, request_hash, reverses_id, hold_id,
-            position
+            reference, reference_by, metadata, position
         )
 ),
 -- Read under the locks, and never earlier than an account's last entry.
@@ -90,11 +93,13 @@ kept AS (
 ),
 written AS (
     INSERT INTO transfers (
-        id, from_account_id, to_account_id, amount, description, created_by, reverses_id, hold_id, created_at
+        id, from_account_id, to_account_id, amount, description, created_by, reverses_id, hold_id, reference,
+        reference_by, metadata, created_at
     )
     SELECT
         transfer.id, transfer.from_account_id, transfer.to_account_id, transfer.amount, transfer.description,
-        transfer.created_by, transfer.reverses_id, transfer.hold_id, clock.now
+        transfer.created_by, transfer.reverses_id, transfer.hold_id, transfer.reference, transfer.reference_by,
+        transfer.metadata::json, clock.now
     FROM transfer
     CROSS JOIN clock
     RETURNING id, from_account_id, to_account_id, created_at

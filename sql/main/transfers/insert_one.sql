@@ -9,6 +9,9 @@
 -- $7 request_hash     bytea   SHA-256 of the request
 -- $8 reverses_id      bigint  transfers.id, of the same accounts; null: no reversal
 -- $9 hold_id          bigint  holds.id, settled by this unit of work; null: no hold
+-- $10 reference       text    null: none
+-- $11 reference_by    bigint  users.id, the writer of the reference; null: no reference
+-- $12 metadata        json    of created_by; null: none
 --
 -- Returns  id bigint, created_at timestamptz, from_balance bigint, from_version bigint, to_balance bigint, to_version bigint;
 --          one row
@@ -34,9 +37,12 @@ account AS (
 ),
 written AS (
     INSERT INTO transfers (
-        from_account_id, to_account_id, amount, description, created_by, reverses_id, hold_id, created_at
+        from_account_id, to_account_id, amount, description, created_by, reverses_id, hold_id, reference, reference_by,
+        metadata, created_at
     )
-    SELECT $1::bigint, $2::bigint, $3::bigint, $4::text, $5::bigint, $8::bigint, $9::bigint, now
+    SELECT
+        $1::bigint, $2::bigint, $3::bigint, $4::text, $5::bigint, $8::bigint, $9::bigint, $10::text, $11::bigint,
+        $12::json, now
     FROM clock
     RETURNING id, created_at
 ),

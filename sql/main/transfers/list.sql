@@ -1,10 +1,11 @@
 -- List all transfers, newest first, for operators.
 --
--- $1 before_time  timestamptz  keyset: transfers.created_at of the last row seen
--- $2 before_id    bigint       keyset: transfers.id of that row
--- $3 limit        bigint       rows at most
+-- $1 from_time    timestamptz  inclusive
+-- $2 before_time  timestamptz  keyset: transfers.created_at of the last row seen
+-- $3 before_id    bigint       keyset: transfers.id of that row
+-- $4 limit        bigint       rows at most
 --
--- Returns  id bigint, from_account_id bigint, to_account_id bigint, currency text, amount bigint, description text, created_at timestamptz, from_owner_id bigint, from_balance bigint, from_version bigint, to_owner_id bigint, to_balance bigint, to_version bigint, reverses_id bigint, hold_id bigint;
+-- Returns  id bigint, from_account_id bigint, to_account_id bigint, currency text, amount bigint, description text, created_at timestamptz, from_owner_id bigint, from_balance bigint, from_version bigint, to_owner_id bigint, to_balance bigint, to_version bigint, reverses_id bigint, hold_id bigint, created_by bigint, reference text, reference_by bigint, metadata json;
 --          a page of rows
 -- Index    transfers_created_at_idx, transfers_pkey, entries_transfer_id_key, accounts_pkey
 -- Locks    transfers, entries, accounts AccessShareLock
@@ -12,15 +13,16 @@ WITH /* main/transfers/list */ page AS MATERIALIZED (
     -- The planner underestimates the joins of transfer_details, and would compute all of them instead of one page.
     SELECT id
     FROM transfers
-    WHERE (created_at, id) < ($1::timestamptz, $2::bigint)
+    WHERE created_at >= $1::timestamptz
+        AND (created_at, id) < ($2::timestamptz, $3::bigint)
     ORDER BY created_at DESC, id DESC
-    LIMIT $3::bigint
+    LIMIT $4::bigint
 )
 SELECT
     transfer_details.id, from_account_id, to_account_id, currency, amount, description, created_at,
     from_owner_id, from_balance, from_version, to_owner_id, to_balance, to_version,
-    reverses_id, hold_id
+    reverses_id, hold_id, created_by, reference, reference_by, metadata
 FROM page
 JOIN transfer_details ON transfer_details.id = page.id
 ORDER BY transfer_details.created_at DESC, transfer_details.id DESC
-LIMIT $3::bigint;
+LIMIT $4::bigint;

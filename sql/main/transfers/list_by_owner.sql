@@ -1,11 +1,12 @@
 -- List the transfers from or to any account of one owner, newest first.
 --
 -- $1 owner_id     bigint       users.id
--- $2 before_time  timestamptz  keyset: transfers.created_at of the last row seen
--- $3 before_id    bigint       keyset: transfers.id of that row
--- $4 limit        bigint       rows at most
+-- $2 from_time    timestamptz  inclusive
+-- $3 before_time  timestamptz  keyset: transfers.created_at of the last row seen
+-- $4 before_id    bigint       keyset: transfers.id of that row
+-- $5 limit        bigint       rows at most
 --
--- Returns  id bigint, from_account_id bigint, to_account_id bigint, currency text, amount bigint, description text, created_at timestamptz, from_owner_id bigint, from_balance bigint, from_version bigint, to_owner_id bigint, to_balance bigint, to_version bigint, reverses_id bigint, hold_id bigint;
+-- Returns  id bigint, from_account_id bigint, to_account_id bigint, currency text, amount bigint, description text, created_at timestamptz, from_owner_id bigint, from_balance bigint, from_version bigint, to_owner_id bigint, to_balance bigint, to_version bigint, reverses_id bigint, hold_id bigint, created_by bigint, reference text, reference_by bigint, metadata json;
 --          a page of rows
 -- Index    accounts_owner_id_idx, entries_created_at_idx, transfers_pkey, entries_transfer_id_key, accounts_pkey
 -- Locks    transfers, entries, accounts AccessShareLock
@@ -17,19 +18,20 @@ WITH /* main/transfers/list_by_owner */ page AS MATERIALIZED (
             SELECT entries.created_at, entries.transfer_id
             FROM entries
             WHERE entries.account_id = accounts.id
-                AND (entries.created_at, entries.transfer_id) < ($2::timestamptz, $3::bigint)
+                AND entries.created_at >= $2::timestamptz
+                AND (entries.created_at, entries.transfer_id) < ($3::timestamptz, $4::bigint)
             ORDER BY entries.created_at DESC, entries.transfer_id DESC
-            LIMIT $4::bigint
+            LIMIT $5::bigint
         ) AS entry
     WHERE accounts.owner_id = $1::bigint
     ORDER BY entry.created_at DESC, entry.transfer_id DESC
-    LIMIT $4::bigint
+    LIMIT $5::bigint
 )
 SELECT
     id, from_account_id, to_account_id, currency, amount, description, transfer_details.created_at,
     from_owner_id, from_balance, from_version, to_owner_id, to_balance, to_version,
-    reverses_id, hold_id
+    reverses_id, hold_id, created_by, reference, reference_by, metadata
 FROM page
 JOIN transfer_details ON transfer_details.id = page.transfer_id
 ORDER BY transfer_details.created_at DESC, transfer_details.id DESC
-LIMIT $4::bigint;
+LIMIT $5::bigint;

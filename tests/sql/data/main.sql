@@ -47,11 +47,14 @@ SELECT
     i % 900 + 1, '2026-01-01'::timestamptz - make_interval(mins => i)
 FROM generate_series(4000, 1, -1) AS i;
 
-INSERT INTO transfers (id, from_account_id, to_account_id, amount, created_by, created_at, hold_id, reverses_id)
+INSERT INTO transfers (
+    id, from_account_id, to_account_id, amount, created_by, created_at, hold_id, reverses_id, reference, reference_by
+)
 SELECT
     i, i % 80 * 45 + 1, (i + 1) % 80 * 45 + 1, 10, i % 900 + 1,
     '2026-01-01'::timestamptz - make_interval(mins => 5000 - i),
-    CASE WHEN i BETWEEN 2001 AND 3000 THEN i END, CASE WHEN i > 4000 THEN i - 4000 END
+    CASE WHEN i BETWEEN 2001 AND 3000 THEN i END, CASE WHEN i > 4000 THEN i - 4000 END,
+    CASE WHEN i % 5 = 0 THEN 'reference' || i % 40 END, CASE WHEN i % 5 = 0 THEN i % 80 * 45 % 900 + 2 END
 FROM generate_series(1, 5000) AS i;
 
 INSERT INTO entries (account_id, version, transfer_id, amount, balance_after, created_at)
@@ -68,14 +71,15 @@ FROM generate_series(4500, 1, -1) AS i;
 -- Pending: 1 to 10, all bought by user 7. Decided, but the catalog is not told yet: 11 to 20.
 INSERT INTO purchases (
     id, buyer_id, product_id, quantity, unit_price, amount, account_id, payee_account_id, status, reason, transfer_id,
-    finished, leased_until, created_at, decided_at
+    finished, leased_until, created_at, decided_at, reference
 )
 SELECT
     i, CASE WHEN i <= 10 THEN 7 ELSE i % 900 + 1 END, i % 500 + 1, 1, 10, 10, i % 800 + 1, i % 800 + 2,
     CASE WHEN i <= 10 THEN 'pending' WHEN i <= 4000 THEN 'completed' ELSE 'rejected' END,
     CASE WHEN i > 4000 THEN 'out_of_stock' END, CASE WHEN i BETWEEN 11 AND 4000 THEN i END, i > 20,
     '2026-01-01'::timestamptz - make_interval(mins => i), '2026-01-01'::timestamptz - make_interval(mins => i),
-    CASE WHEN i > 10 THEN '2026-01-01'::timestamptz - make_interval(mins => i) END
+    CASE WHEN i > 10 THEN '2026-01-01'::timestamptz - make_interval(mins => i) END,
+    CASE WHEN i % 5 = 0 THEN 'reference' || i % 40 END
 FROM generate_series(4500, 1, -1) AS i;
 
 INSERT INTO audits (id, ok, checks, finished_at)

@@ -1,0 +1,25 @@
+-- Find transfers and purchases by reference. The indexes have no row without a reference. On large tables they are built
+-- by hand before, with CONCURRENTLY (sql/README.md, "Migrations").
+
+-- squawk-ignore-file require-concurrent-index-creation
+-- transfers/list_by_writer
+CREATE INDEX IF NOT EXISTS transfers_reference_by_idx ON transfers (reference_by, reference, created_at, id)
+WHERE reference IS NOT NULL;
+-- transfers/list_by_reference
+CREATE INDEX IF NOT EXISTS transfers_reference_idx ON transfers (reference, created_at, id)
+WHERE reference IS NOT NULL;
+-- purchases/list_by_writer
+CREATE INDEX IF NOT EXISTS purchases_reference_by_idx ON purchases (buyer_id, reference, created_at, id)
+WHERE reference IS NOT NULL;
+-- purchases/list_by_reference
+CREATE INDEX IF NOT EXISTS purchases_reference_idx ON purchases (reference, created_at, id)
+WHERE reference IS NOT NULL;
+
+ALTER TABLE transfers VALIDATE CONSTRAINT transfers_reference_check;
+ALTER TABLE transfers VALIDATE CONSTRAINT transfers_reference_by_check;
+ALTER TABLE transfers VALIDATE CONSTRAINT transfers_reference_by_fkey;
+ALTER TABLE transfers VALIDATE CONSTRAINT transfers_metadata_check;
+ALTER TABLE holds VALIDATE CONSTRAINT holds_reference_check;
+ALTER TABLE holds VALIDATE CONSTRAINT holds_metadata_check;
+ALTER TABLE purchases VALIDATE CONSTRAINT purchases_reference_check;
+ALTER TABLE purchases VALIDATE CONSTRAINT purchases_metadata_check;
