@@ -95,7 +95,7 @@ async def test_each_transfer_of_a_batch_has_its_own_reference(payment: Payment) 
 
 
 async def test_captures_and_reversals_inherit_the_reference_and_its_writer(payment: Payment) -> None:
-    """Dave captures and reverses, and reads neither; Carol reads the reference that she wrote. Metadata stays behind."""
+    """Dave captures and reverses, and reads neither; Carol reads what she wrote. Metadata is not inherited."""
     made = await payment.post("/holds", hold_order(payment.payer, payment.payee, **NOTES), payment.carol)
     hold = found(made, 201)
     assert {name: hold[name] for name in NONE} == NOTES

@@ -99,7 +99,8 @@ async def test_no_body_and_an_empty_object_are_the_same_request(client: httpx.As
     by_key = {exchange["key"]: exchange for exchange in EXCHANGES}
     for key, body in (("capture {}", None), ("capture without a body", "{}"), ("release", "{}"), ("reversal", "{}")):
         answer = await repeat(client, by_key[key], body)
-        assert (answer.status_code, answer.text) == (by_key[key]["status"], by_key[key]["answer"])
+        assert answer.status_code == by_key[key]["status"]
+        assert json.loads(by_key[key]["answer"]).items() <= answer.json().items()
     other = await repeat(client, by_key["capture without a body"], '{"amount": 950}')
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
 
