@@ -191,7 +191,10 @@ CODES: dict[str, Code] = {
         503, "Too many conflicting transactions", "Deadlocks or serialization failures outlasted the retries.", AGAIN
     ),
     "database_overloaded": Code(
-        503, "The database has run out of a resource", "The server has no memory, or another resource, left.", AGAIN
+        503,
+        "The database has run out of a resource",
+        "The server lacks memory or another resource, or its commits wait for a standby that hangs.",
+        AGAIN,
     ),
     "database_read_only": Code(503, "The database is read-only", "The server is a standby, or refuses writes.", AGAIN),
     "database_unavailable": Code(

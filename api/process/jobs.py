@@ -8,6 +8,7 @@ from functools import partial
 
 from api.process.background import TIMEOUT_SECONDS, logged
 from api.process.service import Service
+from repositories import server
 from repositories.audit.run import run_audit
 from repositories.leases import LeaseRepository
 from repositories.ledger import holds
@@ -31,6 +32,7 @@ def jobs(service: Service) -> list[Coroutine[None, None, None]]:
         finish_purchases(service.pools, settings.sweep_interval),
         finish_leaving(service.pools, settings.sweep_interval),
         report(service.all_pools),
+        *(watch_commits(service, database) for database in service.pools),
         audit(service.operator_pools["main"], service.conninfos, settings.audit_interval, service.auditing),
     ]
 
@@ -61,6 +63,27 @@ async def report(pools: Iterable[Pool]) -> None:
         for pool in pools:
             pool.report()
         await asyncio.sleep(REPORT_INTERVAL_SECONDS)
+
+
+async def watch_commits(service: Service, database: str) -> None:
+    """Forget backends whose COMMIT was given up once they have ended; without any, the server is not asked."""
+    operations = service.operator_pools[database]
+
+    async def forget() -> None:
+        pools = [pool for pool in (service.pools[database], operations) if pool.commits.abandoned]
+        if not pools:
+            return
+        pids = {pid for pool in pools for pid in pool.commits.abandoned}
+        async with operations.checkout() as checkout:
+            backends = await server.read_activity(checkout.connection, pids=pids)
+        # A PID may be another backend's by now.
+        ended = {pid for pid in pids if pid not in backends or backends[pid].query != "COMMIT"}
+        for pool in pools:
+            pool.commits.forget(ended)
+
+    while True:
+        await asyncio.sleep(REPORT_INTERVAL_SECONDS)
+        await logged("watch_commits", forget(), TIMEOUT_SECONDS)
 
 
 async def audit(main: Pool, conninfos: Mapping[str, str], interval: float, auditing: asyncio.Lock) -> None:

@@ -23,6 +23,11 @@ class Demand:
         return self.workers * (sum(self.pools.values()) + CONNECTIONS_OUTSIDE_POOL * len(self.pools))
 
     @property
+    def hanging(self) -> int:
+        """Further connections of COMMITs that Folio gave up while the server waits for a standby."""
+        return self.workers * (sum(self.pools.values()) + len(self.pools))
+
+    @property
     def allowed(self) -> int:
         """Connections that the server allows Folio, if no other program has any."""
         return self.limits.max_connections - self.limits.reserved_connections

@@ -155,7 +155,8 @@ def judge_connections(database: str, demand: Demand, counts: ConnectionCounts, r
     warning = Status.WARNING.unless(good=demand.total + counts.others <= demand.allowed)
     return Finding(
         *("connections", database, Status.FAILED if demand.total > demand.allowed else warning),
-        f"at most {demand.total} ({demand}); open now: {counts.folio} of Folio, {counts.others} of others",
+        f"at most {demand.total} ({demand}); open now: {counts.folio} of Folio, {counts.others} of others;"
+        f" {demand.hanging} more while a synchronous standby hangs",
         f"at most {demand.allowed}, including those of others (max_connections {demand.limits.max_connections},"
         f" {demand.limits.reserved_connections} reserved)",
         remedy,

@@ -33,6 +33,7 @@ from psycopg.rows import TupleRow, tuple_row
 from psycopg.types.numeric import Int8Dumper
 
 from repositories.postgres import operation
+from repositories.postgres.commits import Commits
 from repositories.postgres.errors import DatabaseUnavailable, fault
 from repositories.postgres.statements import Connection, statement
 
@@ -121,7 +122,7 @@ class BoundedConnection(AsyncConnection[TupleRow]):
     """A connection that is closed if the server does not answer; the statement then raises psycopg's OperationalError.
 
     `patience` is the limit of a round trip in seconds, or None for ANSWER_TIMEOUT. `silent` is True once a round trip
-    took longer.
+    took longer. `commits` counts the units of work of its pool; None outside a pool.
 
     If the network acknowledges bytes and then loses them, neither the server's timeouts nor TCP's end the wait. Without
     this limit a request would wait without end and keep its locks.
@@ -129,6 +130,7 @@ class BoundedConnection(AsyncConnection[TupleRow]):
 
     patience: float | None = None
     silent = False
+    commits: Commits | None = None
     opened_at = 0.0
     """The time at which it was connected, by the clock `time.monotonic`."""
 

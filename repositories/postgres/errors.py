@@ -55,7 +55,7 @@ class OutcomeUnknown(Fault):
 
     code = "outcome_unknown"
     detail = "The database did not confirm the commit."
-    # A lost backend keeps its locks for at most this long: transaction_timeout.
+    # A lost backend keeps its locks for at most this long (transaction_timeout), unless it waits for a standby.
     retry_after = 15
 
 

@@ -40,6 +40,12 @@ POOL_CONNECT_ERRORS = Counter("folio_pool_connect_errors", "Attempts to connect 
 POOL_RECONNECTS = Counter("folio_pool_reconnects", "Connections opened in place of lost or expired ones", ["database"])
 POOL_BAD_CONNECTIONS = Counter("folio_pool_bad_connections", "Connections found broken", ["database"])
 POOL_OVERDUE = Counter("folio_pool_overdue", "Connections checked out for longer than the soft limit", ["database"])
+POOL_ABANDONED = Gauge(
+    "folio_pool_abandoned_commits",
+    "Backends that still wait in a COMMIT that Folio gave up",
+    ["database"],
+    multiprocess_mode="livesum",
+)
 POOL_SIZE = Gauge("folio_pool_size", "Connections open", ["database"], multiprocess_mode="livesum")
 POOL_MAX_SIZE = Gauge("folio_pool_max_size", "Maximum number of connections", ["database"], multiprocess_mode="livesum")
 POOL_IN_USE = Gauge("folio_pool_in_use", "Connections checked out", ["database"], multiprocess_mode="livesum")

@@ -12,6 +12,7 @@ from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRe
 
 from repositories.postgres import connections, operation
 from repositories.postgres.checkouts import CheckedOutConnection, CheckedOutConnections
+from repositories.postgres.commits import Commits
 from repositories.postgres.errors import DatabaseUnavailable, Fault, PoolExhausted, ReadOnlyServer, fault
 from repositories.postgres.operation import remaining
 from repositories.postgres.pool_stats import PoolCounts, PoolStats
@@ -57,6 +58,7 @@ class Pool:
         self.options = options
         self.checked_out = CheckedOutConnections(name, options.soft_limit)
         self.counts = PoolCounts(name)
+        self.commits = Commits(name, options.max_size)
         self._refusal: ReadOnlyServer | None = None
         """Set if the last attempt to connect reached a standby."""
         self._shares = Shares(max(1, int(options.max_size * options.share_per_caller)))
@@ -145,10 +147,12 @@ class Pool:
         self.stats().report(self.name)
 
     def _connection_class(self) -> type[connections.BoundedConnection]:
-        """Return a class whose `connect` also records if a standby was reached: psycopg's pool only logs why."""
+        """Return a class that knows its pool, and records if a standby was reached: psycopg's pool only logs why."""
         pool = self
 
         class PooledConnection(connections.BoundedConnection):
+            commits = pool.commits
+
             @classmethod
             async def connect(cls, *arguments: Any, **options: Any) -> Self:
                 try:

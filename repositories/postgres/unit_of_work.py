@@ -20,6 +20,7 @@ import psycopg
 from psycopg.errors import UniqueViolation
 
 from repositories.postgres import failpoints, metrics, operation
+from repositories.postgres.commits import PATIENT_SECONDS, Commits
 from repositories.postgres.connections import discard_statements, hang_up, plan_changed
 from repositories.postgres.errors import (
     RETRIED,
@@ -74,13 +75,20 @@ class UnitOfWork:
         self._recorded = False
         """True if the state of COMMIT in `_operation` is that of this unit."""
         self._operation = operation.current()
+        self._commits: Commits | None = getattr(connection, "commits", None)
 
     async def __aenter__(self) -> Self:
         self._change(CommitState.ROLLED_BACK, CommitState.IDLE)
         if self._operation is not None:
             self._operation.begin_unit()
-        # Without READ WRITE: default_transaction_read_only, by which a DBA freezes a database, holds here, too.
-        await self._connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED", prepare=False)
+        if self._commits is not None:
+            self._commits.begin()
+        try:
+            # Without READ WRITE: default_transaction_read_only, by which a DBA freezes a database, holds here, too.
+            await self._connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED", prepare=False)
+        except BaseException:
+            self._end()
+            raise
         return self
 
     async def commit(self, seconds: float | None = None) -> None:
@@ -97,8 +105,10 @@ class UnitOfWork:
         task = asyncio.create_task(self._connection.execute("COMMIT", prepare=False))
         _commits_in_flight.add(task)
         task.add_done_callback(_commits_in_flight.discard)
-        cancelled = await _outlast(task, limit)
+        cancelled = await self._wait(task, limit)
         if not task.done():
+            if self._commits is not None:
+                self._commits.abandon(self._connection.info.backend_pid)
             hang_up(self._connection)
             cancelled = await _outlast(task, COMMIT_TIMEOUT) or cancelled
         try:
@@ -110,6 +120,12 @@ class UnitOfWork:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        try:
+            await self._roll_back()
+        finally:
+            self._end()
+
+    async def _roll_back(self) -> None:
         if self._commit_sent:
             return
         self._change(CommitState.IDLE, CommitState.ROLLED_BACK)
@@ -122,6 +138,21 @@ class UnitOfWork:
         except (psycopg.Error, TimeoutError):
             # The server ends the transaction of a lost connection.
             hang_up(self._connection)
+
+    async def _wait(self, task: CommitTask, limit: float) -> asyncio.CancelledError | None:
+        """Wait for COMMIT, within `limit`; less if too many of the pool's connections wait for slow ones already."""
+        if self._commits is None:
+            return await _outlast(task, limit)
+        cancelled = await _outlast(task, min(limit, PATIENT_SECONDS))
+        if not task.done() and limit > PATIENT_SECONDS:
+            with self._commits.slow() as may_wait:
+                if may_wait:
+                    cancelled = await _outlast(task, limit - PATIENT_SECONDS) or cancelled
+        return cancelled
+
+    def _end(self) -> None:
+        if self._commits is not None:
+            self._commits.end()
 
     def _conclude(self, task: CommitTask) -> None:
         """Record the outcome of COMMIT; raise unless the server confirmed it."""
