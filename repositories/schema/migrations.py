@@ -36,6 +36,8 @@ UNRELEASED = frozenset(
 BUDGETS = {"statement_timeout": "0", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "60s"}
 ANSWER_SECONDS = 86400.0
 """Longest time for one answer of the server: a day, since a migration may rewrite a large table."""
+MAX_DEADLOCKS = 5
+"""Times that a migration is tried again after a deadlock."""
 # Another process may be applying the same migrations.
 ADVISORY_BUDGETS = {"lock_timeout": "120s"}
 
@@ -191,6 +193,15 @@ async def alone(conninfo: str) -> AsyncIterator[Connection]:
 
 
 async def _apply(connection: Connection, migration: Migration) -> None:
+    for _ in range(MAX_DEADLOCKS):
+        try:
+            return await _try(connection, migration)
+        except psycopg.errors.DeadlockDetected:
+            continue  # with a request that locks the same tables in another order; it was rolled back
+    return await _try(connection, migration)
+
+
+async def _try(connection: Connection, migration: Migration) -> None:
     try:
         async with UnitOfWork(connection) as unit:
             for text in split(migration.text):
@@ -203,6 +214,8 @@ async def _apply(connection: Connection, migration: Migration) -> None:
             f"The connection was lost during the COMMIT of {migration.name}, which may be applied. Run `folio migrate`"
             " again: it applies each migration once."
         ) from lost
+    except psycopg.errors.DeadlockDetected:
+        raise
     except psycopg.Error as error:
         if error.sqlstate in {None, "25006", "55P03"}:
             raise fault(error) from error

@@ -11,6 +11,12 @@ ALTER TABLE transfers SET (autovacuum_vacuum_insert_scale_factor = 0.02, autovac
 ALTER TABLE entries SET (autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.01);
 ALTER TABLE idempotency_keys SET (autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.01);
 
+-- Logical replication applies row by row and fires no statement trigger.
+-- From here on, tables are locked in the order in which a transfer locks them: entries, keys, transfers.
+CREATE TRIGGER entries_append_only_row BEFORE UPDATE OR DELETE ON entries
+FOR EACH ROW EXECUTE FUNCTION refuse_change();
+ALTER TABLE entries ENABLE ALWAYS TRIGGER entries_append_only_row;
+
 -- maintenance/delete_keys. Keys are inserted in order of time, so a summary of each page range is enough: kilobytes for
 -- millions of keys. Where idempotency_keys is large, build it CONCURRENTLY before the upgrade.
 -- squawk-ignore require-concurrent-index-creation
@@ -27,10 +33,6 @@ ALTER TABLE transfers DROP CONSTRAINT transfers_hold_id_key;
 -- squawk-ignore renaming-object
 ALTER INDEX transfers_captured_hold_id_key RENAME TO transfers_hold_id_key;
 
--- Logical replication applies row by row and fires no statement trigger.
 CREATE TRIGGER transfers_append_only_row BEFORE UPDATE OR DELETE ON transfers
 FOR EACH ROW EXECUTE FUNCTION refuse_change();
 ALTER TABLE transfers ENABLE ALWAYS TRIGGER transfers_append_only_row;
-CREATE TRIGGER entries_append_only_row BEFORE UPDATE OR DELETE ON entries
-FOR EACH ROW EXECUTE FUNCTION refuse_change();
-ALTER TABLE entries ENABLE ALWAYS TRIGGER entries_append_only_row;

@@ -165,3 +165,19 @@ def remember(conninfo: str, checksum: str) -> None:
 def test_a_migration_is_split_into_its_statements(text: str, statements: list[str]) -> None:
     """Semicolons in comments, strings, quoted names and dollar quotes end no statement."""
     assert migrations.split(text) == statements
+
+
+async def test_a_migration_that_deadlocks_with_a_request_is_tried_again(empty: str, files: Path) -> None:
+    """A request may lock the same tables in another order; PostgreSQL then rolls one of the two back."""
+    await migrate(empty)
+    (files / "9999_locks.sql").write_text("LOCK TABLE posts;\nLOCK TABLE holds;\nCREATE TABLE later (id bigint);\n")
+    async with await psycopg.AsyncConnection.connect(empty) as request:
+        await request.execute("SET deadlock_timeout TO '60s'")  # so that the migration is rolled back
+        await request.execute("LOCK TABLE holds")
+        migrating = asyncio.create_task(migrate(empty))
+        async with asyncio.timeout(60):
+            while (await request.execute("SELECT FROM pg_locks WHERE NOT granted")).rowcount == 0:
+                await asyncio.sleep(0.01)
+        await request.execute("LOCK TABLE posts")
+        await request.commit()
+    assert await migrating == ["9999_locks.sql"]
