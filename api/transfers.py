@@ -9,9 +9,9 @@ from pydantic import Field
 
 from api.http import problems
 from api.http.answers import answer, keyed_answer, keyed_text, visible
-from api.http.authentication import Member, Writer
+from api.http.authentication import Member, Payer, Writer
 from api.http.dependencies import Accounts, CurrentService, Main, Transfers
-from api.http.idempotency import RequiredKey
+from api.http.idempotency import PayersKey, RequiredKey
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time
 from api.http.problems import ProblemDetails, answers, details
@@ -34,6 +34,7 @@ from repositories.accounts import MAXIMUM
 from repositories.api_keys import Caller
 from repositories.ledger import transfers as ledger
 from repositories.ledger.keys import run_keyed
+from repositories.ledger.payments import BATCH_LIMIT, Payment
 from repositories.postgres.slices import sliced
 from repositories.refusals import Refusal
 from repositories.transfers import ShownTransfer, TransferOrder
@@ -103,7 +104,7 @@ class NewBatch(Body):
 
     atomic: bool = Field(default=True, description="true: all or nothing; false: each on its own")
     # Only the errors of the first wrong item: the errors of all items would be megabytes.
-    transfers: list[NewTransfer] = Field(min_length=1, max_length=1000, fail_fast=True)
+    transfers: list[NewTransfer] = Field(min_length=1, max_length=BATCH_LIMIT, fail_fast=True)
 
     model_config = {
         "json_schema_extra": {
@@ -151,13 +152,13 @@ NOT_ATOMIC: dict[int | str, dict[str, Any]] = {
     responses=answers(*REFUSALS, *problems.BODY, *problems.WRITES),
     response_model=Transfer,
 )
-async def create_transfer(new: NewTransfer, caller: Writer, main: Main, key: RequiredKey) -> Response:
+async def create_transfer(new: NewTransfer, caller: Payer, key: PayersKey, service: CurrentService) -> Response:
     """Move money from an account of yours to any account of the same currency.
 
     Safe to repeat under the same Idempotency-Key: a repeat gets the first answer again, refusals included.
     """
     order = TransferOrder(ordered_by=caller.user_id, **new.model_dump())
-    outcome = await run_keyed(main, partial(ledger.transfer, order=order, key=key), key=key)
+    outcome = await service.payments.run(Payment(order, key))
     return keyed_answer(outcome, partial(_show, caller=caller), location="/transfers/{id}")
 
 

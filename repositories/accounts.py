@@ -95,14 +95,18 @@ class AccountRepository:
 
         With an `owner_id`, pairs with another owner's payer are left out: no row of theirs is locked or waited for.
         """
-        from_ids, to_ids = (list(ids) for ids in zip(*sorted(set(pairs)), strict=True))
+        return await self.lock_each(pairs=[(*pair, owner_id) for pair in pairs])
+
+    async def lock_each(self, *, pairs: Iterable[tuple[int, int, int | None]]) -> dict[int, Account]:
+        """Lock as `lock` does, for an owner of each pair: payer, payee, and the payer's owner or None."""
+        from_ids, to_ids, owners = (list(ids) for ids in zip(*set(pairs), strict=True))
         if len(from_ids) == 1:
             # Without arrays, PostgreSQL does not plan the statement again on each call.
             rows = await LOCK_PAIR.all(
-                self._connection, Account, from_id=from_ids[0], to_id=to_ids[0], owner_id=owner_id
+                self._connection, Account, from_id=from_ids[0], to_id=to_ids[0], owner_id=owners[0]
             )
         else:
-            rows = await LOCK.all(self._connection, Account, from_ids=from_ids, to_ids=to_ids, owner_id=owner_id)
+            rows = await LOCK.all(self._connection, Account, from_ids=from_ids, to_ids=to_ids, owners=owners)
         return {account.id: account for account in rows}
 
     async def share(self, *, id: int) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Request
 
-from api.http.authentication import Writer
+from api.http.authentication import Payer, Writer
 from api.http.json_bodies import JsonRequest
 from api.http.problems import Problem
 from repositories.idempotency_keys import Key
@@ -52,8 +52,14 @@ async def required_key(
     return key
 
 
+async def payers_key(request: Request, caller: Payer, idempotency_key: Annotated[str | None, KeyHeader] = None) -> Key:
+    """As `required_key`, for a route that has no connection."""
+    return await required_key(request, caller, idempotency_key)
+
+
 OptionalKey = Annotated[Key | None, Depends(optional_key)]
 RequiredKey = Annotated[Key, Depends(required_key)]
+PayersKey = Annotated[Key, Depends(payers_key)]
 
 
 def _hash(method: str, path: str, body: object) -> bytes:

@@ -51,6 +51,7 @@ class CheckedOut(Representation):
 
     work: str | None = Field(description="the method and route of a request, or the name of a job")
     request_id: str | None
+    carries: int = Field(description="requests that the connection carries: several if they are gathered")
     since: Time = Field(description="when the connection was checked out")
     held_ms: float = Field(description="milliseconds since the connection was checked out")
     overdue: bool = Field(description="the connection exceeds the pool's soft limit; the log has the stack")

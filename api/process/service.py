@@ -16,6 +16,7 @@ from api.process.operators import Operators
 from api.process.readiness import Readiness
 from api.process.settings import Settings
 from api.process.turns import Turns
+from repositories.ledger.payments import Payments
 from repositories.postgres.pools import Pool
 from repositories.schema.databases import DATABASES
 
@@ -34,6 +35,7 @@ class Service:
     """Pools for ordinary requests, by database."""
     operator_pools: Mapping[str, Pool]
     """Pools of one connection, by database: operators are answered even if the other pools are exhausted."""
+    payments: Payments
     readiness: Readiness
     followers: Followers
     drain: Drain
@@ -66,6 +68,7 @@ class Service:
             self.pools[name] = Pool(name, conninfo, options)
             single = replace(options, min_size=0, max_size=1)
             self.operator_pools[name] = Pool(f"{name} (operations)", conninfo, single, purpose="operations")
+        self.payments = Payments(self.pools["main"], gather=self.settings.gather)
         self.readiness = Readiness(self.pools)
         self.followers = Followers(
             self.pools["main"],
@@ -85,7 +88,8 @@ class Service:
             await pool.open()
 
     async def close(self) -> None:
-        """Stop the followers' queries and close every connection."""
+        """End what waits for a connection, stop the followers' queries and close every connection."""
+        await self.payments.close()
         await self.followers.close()
         await asyncio.gather(*(pool.close() for pool in self.all_pools))
 

@@ -100,6 +100,7 @@ class Settings(BaseSettings):
     key_cache_seconds: float = Field(
         default=5.0, ge=0, le=10, description="seconds for which a worker takes a valid key without a look-up; 0: none"
     )
+    gather: bool = Field(default=True, description="let transfers that wait for a connection share the next one")
     registrations_per_minute: int = Field(default=30, ge=0, description="registrations per address; 0: no limit")
     wrong_keys_per_minute: int = Field(default=60, ge=0, description="invalid API keys per address; 0: no limit")
     trusted_proxies: str = Field(default="", description="addresses or networks whose X-Forwarded-For is trusted")

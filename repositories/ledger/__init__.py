@@ -4,8 +4,9 @@
 - `keys`       Idempotency-Keys: looked for under the locks, stored with the effect, replayed
 - `orders`     orders of money: judged over locked accounts, counted, written
 - `transfers`  transfers: one, a batch, a reversal
+- `payments`   single transfers, gathered if they would have to wait for a connection
 - `holds`      holds: placed, captured, released, expired
 - `purchases`  purchases: begun with their money held, decided, refunded
 
-`accounts` and `keys` are the ground floor, `orders` stands on them, the others on all three.
+`accounts` and `keys` are the ground floor, `orders` stands on them, the others on all three, `payments` on top.
 """

@@ -9,6 +9,7 @@ from repositories.api_keys import Caller
 from repositories.holds import HoldRepository
 from repositories.postgres.statements import Connection
 from repositories.refusals import Refusal
+from repositories.transfers import TransferOrder
 from repositories.users import UserRepository
 
 EXPIRED_AT_ONCE = 10_000
@@ -25,6 +26,12 @@ async def lock(connection: Connection, *, pairs: Iterable[tuple[int, int]], owne
     nothing by waiting. Without one, the caller was found to be a party to the money, or the system moves it.
     """
     return await _expire(connection, await AccountRepository(connection).lock(pairs=pairs, owner_id=owner_id))
+
+
+async def lock_each(connection: Connection, *, orders: Iterable[TransferOrder]) -> Accounts:
+    """Lock the accounts of orders as `lock` does, if their payers are the users that ordered them."""
+    pairs = ((*order.account_ids, order.ordered_by) for order in orders)
+    return await _expire(connection, await AccountRepository(connection).lock_each(pairs=pairs))
 
 
 async def lock_owned(connection: Connection, *, owner_id: int) -> Accounts:

@@ -6,11 +6,12 @@ key of the request it waited for. It is stored before COMMIT, so that key and ef
 all.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
-from repositories.idempotency_keys import IdempotencyKeyRepository, Key, StoredKey
+from repositories.idempotency_keys import IdempotencyKeyRepository, Key, KeyId, KeyReused, StoredKey
 from repositories.postgres import unit_of_work
 from repositories.postgres.pools import Checkout
 from repositories.postgres.statements import Connection
@@ -51,6 +52,10 @@ class Outcome(Generic[Result]):
     replayed: bool = False
 
 
+Keyed = Callable[[Connection], Awaitable[Outcome[Result]]]
+"""A keyed function of the ledger, for one request."""
+
+
 async def replay(connection: Connection, key: Key | None) -> Outcome[Any] | None:
     """Return the outcome stored under the key, or None for a new request. Raises KeyReused for another request's key.
 
@@ -60,11 +65,39 @@ async def replay(connection: Connection, key: Key | None) -> Outcome[Any] | None
     return None if stored is None else Outcome(await _stored_result(connection, stored), replayed=True)
 
 
+async def replay_each(
+    connection: Connection, keys: Iterable[Key], stored: Mapping[KeyId, StoredKey]
+) -> list[Outcome[Any] | Exception]:
+    """Return the outcomes under stored keys as `replay` does; KeyReused is returned, since it concerns one key."""
+    results: dict[KeyId, Any] = {}
+    outcomes: list[Outcome[Any] | Exception] = []
+    for key in keys:
+        try:
+            stored[key.id].judge(key)
+        except KeyReused as error:
+            outcomes.append(error)
+            continue
+        if key.id not in results:
+            results[key.id] = await _stored_result(connection, stored[key.id])
+        outcomes.append(Outcome(results[key.id], replayed=True))
+    return outcomes
+
+
+def to_store(key: Key, result: ShownTransfer | Refusal) -> StoredKey:
+    """Return a key as it is stored with a transfer or a refusal."""
+    if isinstance(result, Refusal):
+        answer = result.members() | {"type": problem_type(result.code), "request_id": key.request_id}
+        return StoredKey(key.request_hash, "refusal", None, None, answer)
+    return StoredKey(key.request_hash, "transfer", result.transfer.id, result.account_ids, None)
+
+
 async def refuse(connection: Connection, key: Key | None, refusal: Refusal) -> Outcome[Any]:
     """Store a refusal that was decided under the locks, and return it."""
     if key is not None and refusal.stored:
-        answer = refusal.members() | {"type": problem_type(refusal.code), "request_id": key.request_id}
-        await IdempotencyKeyRepository(connection).insert(key=key, kind="refusal", resource_id=None, answer=answer)
+        stored = to_store(key, refusal)
+        await IdempotencyKeyRepository(connection).insert(
+            key=key, kind=stored.kind, resource_id=None, answer=stored.answer
+        )
     return Outcome(refusal)
 
 
@@ -108,27 +141,35 @@ async def insert_keyed(
 
 async def run_keyed(
     checkout: Checkout,
-    function: Callable[[Connection], Awaitable[Outcome[Result]]],
+    function: Keyed[Result],
     *,
     key: Key | None,
     step: str = "",
     final: bool = True,
 ) -> Outcome[Result]:
-    """Run a keyed function as one unit of work, and again under its key if its COMMIT is not confirmed.
-
-    An answer that an earlier run of this same request stored is not a replay.
-    """
-    first: Outcome[Result] | None = None
+    """Run a keyed function as one unit of work, and again under its key if its COMMIT is not confirmed."""
+    latest: Outcome[Result] | None = None
 
     async def attempt(connection: Connection) -> Outcome[Result]:
-        nonlocal first
-        outcome = await function(connection)
-        if first is not None:
-            return replace(outcome, replayed=first.replayed)
-        first = outcome
-        return outcome
+        nonlocal latest
+        latest = await function(connection)
+        return latest
 
-    return await unit_of_work.run(checkout, attempt, step=step, repeatable=key is not None, final=final)
+    async def again(connection: Connection) -> Outcome[Result]:
+        assert latest is not None  # noqa: S101 - its COMMIT was lost
+        return await _run_again(function, connection, latest)
+
+    return await unit_of_work.run(checkout, attempt, step=step, recover=None if key is None else again, final=final)
+
+
+async def run_keyed_again(checkout: Checkout, function: Keyed[Result], *, first: Outcome[Result]) -> Outcome[Result]:
+    """Run a keyed function again, if `first` was its outcome and the COMMIT of that was lost."""
+    return await unit_of_work.run_again(checkout, partial(_run_again, function, first=first))
+
+
+async def _run_again(function: Keyed[Result], connection: Connection, first: Outcome[Result]) -> Outcome[Result]:
+    """Run a function whose first run may be committed: the answer that it stored then is not a replay."""
+    return replace(await function(connection), replayed=first.replayed)
 
 
 async def _stored_result(connection: Connection, stored: StoredKey) -> Any:

@@ -8,6 +8,7 @@
 - `pool_stats`    the statistics of a pool, each number kept once, and its metrics
 - `unit_of_work`  BEGIN, COMMIT with its tag checked, ROLLBACK; retries; a lost COMMIT
 - `commits`       commits that hang, and the limit of their backends
+- `gathering`     requests that would have to wait for a connection, as one unit of work on the next one
 - `operation`     a request, a round of a job or a command: its deadline, the state of its COMMIT, its counts
 - `errors`        one class or code for each condition that callers tell apart
 - `keyset`        positions in lists

@@ -40,6 +40,7 @@ class CheckedOutConnection:
         return {
             "work": self.operation and self.operation.name,
             "request_id": self.operation and self.operation.id,
+            "carries": 1 if self.operation is None else self.operation.carries,
             "backend_pid": self.backend_pid,
             "held_ms": round(self.seconds * 1000, 1),
         }

@@ -27,6 +27,12 @@ UNITS = Counter(
 for _outcome in ("committed", "rolled_back", "retried", "unknown"):
     UNITS.labels(_outcome)  # at 0 from the start: an alert sees the first one
 
+GATHERED = Histogram(
+    "folio_gathered_requests",
+    "Requests that one connection carried in one unit of work, if there were several",
+    buckets=(2, 4, 8, 16, 32, 64, 128, 256, 512, 1000),
+)
+
 POOL_WAIT_SECONDS = Histogram(
     "folio_pool_wait_seconds", "Wait for a connection, successful or not", ["database"], buckets=BUCKET_SECONDS
 )

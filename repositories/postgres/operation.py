@@ -63,6 +63,11 @@ class Operation:
         self._ends = _now() + seconds
 
     @property
+    def carries(self) -> int:
+        """The number of requests that its connection carries: more than one if they are gathered."""
+        return 1
+
+    @property
     def name(self) -> str:
         """The job, the command, or the method and route of the request."""
         return self._name

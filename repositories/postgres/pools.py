@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Hashable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Hashable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Self, cast
 
@@ -122,6 +122,36 @@ class Pool:
         """Record that a new connection takes writes now: connections that take none are replaced at their checkout."""
         self._writable_at = time.monotonic()
 
+    def is_free(self) -> bool:
+        """Return True if the operation in progress would get a connection without waiting for others."""
+        current = operation.current()
+        in_use = len(self.checked_out) + self._waiting
+        return in_use < self.options.max_size and (current is None or self.has_room(current.caller))
+
+    def has_room(self, caller: Hashable | None) -> bool:
+        """Return True if a caller has less than its share of the connections."""
+        return caller is None or self._shares.limit >= self.options.max_size or self._shares.has_room(caller)
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Count the operation in progress as one that waits for a connection."""
+        started = time.monotonic()
+        self._waiting += 1
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+            seconds = time.monotonic() - started
+            self.counts.add_wait(seconds)
+            if (current := operation.current()) is not None:
+                current.pool_seconds += seconds
+
+    def refuse_if_full(self) -> None:
+        """Raise PoolExhausted if as many operations wait as may."""
+        if self._waiting >= self.options.max_waiting:
+            self.counts.add("refusals")
+            raise PoolExhausted(f"Too many requests are waiting for the {self.name} database.")
+
     def stats(self) -> PoolStats:
         """Return the statistics of the pool at this moment."""
         psycopg_stats = self._pool.pop_stats()
@@ -180,18 +210,17 @@ class Pool:
         full = len(self.checked_out) >= self.options.max_size
         current = operation.current()
         has_share = False
-        self._waiting += 1
         try:
-            async with asyncio.timeout(timeout):
-                if current is not None and current.caller is not None:
-                    await self._take_share(stack, current.caller)
-                has_share = True
-                left = max(0.0, timeout - (time.monotonic() - started))
-                connection = await stack.enter_async_context(self._pool.connection(timeout=left))
+            with self.waiting():
+                async with asyncio.timeout(timeout):
+                    if current is not None and current.caller is not None:
+                        await self._take_share(stack, current.caller)
+                    has_share = True
+                    left = max(0.0, timeout - (time.monotonic() - started))
+                    connection = await stack.enter_async_context(self._pool.connection(timeout=left))
         except TooManyRequests:
+            self.refuse_if_full()
             self.counts.add("refusals")
-            if self._waiting > self.options.max_waiting:
-                raise PoolExhausted(f"Too many requests are waiting for the {self.name} database.") from None
             # Until a connection is returned, psycopg's queue also has the requests that gave up: it is full of those.
             raise self._timed_out(total, full=full) from None
         except (PoolTimeout, TimeoutError):
@@ -202,9 +231,6 @@ class Pool:
             raise self._timed_out(total, full=full) from None
         except PoolClosed:
             raise DatabaseUnavailable("Folio is shutting down.") from None
-        finally:
-            self._waiting -= 1
-            self._add_wait(time.monotonic() - started)
         stack.callback(self._returned, self.checked_out.add(current, connection))
         return connection
 
@@ -221,11 +247,6 @@ class Pool:
         opened_at = cast("connections.BoundedConnection", connection).opened_at
         since = max(self._writable_at, time.monotonic() - READ_ONLY_SECONDS)
         return opened_at < since and connections.read_only(connection)
-
-    def _add_wait(self, seconds: float) -> None:
-        self.counts.add_wait(seconds)
-        if (current := operation.current()) is not None:
-            current.pool_seconds += seconds
 
     def _returned(self, record: CheckedOutConnection) -> None:
         self.checked_out.remove(record)

@@ -16,11 +16,14 @@ class Shares:
     def __len__(self) -> int:
         return len(self._claims)
 
+    def has_room(self, caller: Hashable) -> bool:
+        """Return True if the caller has less than `limit` claims."""
+        return self._claims.get(caller, 0) < self.limit
+
     async def claim(self, caller: Hashable) -> None:
         """Wait for a free claim, behind earlier requests of the same caller. A cancelled wait claims nothing."""
-        claims = self._claims.get(caller, 0)
-        if claims < self.limit:
-            self._claims[caller] = claims + 1
+        if self.has_room(caller):
+            self._claims[caller] = self._claims.get(caller, 0) + 1
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         queue = self._queues.setdefault(caller, deque())

@@ -11,7 +11,8 @@ the unit runs again under its Idempotency-Key on a new connection: the stored ke
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -214,10 +215,24 @@ async def run(
         recovered = await recover(connection) if recover else None
         return await work(connection) if recovered is None else recovered
 
-    try:
+    with resolving():
         await checkout.renew()
-        metrics.UNITS.labels("retried").inc()
-        return await _retrying(checkout.connection, work_again, step=step, final=final, unique=unique, rerun=True)
+        return await run_again(checkout, work_again, step=step, final=final, unique=unique)
+
+
+async def run_again(
+    checkout: Checkout, work: Work[Result], *, step: str = "", final: bool = True, unique: Collection[str] = ()
+) -> Result:
+    """Run a unit of work again whose COMMIT was lost, within `resolving`; `work` finds its effect or writes it."""
+    metrics.UNITS.labels("retried").inc()
+    return await _retrying(checkout.connection, work, step=step, final=final, unique=unique, rerun=True)
+
+
+@contextmanager
+def resolving() -> Iterator[None]:
+    """Raise OutcomeUnknown for every error that leaves a lost COMMIT unresolved."""
+    try:
+        yield
     except (Fault, Defect, Taken, CommitLost) as error:
         # Taken: the value may have been taken by the lost COMMIT itself.
         raise OutcomeUnknown from error

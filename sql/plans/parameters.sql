@@ -95,7 +95,7 @@ VALUES
 (
     'main/accounts/lock', '1,001 of a batch',
     format(
-        '(array_fill(500001, ARRAY[1000]), %L, NULL)',
+        '(array_fill(500001, ARRAY[1000]), %L, array_fill(NULL::bigint, ARRAY[1000]))',
         (SELECT array_agg(10 * id + 1) FROM generate_series(50001, 51000) AS made (id))
     ), NULL
 ),
@@ -169,6 +169,22 @@ VALUES
 ('main/idempotency_keys/find', 'known', $$(85137, 'payment-1500000')$$, NULL),
 ('main/idempotency_keys/find', 'new', $$(100000, 'new')$$, NULL),
 ('main/idempotency_keys/insert', '', $$(100000, 'new', sha256('new'), 'refusal', NULL, '{}')$$, NULL),
+(
+    'main/idempotency_keys/find_many', '100 new, gathered',
+    format(
+        '(array_fill(100000, ARRAY[100]), %L)',
+        (SELECT array_agg('new' || n) FROM generate_series(1, 100) AS made (n))
+    ), NULL
+),
+(
+    'main/idempotency_keys/insert_many', '100, gathered',
+    format(
+        '(%L, array_fill(''new''::text, ARRAY[100]), array_fill(sha256(''new''), ARRAY[100]),'
+        ' array_fill(''transfer''::text, ARRAY[100]), array_fill(1, ARRAY[100]),'
+        ' array_fill(''{1}''::text, ARRAY[100]), array_fill(NULL::text, ARRAY[100]))',
+        (SELECT array_agg(n) FROM generate_series(100001, 100100) AS made (n))
+    ), NULL
+),
 ('main/leases/take', '', $$('audit', 3600)$$, NULL),
 ('main/maintenance/delete_keys', 'a day', $$('2022-01-01', '2022-01-02')$$, NULL),
 ('main/posts/delete', '', '(500000)', NULL),

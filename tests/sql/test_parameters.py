@@ -32,7 +32,11 @@ def test_a_header_agrees_with_the_prepared_statement(name: str, sessions_for: Ca
     ("truth", "lie", "slot"),
     [
         ("$1 from_ids  bigint[]", "$1 from_ids  integer[]", "parameters"),
-        ("-- $3 owner_id  bigint    users.id of the caller; null: the caller may give every order\n", "", "parameters"),
+        (
+            "-- $3 owners    bigint[]  users.id of the callers, each at the place of its order; null: any owner\n",
+            "",
+            "parameters",
+        ),
         ("balance bigint", "balance integer", "columns"),
         ("id bigint, owner_id", "owner_id", "columns"),
     ],

@@ -92,7 +92,7 @@ def test_a_lost_index_is_reported(main: Connection) -> None:
         ),
         ("main/transfers/get", "(20)", "generic"),
         # Negative controls: the same with arrays of one.
-        ("main/accounts/lock", "('{1}', '{3000}', 2)", "custom"),
+        ("main/accounts/lock", "('{1}', '{3000}', '{2}')", "custom"),
         (
             "main/transfers/insert",
             "('{1}', '{3000}', '{1}', '{NULL}', '{2}', '{new}', ARRAY[sha256('new')]" + 5 * ", '{NULL}'" + ")",

@@ -58,7 +58,7 @@ async def test_without_the_row_lock(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Two transfers, or two batches, are judged at the same version."""
-    lock, meeting = AccountRepository.lock, Meeting()
+    lock, meeting = AccountRepository.lock_each, Meeting()
 
     async def unlocked(self: AccountRepository, **options: Any) -> dict[int, Account]:
         locked = await lock(self, **options)
@@ -66,7 +66,7 @@ async def test_without_the_row_lock(
         return locked
 
     without(monkeypatch, statement, "FOR NO KEY UPDATE")
-    monkeypatch.setattr(AccountRepository, "lock", unlocked)
+    monkeypatch.setattr(AccountRepository, "lock_each", unlocked)
     with pytest.raises(AssertionError):
         await guarantee(client, world)
 

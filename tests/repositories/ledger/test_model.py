@@ -24,6 +24,7 @@ from hypothesis.stateful import (
 from api.process.service import service_of
 from repositories.ledger import holds as ledger
 from repositories.postgres import unit_of_work
+from tests.harness import gathering
 from tests.harness.world import Person, World
 
 pytestmark = pytest.mark.full_pool
@@ -181,6 +182,23 @@ def machine(folio: Running) -> type[RuleBasedStateMachine]:  # noqa: C901 - one 
             for transfer, item in zip(new, written, strict=True):
                 transfer.id = item["id"]
 
+        @rule(orders=st.lists(st.tuples(picks, picks, amounts), min_size=2, max_size=6))
+        def gathered(self, orders: list[tuple[int, int, int]]) -> None:
+            """Transfers of several callers that wait for one connection."""
+            sends, expected = [], []
+            for payer, payee, amount in orders:
+                source, target = self.account(payer), self.account(payee)
+                body = {"from_account_id": source.id, "to_account_id": target.id, "amount": amount}
+                sends.append(folio.client.post("/transfers", json=body, headers=source.owner.paying()))
+                expected.append(self.why_not(source, target, amount))
+                if expected[-1] is None:
+                    self.move(source, target, amount, 0)
+            answers = [answer.json() for answer in folio.run(gathering.send(folio.app, *sends))]
+            assert [answer.get("code") for answer in answers] == expected
+            made = [answer["id"] for answer in answers if "code" not in answer]
+            for transfer, transfer_id in zip(self.transfers[len(self.transfers) - len(made) :], made, strict=True):
+                transfer.id = transfer_id
+
         @rule(payer=picks, payee=picks, amount=amounts)
         def hold(self, payer: int, payee: int, amount: int) -> None:
             source, target = self.account(payer), self.account(payee)
@@ -294,7 +312,9 @@ def machine(folio: Running) -> type[RuleBasedStateMachine]:  # noqa: C901 - one 
 def test_the_ledger_and_its_model_agree(application: FastAPI, databases: dict[str, str]) -> None:
     """Transfers, holds, captures, releases, expiry, reversals, batches and freezing; the audit is clean afterwards."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        service_of(application).settings = service_of(application).settings.model_copy(update={"sweep_interval": 3600})
+        service_of(application).settings = service_of(application).settings.model_copy(
+            update={"sweep_interval": 3600, "key_cache_seconds": 3600.0}
+        )
         lifespan = application.router.lifespan_context(application)
         runner.run(lifespan.__aenter__())
         client = httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="http://folio", timeout=60)

@@ -133,7 +133,7 @@ async def test_a_repeat_keeps_its_answer_after_the_account_changed_hands(scene: 
 @pytest.mark.parametrize(
     ("statement", "words"),
     [
-        (accounts.LOCK, "\n                OR payer.owner_id = $3::bigint"),
+        (accounts.LOCK, "\n                OR payer.owner_id = asked.owner_id"),
         (posts.LOCK, "AND posts.author_id = $2::bigint"),
         (products.LOCK, "AND ($2::bigint IS NULL OR seller_id = $2::bigint)"),
     ],
@@ -144,7 +144,7 @@ async def test_without_the_owner_in_the_lock(
     """Negative control: a lock statement that takes any row locks rows of others."""
     if statement is accounts.LOCK:
         without(monkeypatch, statement, words)
-        monkeypatch.setattr(statement, "text", statement.text.replace("$3::bigint IS NULL", "$3::bigint <> 0"))
+        monkeypatch.setattr(statement, "text", statement.text.replace("asked.owner_id IS NULL", "asked.owner_id <> 0"))
     else:
         monkeypatch.setattr(statement, "text", statement.text.replace(words, "AND $2::bigint IS NOT NULL"))
     with pytest.raises(AssertionError):
