@@ -132,11 +132,11 @@ class Gathering(ABC, Generic[Member, Result]):
             self._share(self._queue[0])
 
     async def _run_one(self, checkout: Checkout, unit: "_SharedUnit[Member, Result]") -> None:
-        [place] = unit.places
+        unit.earlier_lock_seconds = 0.0  # it delays no other request
         try:
-            place.settle(await self.run_alone(checkout, place.member))
+            unit.settle([await self.run_alone(checkout, unit.places[0].member)])
         except Exception as error:  # noqa: BLE001 - the request raises it
-            place.settle(error)
+            unit.settle([error])
 
     async def _run_all(self, checkout: Checkout, unit: "_SharedUnit[Member, Result]") -> None:
         metrics.GATHERED.observe(len(unit.places))
@@ -217,16 +217,12 @@ class _SharedUnit(Operation, Generic[Member, Result]):
         self.first = first
         """The request on whose behalf it waits for a connection."""
         self.places: list[_Place[Member, Result]] = []
+        self.earlier_lock_seconds = statements.LOCK_SECONDS - LOCK_SECONDS
 
     @property
     def carries(self) -> int:
         """The number of requests."""
         return len(self.places)
-
-    def begin_unit(self) -> None:
-        """Begin a unit of work that waits for locks for LOCK_SECONDS."""
-        super().begin_unit()
-        self.lock_seconds = statements.LOCK_SECONDS - LOCK_SECONDS
 
     def take(self, queue: deque[_Place[Member, Result]], limit: int) -> None:
         """Take the first requests of the queue that still wait."""
@@ -240,6 +236,7 @@ class _SharedUnit(Operation, Generic[Member, Result]):
         """Give each request its result."""
         for place, result in zip(self.places, results, strict=True):
             place.operation.sql_seconds += self.sql_seconds
+            place.operation.earlier_lock_seconds += self.lock_seconds - self.earlier_lock_seconds
             place.settle(result)
 
     def cancel(self) -> None:

@@ -56,6 +56,8 @@ class Operation:
         """Seconds spent waiting for answers to statements."""
         self.lock_seconds = 0.0
         """Seconds that the present unit of work spent in statements that lock rows."""
+        self.earlier_lock_seconds = 0.0
+        """Seconds of that with which each unit of work begins."""
         self._counts: Counter[Metric] = Counter()
         """Increments of metrics by the present unit of work, applied once it is committed."""
         self._wrote = False
@@ -90,7 +92,7 @@ class Operation:
     def begin_unit(self) -> None:
         """Begin a unit of work: forget the counts and waits of an earlier one, which was not committed."""
         self._counts.clear()
-        self.lock_seconds = 0.0
+        self.lock_seconds = self.earlier_lock_seconds
 
     def confirm(self) -> None:
         """Apply the counts of the unit of work whose COMMIT was just confirmed."""

@@ -323,6 +323,8 @@ def test_the_ledger_and_its_model_agree(application: FastAPI, databases: dict[st
             world = World(connection)
             folio = Running(runner.run, client, world, application)
             folio.people = [runner.run(world.person("ada")), runner.run(world.person("root", role="operator"))]
+            for person in folio.people:  # while the pool is jammed, no key can be looked up
+                assert runner.run(client.get("/users/me", headers=person.headers)).status_code == 200
             run_state_machine_as_test(
                 machine(folio),
                 settings=settings(
