@@ -3,6 +3,7 @@
 - `commands`     `folio serve`, `migrate`, `audit`
 - `keys`         `folio operator`, `folio key`
 - `doctor`       `folio doctor`
+- `ephemeral`    `folio serve --ephemeral`
 - `running`      a command's access to the databases
 - `server`       uvicorn: its workers, its signals
 - `protocol`     one connection, within limits of time, size and number

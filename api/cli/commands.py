@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from importlib.metadata import version
 from typing import Annotated
@@ -14,8 +15,8 @@ from pydantic import ValidationError
 from rich.markup import escape
 from rich.table import Table
 
-from api.cli import doctor, server
-from api.cli.keys import keys, operators
+from api.cli import doctor, ephemeral, server
+from api.cli.keys import ensure_operator, keys, operators
 from api.cli.running import UsageError, main_pool, run
 from api.cli.terminal import AsJson, complain, fail, output, progress, put, say
 from api.ops.audits import Audit
@@ -77,12 +78,25 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on (FOLIO_HOST).")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on (FOLIO_PORT).")] = None,
     workers: Annotated[int | None, typer.Option(help="Worker processes (FOLIO_WORKERS).")] = None,
+    *,
+    temporary: Annotated[
+        bool,
+        typer.Option(
+            "--ephemeral",
+            help="Serve empty databases on a free port without limits, print one line of JSON with the address and an "
+            "operator's key, and remove everything at the end: for tests.",
+        ),
+    ] = False,
 ) -> None:
     """Serve Folio over HTTP until SIGTERM or Ctrl-C."""
     for name, value in {"HOST": host, "PORT": port, "WORKERS": workers}.items():
         if value is not None:
             os.environ[f"FOLIO_{name}"] = str(value)
-    settings = Settings()
+    with ephemeral.environment() if temporary else nullcontext():
+        _serve(Settings(), temporary=temporary)
+
+
+def _serve(settings: Settings, *, temporary: bool) -> None:
     for database in DATABASES:
         _pool(settings, database)
     logs.configure(settings.log_format)
@@ -90,12 +104,15 @@ def serve(
     announce = say if settings.log_format == "console" else log.info
     with server.listen(settings) as listener, startup.servers(settings, announce, create=True):
         _prepare(settings, announce)
+        operator = ensure_operator(settings) if settings.embedded or settings.migrate_on_start else None
         run(settings, partial(startup.check_connections, settings))
         run(settings, partial(startup.check_privileges, settings))
         run(settings, partial(startup.check_pair, settings))
         url = f"http://{bracketed(settings.host)}:{listener.getsockname()[1]}"
         announce(f"Folio serves {url}; documentation: {url}/docs")
         announce(f"To get an operator's key: {sys.argv[0]} operator add NAME")
+        if temporary and operator is not None:
+            put(ephemeral.started(settings, url, operator))
         server.serve(settings, listener)
 
 
@@ -123,6 +140,7 @@ def migrate(
             todo = _migrate(settings, todo)
             if settings.embedded:
                 run(settings, partial(startup.admit, settings))
+            ensure_operator(settings)
     names = {database: [migration.name for migration in files] for database, files in todo.items()}
     if as_json:
         put(json.dumps({"dry_run": dry_run, "migrations": names}))

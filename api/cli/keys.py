@@ -16,7 +16,7 @@ from api.http.types import Email, Username
 from api.process import startup
 from api.process.settings import Settings
 from api.process.startup import StartupError
-from repositories.api_keys import ApiKeyRepository, new_secret
+from repositories.api_keys import FORM, ApiKeyRepository, Caller, digest, new_secret
 from repositories.postgres import unit_of_work as units
 from repositories.postgres.errors import Defect, Fault, Taken
 from repositories.postgres.statements import Connection
@@ -26,6 +26,9 @@ Result = TypeVar("Result")
 
 operators = typer.Typer(no_args_is_help=True, help="Manage operators, who read everything and help other users.")
 keys = typer.Typer(no_args_is_help=True, help="Manage API keys.")
+
+OPERATOR = "operator"
+"""The user that has the key of FOLIO_OPERATOR_KEY_FILE."""
 
 Name = Annotated[str, typer.Argument(help="The username.")]
 
@@ -45,16 +48,41 @@ def add_operator(
     address = None if email is None else _checked(Email, email)
 
     async def work(connection: Connection) -> tuple[User, str]:
-        users = UserRepository(connection)
-        user = await users.get_by_username(username=username)
-        if user is None:
-            user = await users.insert(username=username, email=address)
-        promoted = await users.set_role(id=user.id, role="operator")
-        if promoted is None:
-            raise UsageError(f"{username} has left.")
-        return promoted, await _issue(connection, promoted, "operator")
+        operator = await _promote(connection, username, address)
+        return operator, await _issue(connection, operator, "operator", new_secret())
 
     _show_key(*_as_owner(work), as_json=as_json)
+
+
+def ensure_operator(settings: Settings) -> User | None:
+    """Let the operator `operator` have the key of FOLIO_OPERATOR_KEY_FILE, and return them; None if it is not set.
+
+    Raises UsageError if the file has no key, or one that is revoked or another user's.
+    """
+    if settings.operator_key_file is None:
+        return None
+    try:
+        secret = settings.operator_key_file.read_text().strip()
+    except (OSError, ValueError) as error:
+        raise UsageError(f"FOLIO_OPERATOR_KEY_FILE cannot be read: {error}.") from error
+    if not FORM.fullmatch(secret):
+        raise UsageError("FOLIO_OPERATOR_KEY_FILE has no API key: write folio_ and 43 random letters and digits.")
+
+    async def work(connection: Connection) -> User:
+        user = await UserRepository(connection).get_by_username(username=OPERATOR)
+        caller = await ApiKeyRepository(connection).authenticate(digest=digest(secret))
+        if user is None or caller != Caller(user.id, "operator", read_only=False):
+            user = await _promote(connection, OPERATOR, None)
+            await _issue(connection, user, "FOLIO_OPERATOR_KEY_FILE", secret)
+        return user
+
+    try:
+        return run(settings, partial(_in_main, settings, startup.conninfos(settings)["main"], work))
+    except Taken as error:
+        raise UsageError(
+            "The key of FOLIO_OPERATOR_KEY_FILE was revoked, has expired, may only read, or belongs to another user: "
+            "write a new one."
+        ) from error
 
 
 @operators.command("remove")
@@ -87,13 +115,23 @@ def issue_key(username: Name, *, as_json: AsJson = False) -> None:
         user = await UserRepository(connection).get_by_username(username=username)
         if user is None:
             raise UsageError(f"There is no user {username}.")
-        return user, await _issue(connection, user, "issued by the command line")
+        return user, await _issue(connection, user, "issued by the command line", new_secret())
 
     _show_key(*_with_main(work, startup.serving), as_json=as_json)
 
 
-async def _issue(connection: Connection, user: User, name: str) -> str:
-    secret = new_secret()
+async def _promote(connection: Connection, username: str, email: str | None) -> User:
+    users = UserRepository(connection)
+    user = await users.get_by_username(username=username)
+    if user is None:
+        user = await users.insert(username=username, email=email)
+    promoted = await users.set_role(id=user.id, role="operator")
+    if promoted is None:
+        raise UsageError(f"{username} has left.")
+    return promoted
+
+
+async def _issue(connection: Connection, user: User, name: str, secret: str) -> str:
     if await ApiKeyRepository(connection).issue(user_id=user.id, name=name, secret=secret) is None:
         raise UsageError(f"{user.username} has left.")
     return secret

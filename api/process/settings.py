@@ -104,6 +104,9 @@ class Settings(BaseSettings):
     registrations_per_minute: int = Field(default=30, ge=0, description="registrations per address; 0: no limit")
     wrong_keys_per_minute: int = Field(default=60, ge=0, description="invalid API keys per address; 0: no limit")
     trusted_proxies: str = Field(default="", description="addresses or networks whose X-Forwarded-For is trusted")
+    operator_key_file: Path | None = Field(
+        default=None, description="file with an API key that the user `operator` is to have, for automation"
+    )
     failpoint: str | None = Field(
         default=None, description="for tests only: the step at which the process kills itself"
     )
