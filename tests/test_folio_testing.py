@@ -78,8 +78,8 @@ def test_an_ephemeral_service_has_an_operator_and_no_limits_and_leaves_nothing()
                 assert main.execute("SELECT count(*) FROM users").fetchone() == (41,)
         finally:
             folio.send_signal(signal.SIGTERM)
-            assert folio.wait(PATIENCE) == 0
-        assert folio.stdout.read() == ""
+            assert folio.communicate(timeout=PATIENCE)[0] == ""
+        assert folio.returncode == 0
         assert list(Path(folder).iterdir()) == []
         with pytest.raises(psycopg.OperationalError):
             psycopg.connect(started["databases"]["main"])

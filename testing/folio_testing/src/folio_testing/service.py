@@ -32,7 +32,7 @@ def running(*arguments: str, settings: Mapping[str, str] | None = None) -> Itera
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(PATIENCE)
+        process.communicate(timeout=PATIENCE)
 
 
 @dataclass(frozen=True)
