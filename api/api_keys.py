@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from api.http import problems
 from api.http.answers import NO_STORE, accepted, answer, found
@@ -51,6 +51,9 @@ class ApiKey(Representation):
     read_only: bool
     expires_at: Time | None
     created_at: Time
+    issued_by: Id | None = Field(
+        description="the user who issued the key, you or an operator; null: the command line, or an earlier release"
+    )
 
 
 class IssuedApiKey(ApiKey):
@@ -117,7 +120,7 @@ async def create_api_key(
     main: Main,
     service: CurrentService,
 ) -> Response:
-    """Issue a key for another user, for example after a loss. For operators."""
+    """Issue a key for another user, for example after a loss. For operators; `/ops/changes` shows it."""
     # An operator revokes all keys of a user at once: a single one has no path.
     return await _issue(request, service, main, caller, user_id=id, new=new, location=f"/users/{id}/api-keys")
 
@@ -128,12 +131,16 @@ async def create_api_key(
     summary="Revoke all keys of a user",
     responses=answers("operator_required", "user_not_found", *problems.WRITES),
 )
-async def revoke_api_keys(id: PathId, _: OperatorWriter, users: Users, main: Main, service: CurrentService) -> None:
-    """Revoke every key of a user. For operators. Every process refuses them within seconds."""
+async def revoke_api_keys(
+    id: PathId, caller: OperatorWriter, users: Users, main: Main, service: CurrentService
+) -> None:
+    """Revoke every key of a user. For operators; `/ops/changes` shows it. Every process refuses them within seconds."""
     found(await users.get(id=id), "user", id)
     with service.callers.changing(id):
         await unit_of_work.run(
-            main, lambda connection: ApiKeyRepository(connection).revoke_all(user_id=id), repeatable=True
+            main,
+            lambda connection: ApiKeyRepository(connection).revoke_all(user_id=id, revoked_by=caller.user_id),
+            repeatable=True,
         )
 
 
@@ -153,7 +160,9 @@ async def _issue(
     keep_if_lost(request.scope, api_key=secret)
 
     async def issue(connection: Connection) -> ApiKeyRow | Refusal | None:
-        issued = await ApiKeyRepository(connection).issue(user_id=user_id, secret=secret, quota=quota, **members)
+        issued = await ApiKeyRepository(connection).issue(
+            user_id=user_id, secret=secret, issued_by=caller.user_id, quota=quota, **members
+        )
         if issued is None and await UserRepository(connection).keep(id=user_id):
             return quota_reached("API keys", quota)
         return issued

@@ -17,7 +17,7 @@ from api.http import exception_handlers
 from api.http.forwarded import ForwardedClient
 from api.http.middleware import RequestMiddleware
 from api.http.route_table import RouteTable
-from api.ops import audits, health, metrics, page, pools, status
+from api.ops import audits, changes, health, metrics, page, pools, status
 from api.process import background
 from api.process.jobs import jobs
 from api.process.service import Service, service_of
@@ -29,7 +29,7 @@ ROUTERS = [
     for module in (
         api_keys,  # before users, so that /users/me/api-keys does not match /users/{id}/api-keys
         *(users, posts, accounts, entries, transfers, holds, products, purchases),
-        *(pools, audits, status, metrics, page, health),
+        *(pools, audits, changes, status, metrics, page, health),
         *(home, document, explorer, problem_pages),
     )
 ]

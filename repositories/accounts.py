@@ -1,10 +1,11 @@
 """Accounts: each has a balance in one currency. Amounts are integers in the currency's minor unit."""
 
 import builtins
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from repositories.changes import ChangeRepository, State, Subject
 from repositories.postgres.keyset import Keyset
 from repositories.postgres.statements import Connection, statement
 
@@ -45,6 +46,11 @@ class Account:
     def owner_ids(self) -> frozenset[int]:
         """Return the owners: the users that may see the row."""
         return frozenset({self.owner_id})
+
+    @property
+    def recorded(self) -> State:
+        """Return the members whose every change is recorded."""
+        return {"owner_id": self.owner_id, "minimum": self.minimum, "status": self.status}
 
     @property
     def available(self) -> int:
@@ -132,12 +138,28 @@ class AccountRepository:
         ids, known = list(versions), list(versions.values())
         return await LIST_CHANGED.all(self._connection, AccountVersion, ids=ids, versions=known)
 
-    async def update(self, *, id: int, name: str, owner_id: int, minimum: int | None, status: str) -> Account:
-        """Change a locked account."""
+    async def update(self, *, account: Account, changed: Account, changed_by: int) -> Account:
+        """Change name, owner, minimum and status of a locked account to those of `changed`, and record it."""
+        await self._record([account], [changed], changed_by)
         return await UPDATE.one(
-            self._connection, Account, id=id, name=name, owner_id=owner_id, minimum=minimum, status=status
+            self._connection,
+            Account,
+            id=account.id,
+            name=changed.name,
+            owner_id=changed.owner_id,
+            minimum=changed.minimum,
+            status=changed.status,
         )
 
-    async def close_owned(self, *, owner_id: int) -> None:
-        """Close the locked, empty accounts of a leaving user."""
+    async def close_owned(self, *, owner_id: int, accounts: Sequence[Account]) -> None:
+        """Close the locked, empty accounts of a leaving user, and record it."""
+        await self._record(accounts, [replace(account, status="closed") for account in accounts], owner_id)
         await CLOSE_OWNED.run(self._connection, owner_id=owner_id)
+
+    async def _record(self, accounts: Sequence[Account], changed: Sequence[Account], changed_by: int) -> None:
+        subjects = [
+            Subject(before.recorded, after.recorded, account_id=before.id)
+            for before, after in zip(accounts, changed, strict=True)
+            if before.recorded != after.recorded
+        ]
+        await ChangeRepository(self._connection).insert("account_changed", subjects, changed_by=changed_by)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from repositories.changes import ChangeRepository, State, Subject
 from repositories.postgres.keyset import Keyset
 from repositories.postgres.statements import Connection, statement
 from repositories.users import User, UserRepository
@@ -25,12 +26,25 @@ FORM = re.compile(PREFIX + r"[A-Za-z0-9_-]{43}")
 
 @dataclass(frozen=True)
 class ApiKey:
-    """A key that is not revoked, without its secret. `expires_at` is None if it never expires."""
+    """A key that is not revoked, without its secret.
+
+    `expires_at` is None if it never expires; `issued_by` is None if the command line or an earlier release issued it.
+    """
 
     id: int
     name: str
     read_only: bool
     created_at: datetime
+    expires_at: datetime | None
+    issued_by: int | None
+
+
+@dataclass(frozen=True)
+class RevokedKey:
+    """A key that was just revoked."""
+
+    id: int
+    read_only: bool
     expires_at: datetime | None
 
 
@@ -82,15 +96,17 @@ class ApiKeyRepository:
         user_id: int,
         name: str,
         secret: str,
+        issued_by: int | None,
         read_only: bool = False,
         expires_at: datetime | None = None,
         quota: int | None = None,
     ) -> ApiKey | None:
-        """Issue a key with this secret, which is not stored.
+        """Issue a key with this secret, which is not stored; record it unless it is the user's own doing.
 
-        Return None if the user has left, or has `quota` keys already that are not revoked.
+        `issued_by` is None for the command line. Return None if the user has left, or has `quota` keys already that are
+        not revoked.
         """
-        return await INSERT.maybe(
+        key = await INSERT.maybe(
             self._connection,
             ApiKey,
             user_id=user_id,
@@ -98,8 +114,13 @@ class ApiKeyRepository:
             digest=digest(secret),
             read_only=read_only,
             expires_at=expires_at,
+            issued_by=issued_by,
             quota=quota,
         )
+        if key is not None and issued_by != user_id:
+            subject = Subject(None, _permissions(key), user_id=user_id, api_key_id=key.id)
+            await ChangeRepository(self._connection).insert("key_issued", [subject], changed_by=issued_by)
+        return key
 
     async def find(self, *, secret: str) -> ApiKey | None:
         """Return the key with this secret, or None."""
@@ -118,9 +139,12 @@ class ApiKeyRepository:
         ids = await REVOKE.values(self._connection, user_id=user_id, id=id)
         return ids[0] if ids else None
 
-    async def revoke_all(self, *, user_id: int) -> None:
-        """Revoke every key of the user."""
-        await REVOKE_ALL.run(self._connection, user_id=user_id)
+    async def revoke_all(self, *, user_id: int, revoked_by: int) -> None:
+        """Revoke every key of the user; record it unless it is the user's own doing."""
+        keys = await REVOKE_ALL.all(self._connection, RevokedKey, user_id=user_id)
+        if revoked_by != user_id:
+            subjects = [Subject(_permissions(key), None, user_id=user_id, api_key_id=key.id) for key in keys]
+            await ChangeRepository(self._connection).insert("key_revoked", subjects, changed_by=revoked_by)
 
 
 def new_secret() -> str:
@@ -131,7 +155,7 @@ def new_secret() -> str:
 async def register(connection: Connection, *, username: str, email: str, secret: str) -> User:
     """Register a user with a first key. The constraints of `UserRepository.insert` refuse a taken name or address."""
     user = await UserRepository(connection).insert(username=username, email=email)
-    await ApiKeyRepository(connection).issue(user_id=user.id, name="first", secret=secret)
+    await ApiKeyRepository(connection).issue(user_id=user.id, name="first", secret=secret, issued_by=user.id)
     return user
 
 
@@ -139,6 +163,11 @@ async def find_registered(connection: Connection, *, secret: str) -> User | None
     """Return the user whose key has this secret, or None: after a lost COMMIT of `register`, it tells the outcome."""
     caller = await ApiKeyRepository(connection).authenticate(digest=digest(secret))
     return None if caller is None else await UserRepository(connection).get(id=caller.user_id)
+
+
+def _permissions(key: ApiKey | RevokedKey) -> State:
+    """Return what the record of changes says of a key."""
+    return {"read_only": key.read_only, "expires_at": key.expires_at and key.expires_at.isoformat()}
 
 
 def digest(secret: str) -> bytes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from repositories.changes import ChangeRepository, Subject
 from repositories.postgres.keyset import Keyset
 from repositories.postgres.statements import Connection, statement
 from repositories.preconditions import Precondition
@@ -54,14 +55,19 @@ class User:
 
 @dataclass(frozen=True)
 class SellerState:
-    """The seller, the payee account and the key of a product; None for each that does not exist."""
+    """The seller, the payee account and the key of a product; None for each that does not exist.
+
+    `was_owner` tells if the record of changes names the seller as an owner of the account. `recorded_since` is when the
+    record began, or None if it begins with the account.
+    """
 
     product_id: int
     seller_since: datetime | None
     off_sale: bool | None
-    owner_id: int | None
     currency: str | None
     account_since: datetime | None
+    was_owner: bool | None
+    recorded_since: datetime | None
     key_kind: str | None
 
 
@@ -132,7 +138,15 @@ class UserRepository:
         return bool(await KEEP.values(self._connection, id=id))
 
     async def set_role(self, *, id: int, role: str) -> User | None:
-        """Make the user an operator or a member; None if the user has left. No login that serves may do so."""
+        """Make the user an operator or a member, and record it; None if the user has left. Locks the user.
+
+        The command line does so, as the login that migrates: no login that serves may change a role.
+        """
+        user = await self.lock(id=id)
+        if user is None or user.role == role:
+            return user
+        subject = Subject({"role": user.role}, {"role": role}, user_id=id)
+        await ChangeRepository(self._connection).insert("role_changed", [subject], changed_by=None)
         return await SET_ROLE.maybe(self._connection, User, id=id, role=role)
 
     async def delete(self, *, id: int) -> None:

@@ -132,7 +132,7 @@ async def _promote(connection: Connection, username: str, email: str | None) -> 
 
 
 async def _issue(connection: Connection, user: User, name: str, secret: str) -> str:
-    if await ApiKeyRepository(connection).issue(user_id=user.id, name=name, secret=secret) is None:
+    if await ApiKeyRepository(connection).issue(user_id=user.id, name=name, secret=secret, issued_by=None) is None:
         raise UsageError(f"{user.username} has left.")
     return secret
 

@@ -59,7 +59,7 @@ def _problems(product: ProductState, seller: SellerState) -> list[str]:
         problems.append("account_younger")
     if seller.currency not in {None, product.currency}:
         problems.append("currency")
-    if product.archived_at is None and seller.owner_id not in {None, product.seller_id}:
+    if seller.was_owner is False and (seller.recorded_since is None or seller.recorded_since < product.updated_at):
         problems.append("owner")
     if product.archived_at is None and seller.off_sale:
         problems.append("seller_left")

@@ -62,9 +62,7 @@ async def change(connection: Connection, *, id: int, changes: dict[str, Any], ca
     refusal = _judge_change(account, changed)
     if refusal is not None:
         return refusal
-    return await AccountRepository(connection).update(
-        id=id, name=changed.name, owner_id=changed.owner_id, minimum=changed.minimum, status=changed.status
-    )
+    return await AccountRepository(connection).update(account=account, changed=changed, changed_by=caller.user_id)
 
 
 async def judge_payee(connection: Connection, *, account_id: int, currency: str, owner_id: int) -> Refusal | None:

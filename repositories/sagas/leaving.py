@@ -43,8 +43,8 @@ async def leave(connection: Connection, *, user_id: int, precondition: Precondit
         return Refusal("purchases_pending", "A purchase that you buy or sell in is still in progress.")
     if any(account.balance or account.held for account in owned.values()):
         return Refusal("balance_not_zero", "Empty your accounts first.")
-    await AccountRepository(connection).close_owned(owner_id=user_id)
-    await ApiKeyRepository(connection).revoke_all(user_id=user_id)
+    await AccountRepository(connection).close_owned(owner_id=user_id, accounts=list(owned.values()))
+    await ApiKeyRepository(connection).revoke_all(user_id=user_id, revoked_by=user_id)
     await users.delete(id=user_id)
     return None
 

@@ -83,7 +83,13 @@ EXECUTE "main/invariants/overdue" (100);
 PREPARE "main/invariants/purchases" AS :sql
 EXECUTE "main/invariants/purchases" (100);
 
--- Rows that refer to a user or an account that does not exist.
+-- Accounts whose owner, minimum and status are not those of the last row in the record of changes, and rows of the record
+-- that do not begin with what the row before ends with.
+\set sql `cat sql/main/invariants/record.sql`
+PREPARE "main/invariants/record" AS :sql
+EXECUTE "main/invariants/record" (100);
+
+-- Rows that refer to a user, an account or an API key that does not exist.
 \set sql `cat sql/main/invariants/references.sql`
 PREPARE "main/invariants/references" AS :sql
 EXECUTE "main/invariants/references" (100);
@@ -126,6 +132,17 @@ UPDATE accounts SET held = held + 1 WHERE id = :adas;
 EXECUTE "main/invariants/held" (100);
 ROLLBACK;
 
--- After both rollbacks all is well again.
+-- A trigger records that the owner freezes an account. With the trigger off, the audit finds it.
+BEGIN;
+UPDATE accounts SET status = 'frozen' WHERE id = :adas;
+EXECUTE "main/invariants/record" (100);
+ROLLBACK;
+BEGIN;
+ALTER TABLE accounts DISABLE TRIGGER accounts_record_change;
+UPDATE accounts SET status = 'frozen' WHERE id = :adas;
+EXECUTE "main/invariants/record" (100);
+ROLLBACK;
+
+-- After the rollbacks all is well again.
 EXECUTE "main/invariants/balance" (100);
 EXECUTE "main/invariants/held" (100);

@@ -15,6 +15,10 @@ BEGIN
     GRANT INSERT (account_id, version, transfer_id, amount, balance_after, created_at) ON entries TO folio_app;
     GRANT USAGE ON SEQUENCE transfers_id_seq TO folio_app;
 
+    -- The record of changes is only added to, and a trigger adds to it as the owner of the tables.
+    GRANT SELECT ON changes TO folio_app;
+    GRANT INSERT (at, changed_by, kind, account_id, user_id, api_key_id, before, after) ON changes TO folio_app;
+
     -- An account opens empty: INSERT cannot set balance, held, minimum or version.
     GRANT SELECT ON accounts TO folio_app;
     GRANT INSERT (owner_id, name, currency) ON accounts TO folio_app;
@@ -49,7 +53,7 @@ BEGIN
     GRANT UPDATE (
         username, username_key, email, email_key, version, deleted_at, off_sale
     ) ON users TO folio_app;
-    GRANT INSERT (user_id, name, digest, read_only, expires_at) ON api_keys TO folio_app;
+    GRANT INSERT (user_id, name, digest, read_only, expires_at, issued_by) ON api_keys TO folio_app;
     GRANT UPDATE (revoked_at) ON api_keys TO folio_app;
 
     -- Posts, counters and old audits may be deleted.
@@ -72,13 +76,13 @@ BEGIN
 
     -- The reader gets neither users.email and email_key, nor api_keys.digest, nor request_counts.address.
     GRANT SELECT ON
-    accounts, transfers, entries, holds, purchases, idempotency_keys, posts, audits, leases,
+    accounts, transfers, entries, holds, purchases, changes, idempotency_keys, posts, audits, leases,
     transfer_details, hold_details, purchase_details TO folio_reader;
     GRANT SELECT (
         id, username, username_key, role, version, created_at, deleted_at, off_sale
     ) ON users TO folio_reader;
     GRANT SELECT (
-        id, user_id, name, read_only, created_at, expires_at, revoked_at
+        id, user_id, name, read_only, created_at, expires_at, revoked_at, issued_by
     ) ON api_keys TO folio_reader;
     GRANT SELECT (kind, count, window_ends_at) ON request_counts TO folio_reader;
 END;

@@ -284,6 +284,29 @@ INSERT INTO accounts (id, owner_id, name, currency, created_at)
 SELECT 1000003 + n, 200000, 'Empty ' || n, 'EUR', pg_temp.moment(0)
 FROM generate_series(1, 10) AS made (n);
 
+-- Every account was opened, every 1000th was frozen later, and an operator issued every 20th key.
+INSERT INTO changes (at, changed_by, kind, account_id, after)
+SELECT
+    created_at, owner_id, 'account_opened', id,
+    jsonb_build_object('owner_id', owner_id, 'minimum', minimum, 'status', 'open')
+FROM accounts
+ORDER BY id;
+
+INSERT INTO changes (at, changed_by, kind, account_id, before, after)
+SELECT
+    pg_temp.moment(id), 1, 'account_changed', id,
+    jsonb_build_object('owner_id', owner_id, 'minimum', minimum, 'status', 'open'),
+    jsonb_build_object('owner_id', owner_id, 'minimum', minimum, 'status', status)
+FROM accounts
+WHERE status = 'frozen'
+ORDER BY id;
+
+INSERT INTO changes (at, changed_by, kind, user_id, api_key_id, after)
+SELECT created_at, 1, 'key_issued', user_id, id, jsonb_build_object('read_only', read_only, 'expires_at', expires_at)
+FROM api_keys
+WHERE id % 20 = 0
+ORDER BY id;
+
 INSERT INTO idempotency_keys (user_id, key, request_hash, kind, resource_id, shown_account_ids, created_at)
 SELECT
     created_by, 'payment-' || id, sha256(convert_to('payment-' || id, 'UTF8')), 'transfer', id,

@@ -107,7 +107,7 @@ VALUES
 ('main/accounts/update', '', $$(500001, 'Renamed', 100000, 0, 'open')$$, NULL),
 ('main/api_keys/authenticate', '', $$(sha256('key 7'))$$, NULL),
 ('main/api_keys/find', '', $$(sha256('key 7'))$$, NULL),
-('main/api_keys/insert', '', $$(100000, 'laptop', sha256('new'), FALSE, NULL, 100)$$, NULL),
+('main/api_keys/insert', '', $$(100000, 'laptop', sha256('new'), FALSE, NULL, 100000, 100)$$, NULL),
 ('main/api_keys/list', 'has many', $$(1, '9999-12-31', 9223372036854775807, 51)$$, NULL),
 ('main/api_keys/list', 'has few', $$(100000, '9999-12-31', 9223372036854775807, 51)$$, NULL),
 ('main/api_keys/revoke', '', '(100000, 99999)', NULL),
@@ -124,9 +124,27 @@ VALUES
 ('main/invariants/overdue', '', '(100)', 'reads whole tables: an audit is of all rows'),
 ('main/invariants/purchases', '', '(100)', 'reads whole tables: an audit is of all rows'),
 ('main/invariants/references', '', '(100)', 'reads whole tables: an audit is of all rows'),
+('main/invariants/record', '', '(100)', 'reads whole tables: an audit is of all rows'),
 ('main/invariants/reversals', '', '(100)', 'reads whole tables: an audit is of all rows'),
 ('main/invariants/sum_zero', '', '(100)', 'reads whole tables: an audit is of all rows'),
 ('main/invariants/transfer_keys', '', '(100)', 'reads whole tables: an audit is of all rows'),
+(
+    'main/changes/insert', 'one account',
+    $$(1, 'account_changed', '{500001}', '{NULL}', '{NULL}', '{NULL}', '{"{}"}')$$, NULL
+),
+(
+    'main/changes/insert', '100 keys',
+    format(
+        '(1, %L, %L, %L, %L, %L, %L)', 'key_revoked', array_fill(NULL::bigint, ARRAY[100]),
+        array_fill(1::bigint, ARRAY[100]), (SELECT array_agg(id) FROM generate_series(1, 100) AS made (id)),
+        array_fill('{}'::text, ARRAY[100]), array_fill(NULL::text, ARRAY[100])
+    ), NULL
+),
+('main/changes/list', 'first page', $$('9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/changes/list', 'later page', $$('2019-01-01', 100, 101)$$, NULL),
+('main/changes/list_by_account', '', $$(500001, NULL, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/changes/list_by_user', 'has many', $$(1, '9999-12-31', 9223372036854775807, 51)$$, NULL),
+('main/changes/list_by_user', 'has few', $$(100000, '9999-12-31', 9223372036854775807, 51)$$, NULL),
 ('main/audits/get_last', '', '', NULL),
 ('main/audits/insert', '', $$(TRUE, '[]')$$, NULL),
 ('main/audits/trim', '', '', NULL),

@@ -16,7 +16,7 @@ from repositories.api_keys import ApiKeyRepository
 from tests.harness.expect import contents, found, operations, pages, problem
 from tests.harness.world import World
 
-SHOWN = {"id", "name", "read_only", "expires_at", "created_at"}
+SHOWN = {"id", "name", "read_only", "expires_at", "created_at", "issued_by"}
 
 
 def bearer(secret: str) -> dict[str, str]:
@@ -170,7 +170,7 @@ async def test_a_request_without_a_good_key_is_401(app: FastAPI, client: httpx.A
 
 
 async def test_an_operator_issues_and_revokes_keys_of_other_users(client: httpx.AsyncClient, world: World) -> None:
-    """403 operator_required for members; 404 if the user does not exist or has left."""
+    """The user sees who issued a key. 403 operator_required for members; 404 if the user does not exist or has left."""
     ada, root = await world.person("ada"), await world.person("root", role="operator")
     path = f"/users/{ada.id}/api-keys"
     before = await contents(world)
@@ -184,6 +184,9 @@ async def test_an_operator_issues_and_revokes_keys_of_other_users(client: httpx.
     issued = found(answer, 201)
     assert answer.headers["Location"] == path
     assert found(await client.get("/users/me", headers=bearer(issued["api_key"])))["id"] == ada.id
+    found(await client.post("/users/me/api-keys", json={"name": "own"}, headers=ada.headers), 201)
+    shown = [(key["name"], key["issued_by"]) for key in await pages(client, "/users/me/api-keys", ada)]
+    assert shown == [("own", ada.id), ("help", root.id), ("test", None)], "the last one was inserted with SQL"
     found(await client.delete(path, headers=root.headers), 204)
     for headers in (ada.headers, bearer(issued["api_key"])):
         problem(await client.get("/users/me", headers=headers), 401, "unauthorized")

@@ -10,7 +10,10 @@ from fastapi import FastAPI
 from api.docs.completion import codes_of, resolve
 from tests.harness.world import Person, World
 
-TABLES = ("users", "api_keys", "posts", "accounts", "transfers", "entries", "holds", "purchases", "idempotency_keys")
+TABLES = (
+    *("users", "api_keys", "posts", "accounts", "transfers", "entries", "holds", "purchases"),
+    *("changes", "idempotency_keys"),
+)
 
 
 def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:

@@ -95,3 +95,13 @@ async def test_the_purchase_takes_the_steps_of_the_service(
     steps = units_of_example(committed("purchase"))
     assert steps.pop(2) == ["catalog/products/lock", "catalog/reservations/get"]
     assert steps == units(events)
+
+
+async def test_the_change_takes_the_steps_of_the_service(
+    client: httpx.AsyncClient, world: World, events: list[str]
+) -> None:
+    """PATCH /accounts/{id} by an operator runs the files of the example."""
+    ada, bob = await world.person("ada"), await world.person("bob", role="operator")
+    purse = await world.account(ada)
+    found(await client.patch(f"/accounts/{purse}", json={"status": "frozen"}, headers=bob.headers))
+    assert units_of_example(committed("change")) == units(events)

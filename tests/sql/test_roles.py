@@ -159,6 +159,8 @@ REFUSED = [
     "DELETE FROM transfers",
     "DELETE FROM entries",
     "TRUNCATE transfers, entries CASCADE",
+    "UPDATE changes SET changed_by = NULL",
+    "DELETE FROM changes",
     "SELECT FROM entries FOR UPDATE",
     "ALTER TABLE transfers DISABLE TRIGGER transfers_append_only",
     "ALTER TABLE entries DISABLE TRIGGER ALL",

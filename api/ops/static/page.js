@@ -2,18 +2,18 @@
 
 import { byId } from "./elements.js";
 import { ago } from "./format.js";
-import { clearPanels, showAudit, showAuditMessage, showStatus } from "./panels.js";
+import { clearPanels, showAudit, showAuditMessage, showChanges, showStatus } from "./panels.js";
 import { poll, request } from "./polling.js";
 import { clearPools, showPools, tick } from "./workers.js";
 
-const INTERVAL_MS = { pools: 2000, status: 10_000, audit: 5000 };
+const INTERVAL_MS = { pools: 2000, status: 10_000, audit: 5000, changes: 10_000 };
 const STALE_MS = 10_000;
 
 const form = byId("sign-in");
 const field = byId("key");
 const button = byId("run-audit");
 
-const failures = new Map(); // messages by resource: pools, status, audit
+const failures = new Map(); // messages by resource: pools, status, audit, changes
 
 let session = null; // the key, the signal that ends polling, and a function that sends it
 let updated = 0;
@@ -51,6 +51,7 @@ function signIn(credentials, stop) {
   setTimeout(() => follow("pools", async () => update(await request("pools", credentials))), INTERVAL_MS.pools);
   follow("status", async () => showStatus(await request("status", credentials)));
   follow("audit", readAudit);
+  follow("changes", async () => showChanges(await request("changes?limit=20", credentials)));
 }
 
 // Poll a resource until the operator signs out, and show its failure until it answers again.

@@ -1,4 +1,4 @@
-// The panels below the pools: routes, purchases, the last audit, versions and migrations.
+// The panels below the pools: routes, purchases, the last audit, changes, versions and migrations.
 
 import { bad, byId, code, element, good, Table } from "./elements.js";
 import { clock, count, milliseconds, seconds } from "./format.js";
@@ -11,6 +11,9 @@ const purchases = new Table(
   "No unfinished purchases.",
 );
 const checks = new Table(byId("audit"), "Checks of the last audit", ["Check", "Result"], "No results yet.");
+const changes = new Table(
+  byId("changes"), "Latest changes, newest first", ["Time", "Of", "Change", "By"], "No changes yet.",
+);
 const databases = new Table(
   byId("databases"), "Databases", ["Database", "PostgreSQL", "State"], "Loading…",
 );
@@ -84,7 +87,32 @@ function result({ rows, in_flight: inFlight }) {
   return fragment;
 }
 
+export function showChanges({ items }) {
+  changes.show(
+    items.map((change) => [
+      clock(change.at),
+      subject(change),
+      code(`${change.kind}: ${difference(change)}`),
+      change.changed_by === null ? "command line" : `user ${change.changed_by}`,
+    ]),
+  );
+}
+
+function subject({ account_id: account, user_id: user, api_key_id: key }) {
+  if (account !== null) return `account ${account}`;
+  return key === null ? `user ${user}` : `key ${key} of user ${user}`;
+}
+
+// The members that changed, or all of them if there is only one side.
+function difference({ before, after }) {
+  const names = Object.keys(after ?? before ?? {}).filter((name) => before?.[name] !== after?.[name]);
+  return names
+    .map((name) => [before, after].filter(Boolean).map((side) => `${side[name]}`).join(" → "))
+    .map((values, at) => `${names[at]} ${values}`)
+    .join(", ");
+}
+
 export function clearPanels() {
-  for (const table of [routes, purchases, checks, databases, migrations]) table.show([]);
+  for (const table of [routes, purchases, checks, changes, databases, migrations]) table.show([]);
   for (const id of ["purchases-summary", "versions", "audit-result"]) byId(id).textContent = "";
 }

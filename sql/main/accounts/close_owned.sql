@@ -4,7 +4,7 @@
 --
 -- Returns  none
 -- Index    accounts_owner_id_idx
--- Locks    accounts RowExclusiveLock
+-- Locks    accounts RowShareLock, RowExclusiveLock; changes AccessShareLock, RowExclusiveLock
 UPDATE /* main/accounts/close_owned */ accounts
 SET status = 'closed'
 WHERE owner_id = $1::bigint

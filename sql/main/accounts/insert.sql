@@ -9,7 +9,7 @@
 -- Returns  id bigint, owner_id bigint, name text, currency text, balance bigint, held bigint, minimum bigint, status text, version bigint, created_at timestamptz;
 --          one row; none if the owner has left or has no room
 -- Index    users_pkey, accounts_owner_id_idx
--- Locks    users RowShareLock; its row FOR SHARE; accounts AccessShareLock, RowExclusiveLock
+-- Locks    users RowShareLock; its row FOR SHARE; accounts AccessShareLock, RowShareLock, RowExclusiveLock; changes AccessShareLock, RowExclusiveLock
 INSERT /* main/accounts/insert */ INTO accounts (owner_id, name, currency)
 SELECT users.id, $2::text, $3::text
 FROM users

@@ -9,7 +9,7 @@
 -- Returns  id bigint, owner_id bigint, name text, currency text, balance bigint, held bigint, minimum bigint, status text, version bigint, created_at timestamptz;
 --          one row
 -- Index    accounts_pkey
--- Locks    accounts RowExclusiveLock; users RowShareLock; its row FOR KEY SHARE
+-- Locks    accounts RowShareLock, RowExclusiveLock; users RowShareLock; its row FOR KEY SHARE; changes AccessShareLock, RowExclusiveLock
 UPDATE /* main/accounts/update */ accounts
 SET
     name = $2::text,

@@ -5,19 +5,20 @@
 -- $3 digest      bytea        SHA-256 of the key
 -- $4 read_only   boolean
 -- $5 expires_at  timestamptz  null: never
--- $6 quota       bigint       most keys of a user; null: no limit
+-- $6 issued_by   bigint       users.id; null: the command line
+-- $7 quota       bigint       most keys of a user; null: no limit
 --
--- Returns  id bigint, name text, read_only boolean, created_at timestamptz, expires_at timestamptz;
+-- Returns  id bigint, name text, read_only boolean, created_at timestamptz, expires_at timestamptz, issued_by bigint;
 --          one row; none if the user has left or has no room
 -- Index    users_pkey, api_keys_user_id_idx
 -- Locks    users RowShareLock; its row FOR SHARE; api_keys AccessShareLock, RowExclusiveLock
-INSERT /* main/api_keys/insert */ INTO api_keys (user_id, name, digest, read_only, expires_at)
-SELECT users.id, $2::text, $3::bytea, $4::boolean, $5::timestamptz
+INSERT /* main/api_keys/insert */ INTO api_keys (user_id, name, digest, read_only, expires_at, issued_by)
+SELECT users.id, $2::text, $3::bytea, $4::boolean, $5::timestamptz, $6::bigint
 FROM users
 WHERE users.id = $1::bigint
     AND users.deleted_at IS NULL
     AND (
-        $6::bigint IS NULL
+        $7::bigint IS NULL
         OR (
             SELECT count(*)
             FROM (
@@ -26,9 +27,9 @@ WHERE users.id = $1::bigint
                 WHERE user_id = $1::bigint
                     AND revoked_at IS NULL
                 ORDER BY created_at
-                LIMIT $6::bigint
+                LIMIT $7::bigint
             ) AS issued
-        ) < $6::bigint
+        ) < $7::bigint
     )
 FOR SHARE
-RETURNING id, name, read_only, created_at, expires_at;
+RETURNING id, name, read_only, created_at, expires_at, issued_by;

@@ -5,11 +5,11 @@
 -- $3 before_id    bigint       keyset: api_keys.id of that row
 -- $4 limit        bigint       rows at most
 --
--- Returns  id bigint, name text, read_only boolean, created_at timestamptz, expires_at timestamptz;
+-- Returns  id bigint, name text, read_only boolean, created_at timestamptz, expires_at timestamptz, issued_by bigint;
 --          a page of rows
 -- Index    api_keys_user_id_idx
 -- Locks    api_keys AccessShareLock
-SELECT /* main/api_keys/list */ id, name, read_only, created_at, expires_at
+SELECT /* main/api_keys/list */ id, name, read_only, created_at, expires_at, issued_by
 FROM api_keys
 WHERE user_id = $1::bigint
     AND revoked_at IS NULL

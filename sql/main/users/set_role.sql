@@ -6,7 +6,7 @@
 -- Returns  id bigint, username text, email text, role text, version bigint, created_at timestamptz;
 --          one row; none if the user has left
 -- Index    users_pkey
--- Locks    users RowExclusiveLock
+-- Locks    users RowShareLock, RowExclusiveLock; changes AccessShareLock, RowExclusiveLock
 UPDATE /* main/users/set_role */ users
 SET
     role = $2::text,

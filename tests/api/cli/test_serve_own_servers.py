@@ -98,7 +98,7 @@ async def test_two_addresses_of_one_database_are_refused_before_anything_is_done
 
 
 def test_only_the_login_that_migrates_makes_operators(settings: dict[str, str], databases: dict[str, str]) -> None:
-    """The login that serves is refused with the remedy; `operator remove` makes a member again."""
+    """The login that serves is refused with the remedy; `operator remove` makes a member again. All is recorded."""
     if settings["FOLIO_MAIN_DATABASE_URL"] == databases["main"]:
         pytest.skip("only a superuser makes the roles of tests")
     refused = command("operator", "add", "root", settings=settings)
@@ -111,6 +111,15 @@ def test_only_the_login_that_migrates_makes_operators(settings: dict[str, str], 
     assert removed == {"id": root["id"], "username": "root", "role": "member"}
     assert command("operator", "remove", "nobody", settings=owner).returncode == 2
     assert command("key", "issue", "root", settings=settings).returncode == 0
+    with psycopg.connect(databases["main"]) as connection:
+        record = connection.execute("SELECT kind, changed_by, user_id, before, after FROM changes ORDER BY at, id")
+        member, operator, issued = {"role": "member"}, {"role": "operator"}, {"read_only": False, "expires_at": None}
+        assert record.fetchall() == [
+            ("role_changed", None, root["id"], member, operator),
+            ("key_issued", None, root["id"], None, issued),
+            ("role_changed", None, root["id"], operator, member),
+            ("key_issued", None, root["id"], None, issued),
+        ]
 
 
 def test_a_login_without_a_privilege_of_roles_sql_is_refused(

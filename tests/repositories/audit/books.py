@@ -45,6 +45,8 @@ class Books:
             422,
             "insufficient_funds",
         )
+        await self.post(self.root, "/users/1/api-keys", {"name": "Issued"})
+        await self.post(self.ada, "/users/me/api-keys", {"name": "Own"})
         left = await self.client.delete("/users/me", headers=cyd.headers | {"If-Match": "*"})
         assert left.status_code == 204, left.text
         await self.world.connection.execute("UPDATE purchases SET decided_at = decided_at - interval '1 hour'")
@@ -58,7 +60,7 @@ class Books:
         connection = {"main": self.world.connection, "catalog": self.catalog}[database]
         await connection.execute("SET session_replication_role = replica")
         if database == "main":
-            for table in ("entries", "transfers"):
+            for table in ("entries", "transfers", "changes"):
                 await connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER ALL".encode())
             for table, name in CHECKS_DROPPED.items():
                 await connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}".encode())

@@ -29,7 +29,13 @@ MAIN = {
     # Accounts
     "UPDATE accounts SET balance = balance + 1 WHERE id = 1": "balance",
     "UPDATE accounts SET held = held + 1 WHERE id = 1": "held",
-    "UPDATE accounts SET minimum = 5000 WHERE id = 1": "below_minimum",
+    "UPDATE accounts SET minimum = 5000 WHERE id = 1": "below_minimum record",
+    "UPDATE accounts SET minimum = NULL WHERE id = 1": "record",
+    "UPDATE accounts SET status = 'frozen' WHERE id = 1": "record",
+    "DELETE FROM changes WHERE account_id = 1": "record",
+    "UPDATE changes SET after = after || '{\"minimum\": 5}' WHERE account_id = 1": "record",
+    "INSERT INTO changes (at, kind, account_id, before, after)"
+    " SELECT now(), 'account_changed', 1, '{}', after FROM changes WHERE account_id = 1": "record",
     # Reversals, captures, holds
     "DELETE FROM transfers WHERE id = 2": "entries_pair_up reversals transfer_keys",
     "UPDATE transfers SET amount = 101 WHERE id = 3": "entries_pair_up reversals",
@@ -68,7 +74,7 @@ MAIN = {
     "UPDATE purchases SET created_at = 'tomorrow' WHERE id = 1": "dates",
     "UPDATE users SET deleted_at = created_at - interval '1 day' WHERE id = 1": "dates leavers",
     # Leavers
-    "UPDATE accounts SET owner_id = 3 WHERE id = 1": "leavers",
+    "UPDATE accounts SET owner_id = 3 WHERE id = 1": "leavers record",
     "UPDATE api_keys SET revoked_at = NULL WHERE user_id = 3": "leavers",
     "UPDATE users SET deleted_at = deleted_at - interval '61 minutes' WHERE id = 3;"
     " INSERT INTO posts (author_id, title, content, search) VALUES (3, '', '', '')": "leavers",
@@ -91,7 +97,7 @@ UNLIKE = {
     "UPDATE users SET deleted_at = clock_timestamp(), off_sale = TRUE WHERE id = 2": "seller_left",
     "DELETE FROM users WHERE id = 2": "seller_missing",
     "DELETE FROM accounts WHERE id = 2": "account_missing",
-    "UPDATE accounts SET owner_id = 1 WHERE id = 2": "owner",
+    "UPDATE changes SET after = after || '{\"owner_id\": 1}' WHERE account_id = 2": "owner",
     "UPDATE accounts SET currency = 'USD' WHERE id = 2": "currency",
     "UPDATE idempotency_keys SET kind = 'batch' WHERE kind = 'product'": "key",
 }
@@ -115,6 +121,7 @@ CHECKS = [
             "leavers",
             "overdue",
             "purchases",
+            "record",
             "references",
             "reversals",
             "sum_zero",

@@ -23,19 +23,19 @@ ROWS = """
     INSERT INTO entries (account_id, version, transfer_id, amount, balance_after, created_at)
     VALUES (1, 1, 1, -5, -5, now()), (2, 1, 1, 5, 5, now());
 """
-CHANGES = ["UPDATE {} SET amount = amount", "DELETE FROM {}", "TRUNCATE {} CASCADE"]
+CHANGES = ["UPDATE {} SET {} = {}", "DELETE FROM {}", "TRUNCATE {} CASCADE"]
 
 
-@pytest.mark.parametrize("table", ["transfers", "entries"])
+@pytest.mark.parametrize(("table", "column"), [("transfers", "amount"), ("entries", "amount"), ("changes", "kind")])
 @pytest.mark.parametrize("role", ["origin", "replica"])
 @pytest.mark.parametrize("change", CHANGES)
-def test_the_ledger_refuses_changes(change: str, role: str, table: str) -> None:
+def test_the_ledger_and_the_record_refuse_changes(change: str, role: str, table: str, column: str) -> None:
     """An administrator who skips ordinary triggers is refused as well."""
     with templates.clones() as conninfos, psycopg.connect(conninfos["main"], autocommit=True) as connection:
         connection.execute(ROWS)
         connection.execute(f"SET session_replication_role = {role}".encode())
         with pytest.raises(psycopg.errors.RestrictViolation):
-            connection.execute(change.format(table).encode())
+            connection.execute(change.format(table, column, column).encode())
 
 
 @pytest.fixture

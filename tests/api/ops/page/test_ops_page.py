@@ -135,7 +135,7 @@ async def test_the_button_runs_an_audit_and_shows_its_result(
 ) -> None:
     """The result is "all ok", or the violated check with a row of it; a second click starts no second audit."""
     board.run("document.getElementById('run-audit').click()")
-    board.see("#audit-result", "19 checks", "all ok")
+    board.see("#audit-result", f"{run.CHECK_COUNT} checks", "all ok")
     assert "violated" not in board.text("#audit")
     with psycopg.connect(databases["main"]) as superuser:
         superuser.execute("SET session_replication_role = replica")
@@ -186,7 +186,22 @@ async def test_an_audit_that_takes_longer_than_a_request_is_shown_when_it_ends(
     board.see("#audit-result", "The audit is still running; its result appears here.")
     service_of(application).settings = settings
     await sql.execute("COMMIT")
-    board.see("#audit-result", "19 checks", "all ok")
+    board.see("#audit-result", f"{run.CHECK_COUNT} checks", "all ok")
+
+
+async def test_the_latest_changes_are_shown(
+    address: str, page: Page, world: World, root: Person, sql: Connection
+) -> None:
+    """A change that an operator made is shown with the operator, one that SQL made with the command line."""
+    ada = await world.person("ada")
+    account = await world.account(ada)
+    async with httpx.AsyncClient(base_url=address, headers=root.headers) as http:
+        (await http.patch(f"/accounts/{account}", json={"status": "frozen"})).raise_for_status()
+    await sql.execute("UPDATE users SET role = 'operator' WHERE id = %s", (ada.id,))
+    page.sign_in(root.api_key)
+    page.see("#changes", f"account {account}", "account_changed: status open → frozen", f"user {root.id}")
+    page.see("#changes", f"user {ada.id}", "role_changed: role member → operator", "command line")
+    page.see("#changes", f"account_opened: status open, minimum 0, owner_id {ada.id}")
 
 
 async def test_markup_in_data_is_shown_as_text(page: Page, root: Person, sql: Connection) -> None:
