@@ -14,8 +14,9 @@ from repositories import server
 from repositories.doctor import capacity
 from repositories.doctor.capacity import Demand
 from repositories.embedded import EmbeddedServer
-from repositories.postgres import connections
+from repositories.postgres import connections, poolers
 from repositories.postgres.errors import DatabaseUnavailable
+from repositories.postgres.poolers import Pooler
 from repositories.schema import databases, migrations, pair, privileges, roles
 from repositories.schema.databases import DATABASES
 from repositories.schema.migrations import Migration
@@ -133,9 +134,18 @@ async def require_migrated(settings: Settings) -> None:
 
 
 async def check_distinct(settings: Settings) -> None:
-    """Raise StartupError if both URLs lead to one database, for instance by two names of its host."""
+    """Raise StartupError if both URLs lead to one database, for instance by two names of its host.
+
+    Also if one leads through a pooler in transaction mode, on which no session can rely.
+    """
     if settings.embedded:
         return
+    for database, conninfo in conninfos(settings).items():
+        if await poolers.find(conninfo, purpose="start") is Pooler.TRANSACTION:
+            raise StartupError(
+                f"A pooler in transaction mode leads to the {database} database: set pool_mode = session, or name the "
+                "server in the URL. Folio relies on the budgets and prepared statements of its sessions."
+            )
     identities = set()
     for conninfo in conninfos(settings).values():
         async with connections.connect(conninfo, purpose="start") as connection:

@@ -9,9 +9,10 @@ import psycopg
 from repositories import server
 from repositories.doctor import findings, hosts
 from repositories.doctor.findings import Finding, Status
-from repositories.postgres import connections
+from repositories.postgres import connections, poolers
 from repositories.postgres.connections import BoundedConnection
 from repositories.postgres.errors import Defect, Fault, ReadOnlyServer
+from repositories.postgres.poolers import Pooler
 from repositories.postgres.statements import Connection
 from repositories.schema import migrations, pair, privileges
 from repositories.schema.migrations import MigrationError
@@ -21,7 +22,7 @@ ANSWER_SECONDS = 10.0
 SLOW_CONNECT_SECONDS = 1.0
 """Half of the 2 s that a request waits for a connection."""
 STATE = ("version", "writes", "fsync", "full_page_writes", "synchronous_commit", "data_checksums")
-CHECKS = ("connect", *STATE, "role", "privileges", "clock", "migrations", "connections")
+CHECKS = ("pooler", "connect", *STATE, "role", "budgets", "privileges", "clock", "migrations", "connections")
 """The checks of a database, in this order."""
 
 
@@ -39,16 +40,30 @@ class Examination:
     async def run(self) -> None:
         """Run every check except `connections`, which needs the limits of both databases."""
         self.findings += await hosts.examine(self.database, self._conninfo, patience=ANSWER_SECONDS)
+        if not await self._accepts_pooler():
+            self.findings += self._unchecked(CHECKS[1:-1])
+            return
         async with AsyncExitStack() as stack:
             if (connection := await self._connect(stack)) is None:
-                self.findings += self._unchecked(CHECKS[1:-1])
+                self.findings += self._unchecked(CHECKS[2:-1])
                 return
             await self._check(STATE, self._state, connection)
             await self._check(("role",), self._role, connection)
+            await self._check(("budgets",), self._budgets, connection)
             await self._check(("privileges",), self._privileges, connection)
             await self._check(("clock",), self._clock, connection)
             await self._check(("migrations",), self._migrations, connection)
             await self._check((), self._capacity, connection)
+
+    async def _accepts_pooler(self) -> bool:
+        """Check the pooler; return False if no session can be had through it."""
+        try:
+            pooler = await poolers.find(self._conninfo, purpose="doctor")
+        except (Fault, Defect):
+            self.findings += self._unchecked(("pooler",))
+            return True
+        self.findings.append(findings.judge_pooler(self.database, pooler))
+        return pooler is not Pooler.TRANSACTION
 
     async def _connect(self, stack: AsyncExitStack) -> BoundedConnection | None:
         started = time.perf_counter()
@@ -98,6 +113,9 @@ class Examination:
 
     async def _role(self, connection: Connection) -> list[Finding]:
         return [findings.judge_privileges(self.database, await server.read_privileges(connection))]
+
+    async def _budgets(self, connection: Connection) -> list[Finding]:
+        return [findings.judge_budgets(self.database, await poolers.lost_budgets(connection))]
 
     async def _privileges(self, connection: Connection) -> list[Finding]:
         missing = await privileges.missing(connection, self.database)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from repositories.doctor.capacity import Demand
+from repositories.postgres.connections import REQUEST_BUDGETS
+from repositories.postgres.poolers import Pooler
 from repositories.schema.migrations import History
 from repositories.schema.pair import Pair
 from repositories.schema.privileges import Privilege
@@ -108,6 +110,24 @@ def judge_missing_privileges(database: str, missing: Sequence[Privilege]) -> Fin
         f"lacks {listed}" if missing else "complete",
         "those of roles.sql",
         f"Run {' and '.join(f'sql/{script}' for script in scripts(database))} after `folio migrate`.",
+    )
+
+
+def judge_pooler(database: str, pooler: Pooler) -> Finding:
+    """Judge the pooler before the server."""
+    return Finding(
+        *("pooler", database, Status.FAILED.unless(good=pooler is not Pooler.TRANSACTION), pooler.value),
+        "none, or session mode",
+        "Set pool_mode = session, or name the server in the URL: Folio needs sessions of its own.",
+    )
+
+
+def judge_budgets(database: str, lost: Sequence[str]) -> Finding:
+    """Judge whether the budgets of a session are in force."""
+    return Finding(
+        *("budgets", database, Status.FAILED.unless(good=not lost), ", ".join(lost) or "in force"),
+        ", ".join(f"{name} {value}" for name, value in REQUEST_BUDGETS.items()),
+        "Find out what changes the settings between Folio and the server; set them for the login, too (ALTER ROLE).",
     )
 
 

@@ -2,6 +2,7 @@
 
 - `statements`    the files under `sql/`, called by the parameter names of their headers
 - `connections`   opening a connection, the budgets of its session, noticing that it was lost
+- `poolers`       poolers such as PgBouncer, and the budgets of a session behind one
 - `pools`         one pool for each database, one connection for each request
 - `shares`        the connections of a pool that one caller has at once, and a queue for each caller beyond them
 - `checkouts`     the checked-out connections of a pool, and those that are checked out for too long

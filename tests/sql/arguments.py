@@ -65,6 +65,7 @@ PARTICULAR: dict[str, dict[str, Any]] = {
         "privileges": ["UPDATE", "SELECT"],
     },
     "both/schema_migrations/insert": {"version": 9999, "checksum": "new"},
+    "both/session/read": {"names": ["lock_timeout", "statement_timeout"]},
     "both/session/set": {"name": "lock_timeout", "value": "60s"},
     "both/session/hurry": {"timeout": "500ms"},
     "both/session/configure": {"names": ["lock_timeout", "statement_timeout"], "values": ["60s", "60s"]},
