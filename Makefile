@@ -50,7 +50,7 @@ bench: .venv/bench ## speed from outside, in turn with peers; ONLY=transfers,rea
 	$(if $(SECONDS),--seconds $(SECONDS)) $(if $(SCALE),--scale $(SCALE)) $(if $(UPDATE),--update)
 
 # Tools of Node for the OpenAPI document. The lock file has hashes and no addresses: npm uses the registry it is set to.
-.venv/npm/ready: locks/npm/package.json locks/npm/package-lock.json .venv/ready
+.venv/npm/ready: locks/npm/package.json locks/npm/package-lock.json
 	@mkdir -p .venv/npm && cp locks/npm/*.json .venv/npm
 	@cd .venv/npm && npm ci --silent --no-audit --no-fund --ignore-scripts && touch ready
 

@@ -85,9 +85,9 @@ def _complete(document: Json, operation: Json, *, created_is_tagged: bool) -> No
         operation["parameters"] = parameters
     codes = set(codes_of(document, operation))
     for parameter in parameters:
-        _complete_parameter(parameter)
         if REQUIRED_HEADERS.get(parameter["name"]) in codes:
             parameter["required"] = True  # FastAPI itself would answer 422 to a request without it
+        _complete_parameter(parameter)
 
 
 def _complete_parameter(parameter: Json) -> None:
@@ -99,7 +99,7 @@ def _complete_parameter(parameter: Json) -> None:
         # A parameter is left out, and never null.
         del schema["anyOf"]
         schema |= choices[0]
-    if "examples" in schema and parameter["name"] != "Idempotency-Key":
+    if "examples" in schema and parameter["required"] and parameter["name"] != "Idempotency-Key":
         # /docs fills it in; a key must be new for each request.
         parameter["example"] = schema.pop("examples")[0]
 
@@ -166,11 +166,13 @@ def _drop_unused(document: Json, kind: str) -> None:
 
 
 def _describe_members(schemas: Json) -> None:
-    """Describe each member that has no description of its own by its name: a name means the same everywhere."""
+    """Describe each member that has no description of its own by its type, or by its name, which means one thing."""
     for schema in schemas.values():
         for name, member in schema.get("properties", {}).items():
-            if "description" not in member and name in MEMBERS:
-                member["description"] = MEMBERS[name]
+            texts = [choice.pop("description", None) for choice in member.get("anyOf", [])]
+            text = next(filter(None, texts), MEMBERS.get(name))
+            if text is not None:
+                member.setdefault("description", text)
 
 
 def _widen_integers(document: Json) -> None:

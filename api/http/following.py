@@ -43,6 +43,7 @@ MAX_EVENTS = 100
 """Events that are read at a time."""
 
 Version = Annotated[int, Field(ge=0, le=MAXIMUM), Digits]
+Wait = Annotated[int, Field(ge=0, le=MAX_WAIT_SECONDS), Digits]
 Show = Callable[[Entry], BaseModel]
 
 
@@ -98,19 +99,17 @@ async def follow_request(
     after_version: Annotated[
         Version | None, Query(description="only entries after this version, oldest first; 0: from the first on")
     ] = None,
+    # No default of 0: a generated client would send it, also without after_version.
     wait: Annotated[
-        int,
-        Field(ge=0, le=MAX_WAIT_SECONDS),
-        Digits,
-        Query(description="with after_version: seconds to wait if there is no entry yet"),
-    ] = 0,
+        Wait | None, Query(description="with after_version: seconds to wait if there is no entry yet")
+    ] = None,
     last_event_id: Annotated[
         Version | None,
         Header(alias="Last-Event-ID", description="version of the last event of a stream; wins over after_version"),
     ] = None,
 ) -> FollowRequest:
     """Return what a request wants to follow; a dependency."""
-    return FollowRequest(request, service, key, after_version, wait, last_event_id)
+    return FollowRequest(request, service, key, after_version, wait or 0, last_event_id)
 
 
 FollowOf = Annotated[FollowRequest, Depends(follow_request)]

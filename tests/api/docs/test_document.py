@@ -15,6 +15,7 @@ from api.docs.completion import HEADERS, objects
 from api.docs.descriptions import MEMBERS
 from api.http.codes import CODES
 from tests.harness.expect import Operation, found, operations, problem
+from tests.harness.payments import order
 from tests.harness.world import Connection, World, a_product
 
 PROBLEM = "application/problem+json"
@@ -123,6 +124,38 @@ async def test_every_documented_body_is_accepted(
             assert str(answer.status_code) in operation.described["responses"], str(operation)
             tried.append(operation)
     assert len(tried) >= 15
+
+
+async def test_every_documented_parameter_is_accepted(
+    app: FastAPI, client: httpx.AsyncClient, world: World, catalog: Connection
+) -> None:
+    """A read with the examples of required parameters and all documented defaults succeeds: clients send defaults."""
+    root = await world.person("root", role="operator")
+    accounts = [await world.account(root, minimum=None) for _ in range(2)]
+    assert accounts[0] == root.id == 1
+    await world.connection.execute("INSERT INTO posts (author_id, title, content) VALUES (%s, 't', 'c')", (root.id,))
+    product = await a_product(catalog, root, 1, price=1250, stock=100)
+    found(await client.post("/transfers", json=order(*accounts), headers=root.paying("1")), 201)
+    found(await client.post("/holds", json=order(*accounts, expires_in=60), headers=root.paying("2")), 201)
+    goods = {"product_id": product, "quantity": 1, "account_id": accounts[1]}
+    found(await client.post("/purchases", json=goods, headers=root.paying("3")), 201)
+    sent: set[str] = set()
+    for operation in operations(app):
+        if operation.method != "GET" or operation.id == "get_audit":
+            continue
+        path, query, headers = operation.path, dict[str, str | int](), dict(root.headers)
+        for parameter in operation.described.get("parameters", []):
+            if parameter["required"]:
+                assert "example" in parameter, (str(operation), parameter["name"])
+            value = parameter.get("example", parameter["schema"].get("default"))
+            if value is not None:
+                sent.add(parameter["name"])
+                path = path.replace(f"{{{parameter['name']}}}", str(value))
+                query |= {parameter["name"]: value} if parameter["in"] == "query" else {}
+                headers |= {parameter["name"]: value} if parameter["in"] == "header" else {}
+        answer = await client.get(path, params=query, headers=headers)
+        assert answer.is_success, (str(operation), answer.text)
+    assert sent >= {"id", "at", "limit"}
 
 
 async def test_a_change_documents_no_default(app: FastAPI) -> None:
