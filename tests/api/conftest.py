@@ -1,11 +1,28 @@
-"""A browser for the tests of pages."""
+"""Fixtures of the API's tests: a client whose answers must be documented, and a browser for pages."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
+import httpx
 import pytest
+from fastapi import FastAPI
 from selenium.webdriver import Chrome
 
 from tests.harness.browser import CHROMIUM, DRIVER, chromium
+from tests.harness.conformance import undocumented
+
+
+@pytest.fixture
+async def client(app: FastAPI, client: httpx.AsyncClient) -> AsyncIterator[httpx.AsyncClient]:
+    """A client without a key. At the end, every answer that it got must be documented."""
+    surprises: set[str] = set()
+
+    async def compare(answer: httpx.Response) -> None:
+        await answer.aread()
+        surprises.update(undocumented(app, answer))
+
+    client.event_hooks = {"response": [compare]}
+    yield client
+    assert sorted(surprises) == []
 
 
 @pytest.fixture(scope="session")
