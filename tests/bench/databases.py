@@ -7,7 +7,7 @@ import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import psycopg
@@ -86,6 +86,12 @@ def fill_large(server: Server, on_step: Callable[[], None]) -> None:
 def run_file(conninfo: str, name: str) -> None:
     """Run a script of tests/bench/sql."""
     _execute(conninfo, (FILES / f"{name}.sql").read_text())
+
+
+def rows(conninfo: str, query: str) -> list[tuple[Any, ...]]:
+    """Return the rows of a query."""
+    with psycopg.connect(conninfo) as connection:
+        return connection.execute(query.encode()).fetchall()
 
 
 def _create(server: Server, name: str, migrated_as: str | None = None) -> None:

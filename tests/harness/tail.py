@@ -43,20 +43,25 @@ class Tail:
 
     async def read_stream(self) -> None:
         """Read one stream until its end. Raises OSError or IncompleteReadError if it is cut off."""
-        reader, self._writer = await asyncio.open_connection(self._host.hostname, self._host.port)
+        reader, writer = await self.connect()
         try:
-            fields = self._person.headers | {"Host": "folio", "Accept": "text/event-stream"}
-            fields["Last-Event-ID"] = str(self.last)
-            lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-            self._writer.write(f"GET /accounts/{self.account_id}/entries HTTP/1.1\r\n{lines}\r\n".encode())
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             self.statuses.append(int(head.split(" ", 2)[1]))
             self._arrived.set()
             if self.statuses[-1] == 200:
                 async for block in _blocks(reader):
-                    self._take(block)
+                    self.take(block)
         finally:
-            self._writer.close()
+            writer.close()
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Send a request for what comes after the last event."""
+        reader, self._writer = await asyncio.open_connection(self._host.hostname, self._host.port)
+        fields = self._person.headers | {"Host": "folio", "Accept": "text/event-stream"}
+        fields["Last-Event-ID"] = str(self.last)
+        lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        self._writer.write(f"GET /accounts/{self.account_id}/entries HTTP/1.1\r\n{lines}\r\n".encode())
+        return reader, self._writer
 
     def cut(self) -> None:
         """Cut the connection, as if the client were killed."""
@@ -70,7 +75,8 @@ class Tail:
                 self._arrived.clear()
                 await self._arrived.wait()
 
-    def _take(self, block: str) -> None:
+    def take(self, block: str) -> None:
+        """Keep an event, a comment or a `retry`."""
         fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
         self.comments += [line.removeprefix(": ") for line in block.splitlines() if line.startswith(":")]
         if "retry" in fields:
