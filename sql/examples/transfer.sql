@@ -77,3 +77,14 @@ SELECT :mine_id = :written_id AS same_transfer, :'mine_reference' AS reference, 
 -- Lunch was paid once.
 SELECT account_id = :adas AS is_adas, version, amount, balance_after FROM entries
 WHERE account_id IN (:adas, :bobs) ORDER BY account_id, version;
+
+-- Bob follows his account: the entries after the version that he has, oldest first. Versions have no gaps, so he can
+-- tell that he missed nothing. A process asks for the versions of all followed accounts in one statement.
+\set sql `cat sql/main/accounts/list_changed.sql`
+PREPARE "main/accounts/list_changed" AS :sql
+EXECUTE "main/accounts/list_changed" (ARRAY[:adas, :bobs], '{2,0}') \gset changed_
+SELECT :changed_id = :bobs AS is_bobs, :changed_version AS version;
+\set sql `cat sql/main/entries/list_after.sql`
+PREPARE "main/entries/list_after" AS :sql
+EXECUTE "main/entries/list_after" (:bobs, 0, 100) \gset entry_
+SELECT :entry_version AS version, :entry_amount AS amount, :entry_balance_after AS balance_after;
