@@ -123,30 +123,29 @@ async def list_entries(
     entry is an event as it comes, and `Last-Event-ID` resumes.
     """
     account = visible(await accounts.get(id=id), "account", id, caller)
-    show = partial(_show, caller=caller)
     stream = prefers(accept, EVENT_STREAM)
     follow.check(stream=stream)
     if stream:
-        follower = follow.follower(account, caller, show, stream=True)
+        follower = follow.follower(account, caller, _show, stream=True)
         if request.state.head:
             return Response(media_type=EVENT_STREAM, headers=VARY)
         return EventStream(follower.events(), follower.following(account.version), VARY)
     if follow.named:
-        follower = follow.follower(account, caller, show)
+        follower = follow.follower(account, caller, _show)
         rows = await entries.list_after(account_id=id, after=follower.version, limit=page.limit)
         if not rows and follow.wait and not request.state.head:
             await main.give_back()
             with follower.following(account.version):
                 await follower.wait(follow.wait)
             rows = (await follower.read(page.limit)).rows
-        items = fitting(rows, show)
+        items = fitting(rows, partial(_show, caller=follower.caller))
         last = rows[len(items) - 1].version if items else follower.version
         body = b'{"items":[%b],"last_version":%d}' % (b",".join(items), last)
         return Response(body, headers=VARY, media_type="application/json")
     if prefers(accept, CSV):
         return await _csv_answer(id, entries, service, since, until, caller, head=request.state.head)
     rows = await entries.list(account_id=id, since=since, until=until, before=page.version(NEWEST), limit=page.rows)
-    return page.answer(rows, show, lambda entry: (entry.version,), headers=VARY)
+    return page.answer(rows, partial(_show, caller=caller), lambda entry: (entry.version,), headers=VARY)
 
 
 @router.get(

@@ -44,7 +44,8 @@ MAX_EVENTS = 100
 
 Version = Annotated[int, Field(ge=0, le=MAXIMUM), Digits]
 Wait = Annotated[int, Field(ge=0, le=MAX_WAIT_SECONDS), Digits]
-Show = Callable[[Entry], BaseModel]
+Show = Callable[[Entry, Caller], BaseModel]
+"""Returns an entry as a caller may see it."""
 
 
 class FollowRequest:
@@ -120,14 +121,14 @@ class Changes:
     """Entries that followers read together."""
 
     rows: list[Entry]
+    caller: Caller
     show: Show
 
     @cached_property
     def events(self) -> bytes:
         """The entries as events whose ids are their versions."""
-        return b"".join(
-            format_sse_event(data_str=self.show(row).model_dump_json(), id=str(row.version)) for row in self.rows
-        )
+        shown = ((row.version, self.show(row, self.caller).model_dump_json()) for row in self.rows)
+        return b"".join(format_sse_event(data_str=text, id=str(version)) for version, text in shown)
 
 
 class Follower:
@@ -148,9 +149,8 @@ class Follower:
         self._service = service
         self._followers = service.followers
         self._digest = key_digest
-        self._caller = caller
-        # Followers with the same rights share what they read.
-        self._reader = (caller.user_id, caller.role)
+        self.caller = caller
+        """The caller as they were judged last."""
         self._account_id = account_id
         self._place = place
         self._show = show
@@ -159,9 +159,7 @@ class Follower:
     @contextmanager
     def following(self, known_version: int) -> Iterator[None]:
         """Count as a follower in this context. Raises 503 `overloaded` or 429 beyond the limits of followers."""
-        follow = self._followers.follow(
-            account_id=self._account_id, user_id=self._caller.user_id, version=known_version
-        )
+        follow = self._followers.follow(account_id=self._account_id, user_id=self.caller.user_id, version=known_version)
         try:
             with follow:
                 self._request.state.in_flight.follow()
@@ -184,16 +182,19 @@ class Follower:
             self._service.callers.forget(self._digest)
             raise unauthorized("The API key is revoked or expired.")
         self.compare(visible(account, "account", self._account_id, caller))
+        self.caller = caller
 
     async def read(self, limit: int) -> Changes:
         """Return the next entries, at most `limit`, which the follower then has."""
-        account_id, version = self._account_id, self.version
+        account_id, version, caller = self._account_id, self.version, self.caller
 
         async def work(connection: Connection) -> Changes:
             rows = await EntryRepository(connection).list_after(account_id=account_id, after=version, limit=limit)
-            return Changes(rows, self._show)
+            return Changes(rows, caller, self._show)
 
-        changes = await self._followers.read(("entries", account_id, version, limit, *self._reader), work)
+        # Followers with the same rights share what they read.
+        key = ("entries", account_id, version, limit, caller.user_id, caller.role)
+        changes = await self._followers.read(key, work)
         if changes.rows:
             self.version = changes.rows[-1].version
         return changes

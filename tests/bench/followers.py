@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from tests.bench.requests import Request
 
-ROUNDS = 5
+ROUNDS = 3
 SECONDS = 4
 CLIENTS = 16
 FOLLOWERS = 200
@@ -43,7 +43,7 @@ def _owner(account: int) -> Person:
 
 
 class Sink(Tail):
-    """A follower that drops what it reads."""
+    """A follower that reads and drops the bytes of its stream."""
 
     async def read_stream(self) -> None:
         """Read one stream until its end."""

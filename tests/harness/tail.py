@@ -1,4 +1,4 @@
-"""A client that follows an account over server-sent events, resumes whenever a stream ends, and keeps what it saw."""
+"""A client that follows an account over server-sent events, resumes when a stream ends, and keeps every event."""
 
 import asyncio
 import contextlib
@@ -35,7 +35,7 @@ class Tail:
         """The status of each answer."""
 
     async def follow(self) -> None:
-        """Follow until cancelled, whatever ends a stream."""
+        """Follow until cancelled; a stream that ends is resumed."""
         while True:
             with contextlib.suppress(OSError, asyncio.IncompleteReadError):
                 await self.read_stream()

@@ -5,6 +5,7 @@ import contextlib
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from api.process.settings import Settings
 from repositories.entries import LIST_AFTER
 from tests.harness.expect import contents, found, problem
 from tests.harness.launcher import PATIENCE
+from tests.harness.payments import order
 from tests.harness.tail import Tail, resumed, tailing
 from tests.harness.world import Person, World
 
@@ -325,6 +327,33 @@ async def test_a_stream_ends_with_the_access(
     assert set(tail.statuses[1:]) == {status}
 
 
+async def test_a_stream_shows_what_the_role_allows_now(
+    address: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An operator who becomes a member sees no later reference of others."""
+    monkeypatch.setattr(following, "JUDGE_SECONDS", 0.2)
+    root, bob = await world.person("root", role="operator"), await world.person("bob")
+    account, payer = await world.account(root), await world.account(bob, minimum=None)
+    tail = Tail(address, account, root)
+
+    async def paid() -> str | None:
+        body = order(payer, account, 1, reference="invoice 7")
+        async with httpx.AsyncClient(base_url=address) as client:
+            found(await client.post("/transfers", json=body, headers=bob.paying()), 201)
+        count = len(tail.entries)
+        await tail.until(lambda: len(tail.entries) > count)
+        reference: str | None = tail.entries[-1]["reference"]
+        return reference
+
+    async with tailing(tail):
+        assert await paid() == "invoice 7"
+        await world.connection.execute("UPDATE users SET role = 'member' WHERE id = %s", (root.id,))
+        deadline = time.monotonic() + 60
+        while await paid() is not None:
+            assert time.monotonic() < deadline
+    assert tail.statuses == [200]
+
+
 async def test_a_slow_reader_is_dropped_and_resumes(
     address: str, application: FastAPI, world: World, ada: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -411,7 +440,7 @@ async def test_a_follower_that_loses_or_doubles_an_entry_is_caught(
 
     async def one_lost(self: following.Follower, limit: int) -> following.Changes:
         changes = await read(self, limit)
-        return following.Changes(changes.rows[1:] if len(changes.rows) > 1 else changes.rows, changes.show)
+        return replace(changes, rows=changes.rows[1:] if len(changes.rows) > 1 else changes.rows)
 
     def from_now_on(self: following.FollowRequest, *arguments: Any, **options: Any) -> following.Follower:
         follower = choose(self, *arguments, **options)
