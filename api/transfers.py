@@ -9,9 +9,9 @@ from pydantic import Field
 
 from api.http import problems
 from api.http.answers import answer, keyed_answer, keyed_text, visible
-from api.http.authentication import Member, Payer, Writer
+from api.http.authentication import Member, Writer
 from api.http.dependencies import Accounts, CurrentService, Main, Transfers
-from api.http.idempotency import PayersKey, RequiredKey
+from api.http.idempotency import PayerWithKey, RequiredKey
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time
 from api.http.problems import ProblemDetails, answers, details
@@ -152,14 +152,14 @@ NOT_ATOMIC: dict[int | str, dict[str, Any]] = {
     responses=answers(*REFUSALS, *problems.BODY, *problems.WRITES),
     response_model=Transfer,
 )
-async def create_transfer(new: NewTransfer, caller: Payer, key: PayersKey, service: CurrentService) -> Response:
+async def create_transfer(new: NewTransfer, payer: PayerWithKey, service: CurrentService) -> Response:
     """Move money from an account of yours to any account of the same currency.
 
     Safe to repeat under the same Idempotency-Key: a repeat gets the first answer again, refusals included.
     """
-    order = TransferOrder(ordered_by=caller.user_id, **new.model_dump())
-    outcome = await service.payments.run(Payment(order, key))
-    return keyed_answer(outcome, partial(_show, caller=caller), location="/transfers/{id}")
+    order = TransferOrder(ordered_by=payer.caller.user_id, **vars(new))
+    outcome = await service.payments.run(Payment(order, payer.key))
+    return keyed_answer(outcome, partial(_show, caller=payer.caller), location="/transfers/{id}")
 
 
 async def batch_turn(request: Request, service: CurrentService) -> AsyncIterator[None]:

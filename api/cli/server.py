@@ -24,6 +24,11 @@ APPLICATION = "api.cli.server:application"
 """The factory that a worker process imports and calls."""
 
 
+WORKER_SECONDS = 30
+"""Seconds that a worker may not answer its parent: one that starts on a busy machine imports Folio for more than
+uvicorn's 5 s, and would be replaced without end."""
+
+
 class Workers(Multiprocess):
     """uvicorn's worker processes; the last one to end closes the socket, since the parent closes its own copy first."""
 
@@ -102,6 +107,7 @@ def serve(settings: Settings, listener: socket.socket) -> None:
         proxy_headers=False,  # ForwardedClient judges them
         timeout_keep_alive=settings.keep_alive,
         timeout_graceful_shutdown=grace(settings.drain_time),
+        timeout_worker_healthcheck=WORKER_SECONDS,
     )
     if settings.workers > 1:
         with metrics.of_workers():

@@ -123,7 +123,7 @@ async def writer(request: Request, key: Key, main: Main) -> Caller:
     return _writer(await _authenticate(request, key, main))
 
 
-async def payer(request: Request, key: Key) -> Caller:
+async def writer_outside(request: Request, key: Key) -> Caller:
     """As `writer`, on a connection that is back before the route waits for one."""
     return _writer(await _authenticate_outside(request, key))
 
@@ -142,14 +142,14 @@ Member = Annotated[Caller, Depends(authenticate)]
 Anyone = Annotated[Caller | None, Depends(authenticate_if_given)]
 AnyoneBeforeCatalog = Annotated[Caller | None, Depends(authenticate_before_catalog)]
 Writer = Annotated[Caller, Depends(writer)]
-Payer = Annotated[Caller, Depends(payer)]
+WriterOutside = Annotated[Caller, Depends(writer_outside)]
 OperatorWriter = Annotated[Caller, Depends(operator_writer)]
 OnCall = Annotated[Caller, Depends(authenticate_operator)]
 OperatorView = Annotated[Checkout | None, Depends(view_operations, scope="function")]
 OnCallWriter = Annotated[Caller, Depends(on_call_writer)]
 
 
-NEEDS_KEY = frozenset({authenticate, authenticate_operator, view_operations, writer, payer})
+NEEDS_KEY = frozenset({authenticate, authenticate_operator, view_operations, writer, writer_outside})
 """The dependencies of a route that answers no request without a key."""
 TAKES_KEY = NEEDS_KEY | {authenticate_if_given, authenticate_before_catalog}
 

@@ -7,13 +7,15 @@ body is the same as `{}`.
 
 import hashlib
 import json
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
 
-from api.http.authentication import Payer, Writer
+from api.http.authentication import Writer, WriterOutside
 from api.http.json_bodies import JsonRequest
 from api.http.problems import Problem
+from repositories.api_keys import Caller
 from repositories.idempotency_keys import Key
 
 KeyHeader = Header(
@@ -52,14 +54,24 @@ async def required_key(
     return key
 
 
-async def payers_key(request: Request, caller: Payer, idempotency_key: Annotated[str | None, KeyHeader] = None) -> Key:
-    """As `required_key`, for a route that has no connection."""
-    return await required_key(request, caller, idempotency_key)
+@dataclass(frozen=True)
+class Payer:
+    """The caller of a request that moves money, and its key."""
+
+    caller: Caller
+    key: Key
+
+
+async def payer(
+    request: Request, caller: WriterOutside, idempotency_key: Annotated[str | None, KeyHeader] = None
+) -> Payer:
+    """Return caller and key as one dependency: FastAPI walks those of the caller once more for each that needs it."""
+    return Payer(caller, await required_key(request, caller, idempotency_key))
 
 
 OptionalKey = Annotated[Key | None, Depends(optional_key)]
 RequiredKey = Annotated[Key, Depends(required_key)]
-PayersKey = Annotated[Key, Depends(payers_key)]
+PayerWithKey = Annotated[Payer, Depends(payer)]
 
 
 def _hash(method: str, path: str, body: object) -> bytes:
