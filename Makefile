@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: help setup run test faults plans bench check format schema diagram lock clean
+.PHONY: help setup run test faults failover plans bench check format schema diagram lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,9 @@ test: setup ## all tests: PostgreSQL in a container if a Docker Engine answers, 
 
 faults: setup ## PostgreSQL stopped, cut off, filled and starved under load; UPDATE=1 keeps the figures in docs/faults.md
 	@$(BIN)/python -m pytest tests/faults -n 0
+
+failover: setup ## a cluster of Patroni, etcd and HAProxy loses its leader under load; UPDATE=1 keeps the figures in docs/failover.md
+	@$(BIN)/python -m pytest tests/failover -n 0
 
 plans: setup ## every statement's plan on a large data set, against docs/plans.md (UPDATE=1 rewrites that); minutes
 	@UPDATE=$(UPDATE) $(BIN)/python -m tests.plans

@@ -42,4 +42,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Show the figures of every trial; with UPDATE=1, write them to docs/faults.md."""
     reports = [test for outcome in ("passed", "failed") for test in terminalreporter.getreports(outcome)]
     reports.sort(key=lambda test: test.location[:2])
-    report.show([figures for test in reports for figures in figures_of(test.user_properties)])
+    report.show([figures for test in reports for figures in figures_of(test.user_properties)], "faults.md")

@@ -1,4 +1,4 @@
-"""The table of figures, on the terminal and, with UPDATE=1, in docs/faults.md."""
+"""The table of figures, on the terminal and, with UPDATE=1, in a page of docs/."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tests.harness import REPOSITORY
 if TYPE_CHECKING:
     from tests.faults.trial import Figures
 
-DOCUMENT = REPOSITORY / "docs" / "faults.md"
+DOCUMENTS = REPOSITORY / "docs"
 COLUMNS = ("fault", "tries", "answered 503", "violations", "longest answer", "recovery")
 _TABLE = re.compile(r"\| fault \|.*?\n\n", re.DOTALL)
 
 
-def show(trials: list[Figures]) -> None:
-    """Print the figures; if UPDATE is set, write them to the document."""
-    table = Table(*COLUMNS, title="Faults")
+def show(trials: list[Figures], page: str) -> None:
+    """Print the figures; if UPDATE is set, write them to a page, such as faults.md."""
+    table = Table(*COLUMNS, title=page)
     for figures in trials:
         table.add_row(*_row(figures))
     Console().print(table)
@@ -30,7 +30,8 @@ def show(trials: list[Figures]) -> None:
     if os.environ.get("UPDATE"):
         lines = [COLUMNS, ("---",) * len(COLUMNS), *map(_row, trials)]
         rows = "".join(f"| {' | '.join(line)} |\n" for line in lines)
-        DOCUMENT.write_text(_TABLE.sub(lambda _: rows + "\n", DOCUMENT.read_text(), count=1))
+        document = DOCUMENTS / page
+        document.write_text(_TABLE.sub(lambda _: rows + "\n", document.read_text(), count=1))
 
 
 def _row(figures: Figures) -> tuple[str, ...]:
