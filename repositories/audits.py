@@ -1,6 +1,7 @@
 """Audits: the results of the last hundred runs."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -21,13 +22,22 @@ class Check:
     rows: list[dict[str, Any]]
     in_flight: list[dict[str, Any]] | None = None
 
+    def members(self) -> dict[str, Any]:
+        """Return what is stored and shown of the check."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
 
 @dataclass(frozen=True)
 class Audit:
-    """The result of one run; `ok` if no check found a row."""
+    """The result of one run; `ok` if no check found a row.
+
+    `completed_at` is when the last run that read all rows finished: this one, or an earlier one.
+    """
 
     ok: bool
+    started_at: datetime
     finished_at: datetime
+    completed_at: datetime
     checks: list[dict[str, Any]]
 
 
@@ -43,22 +53,25 @@ class AuditRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def insert(self, *, checks: list[Check]) -> Audit:
-        """Store the result of a run, and delete all but the last hundred."""
+    async def insert(self, *, checks: Sequence[Check], started_at: datetime, completed_at: datetime | None) -> Audit:
+        """Store the result of a run, and delete all but the last hundred.
+
+        `completed_at` is None if the run read all rows.
+        """
         ok = not any(check.rows for check in checks)
-        text = json.dumps([_members(check) for check in checks], default=_plain)
-        insertion = await INSERT.one(self._connection, _Insertion, ok=ok, checks=text)
+        text = json.dumps([check.members() for check in checks], default=plain)
+        insertion = await INSERT.one(
+            self._connection, _Insertion, ok=ok, checks=text, started_at=started_at, completed_at=completed_at
+        )
         await TRIM.run(self._connection)
-        return Audit(ok, insertion.finished_at, json.loads(text))
+        finished_at = insertion.finished_at
+        return Audit(ok, started_at, finished_at, completed_at or finished_at, json.loads(text))
 
     async def get_last(self) -> Audit | None:
         """Return the result of the last run, or None before the first."""
         return await GET_LAST.maybe(self._connection, Audit)
 
 
-def _members(check: Check) -> dict[str, Any]:
-    return {name: value for name, value in vars(check).items() if value is not None}
-
-
-def _plain(value: object) -> int | str:
+def plain(value: object) -> int | str:
+    """Return a value of PostgreSQL's as JSON has it: a whole number, else text."""
     return int(value) if isinstance(value, Decimal) and value == int(value) else str(value)

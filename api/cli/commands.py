@@ -25,7 +25,6 @@ from api.process.settings import Settings, bracketed, complaints
 from api.process.startup import StartupError
 from repositories.audit import run as auditing
 from repositories.audits import Audit as AuditRow
-from repositories.audits import Check
 from repositories.embedded import EmbeddedServerError
 from repositories.postgres.errors import Defect, Fault
 from repositories.schema import migrations
@@ -156,14 +155,15 @@ def audit(*, as_json: AsJson = False) -> None:
     settings = Settings()
     with startup.servers(settings, say), progress() as bar:
         run(settings, partial(startup.require_migrated, settings))
-        task = bar.add_task("audit", total=auditing.CHECK_COUNT)
+        task = bar.add_task("audit", total=100)
 
-        def on_check(check: Check) -> None:
-            bar.update(task, advance=1, description=check.name)
+        def on_progress(done: float, stage: str) -> None:
+            bar.update(task, completed=round(100 * done), description=f"audit: {stage}")
 
         async def work() -> AuditRow:
             async with main_pool(settings, startup.serving(settings)["main"]) as pool:
-                return await auditing.run_audit(startup.serving(settings), pool, on_check)
+                databases = auditing.Databases(startup.serving(settings), pool, settings.main_standby_url)
+                return await auditing.run_audit(databases, on_progress)
 
         result = Audit.model_validate(run(settings, work))
     if as_json:

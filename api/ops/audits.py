@@ -32,10 +32,11 @@ class CheckResult(Representation):
 
 
 class Audit(Representation):
-    """The result of an audit."""
+    """The result of an audit. One of what is new keeps the rows that the audit before found."""
 
     ok: bool
     finished_at: Time
+    completed_at: Time = Field(description="end of the last audit of all rows: this one, or one before it")
     checks: list[CheckResult]
 
 
@@ -73,7 +74,7 @@ async def run_audit(
     async def audit() -> None:
         try:
             async with service.auditing:
-                outcomes.append(await run.run_audit(service.conninfos, service.operator_pools["main"]))
+                outcomes.append(await run.run_audit(service.audited))
         except Exception as error:
             outcomes.append(error)
             if response.status_code == UNFINISHED:  # the request was answered: only the log can tell

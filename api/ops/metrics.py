@@ -95,6 +95,11 @@ async def _stored(connection: Connection, audit_interval: float) -> bytes:
         families += [
             violations,
             GaugeMetricFamily("folio_audit_finished_timestamp_seconds", "When the last audit ended", finished),
+            GaugeMetricFamily(
+                "folio_audit_completed_timestamp_seconds",
+                "When the last audit of all rows ended",
+                audit.completed_at.timestamp(),
+            ),
         ]
     stored = CollectorRegistry()
     stored.register(_Stored(families))

@@ -9,7 +9,8 @@ from functools import partial
 from api.process.background import TIMEOUT_SECONDS, logged
 from api.process.service import Service
 from repositories import server
-from repositories.audit.run import run_audit
+from repositories.audit import run as auditing
+from repositories.audit.run import Databases
 from repositories.leases import LeaseRepository
 from repositories.ledger import holds
 from repositories.postgres import unit_of_work
@@ -21,7 +22,9 @@ REPORT_INTERVAL_SECONDS = 1.0
 AUDIT_LEASE_INTERVAL_SECONDS = 60.0
 """Most seconds between two attempts to take the lease of the scheduled audit."""
 AUDIT_TIMEOUT = 900.0
-"""Seconds for an audit, which reads whole tables."""
+"""Seconds for an audit that an operator asked for; a process goes on with it later if it takes longer."""
+AUDIT_TURN_SECONDS = 60.0
+"""Seconds for which a process goes on with a scheduled audit; then the audit is any process's."""
 
 
 def jobs(service: Service) -> list[Coroutine[None, None, None]]:
@@ -33,7 +36,7 @@ def jobs(service: Service) -> list[Coroutine[None, None, None]]:
         finish_leaving(service.pools, settings.sweep_interval),
         report(service.all_pools),
         *(watch_commits(service, database) for database in service.pools),
-        audit(service.operator_pools["main"], service.conninfos, settings.audit_interval, service.auditing),
+        audit(service.audited, settings.audit_interval),
     ]
 
 
@@ -86,17 +89,17 @@ async def watch_commits(service: Service, database: str) -> None:
         await logged("watch_commits", forget(), TIMEOUT_SECONDS)
 
 
-async def audit(main: Pool, conninfos: Mapping[str, str], interval: float, auditing: asyncio.Lock) -> None:
-    """Run an audit every `interval` seconds in one of all processes; 0: never. This process runs one at a time."""
+async def audit(databases: Databases, interval: float) -> None:
+    """Begin audits every `interval` seconds in one of all processes, and go on with unfinished ones; 0: neither."""
     if interval == 0:
         return
 
     async def audit_in_turn() -> int:
-        async with auditing:
-            async with main.checkout() as checkout:
-                leased = await LeaseRepository(checkout.connection).take(name="audit", seconds=math.ceil(interval))
-            if leased:
-                await run_audit(conninfos, main)
+        async with databases.main.checkout() as checkout:
+            leased = await LeaseRepository(checkout.connection).take(name="audit", seconds=math.ceil(interval))
+        if leased:
+            await auditing.schedule(databases.main)
+        await auditing.resume(databases, AUDIT_TURN_SECONDS)
         return 0
 
     await _repeat("audit", audit_in_turn, min(interval, AUDIT_LEASE_INTERVAL_SECONDS), AUDIT_TIMEOUT)

@@ -16,6 +16,7 @@ from api.process.operators import Operators
 from api.process.readiness import Readiness
 from api.process.settings import Settings
 from api.process.turns import Turns
+from repositories.audit.run import Databases
 from repositories.ledger.payments import Payments
 from repositories.postgres.pools import Pool
 from repositories.schema.databases import DATABASES
@@ -42,7 +43,9 @@ class Service:
     background: Background
     callers: Callers
     auditing: asyncio.Lock
-    """Held while this process runs an audit."""
+    """Held while this process runs an audit for an operator."""
+    audited: Databases
+    """Where an audit reads, and stores its result."""
     csv_files: asyncio.Semaphore
     """Has MAX_CSV_FILES places, one for each file that is being sent."""
     operators: Operators
@@ -80,6 +83,7 @@ class Service:
         self.background = Background()
         self.callers = Callers(self.settings.key_cache_seconds)
         self.auditing = asyncio.Lock()
+        self.audited = Databases(self.conninfos, self.operator_pools["main"], self.settings.main_standby_url)
         self.csv_files = asyncio.Semaphore(MAX_CSV_FILES)
         self.operators = Operators()
         self.searches = Turns("searches", self.settings.max_searches)

@@ -66,6 +66,7 @@ class Settings(BaseSettings):
 
     main_database_url: str | None = Field(default=None, description="users, posts, accounts and the ledger")
     catalog_database_url: str | None = Field(default=None, description="products and their stock")
+    main_standby_url: str | None = Field(default=None, description="a standby of main, from which audits read")
     data_dir: Path = Field(default=Path(".folio"), description="folder of the embedded PostgreSQL")
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on")
@@ -113,7 +114,7 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = Field(default="console", description="format of the log lines")
     log_requests: bool = Field(default=True, description="log a line for each request")
 
-    @field_validator("main_database_url", "catalog_database_url")
+    @field_validator("main_database_url", "catalog_database_url", "main_standby_url")
     @classmethod
     def _well_formed_or_unset(cls, url: str | None, _: ValidationInfo) -> str | None:
         if url:

@@ -7,11 +7,13 @@ are in flight and break nothing, and a difference is read again before it is rep
 from collections.abc import Sequence
 from typing import Any
 
+from repositories.audit.steps import Connections, Step
 from repositories.audits import Check
 from repositories.postgres.statements import Connection
 from repositories.purchases import PurchaseRepository, PurchaseState
 from repositories.reservations import Reservation, ReservationRepository
 
+NAME = "both/purchases"
 PAGE_SIZE = 1000
 MIN_AGE_SECONDS = 60
 """Time since the decision: the catalog may not know a younger one yet."""
@@ -21,28 +23,32 @@ EXPECTED_STATUSES = {"completed": {"confirmed"}, "rejected": {"refused", "releas
 Row = dict[str, Any]
 
 
-async def compare(main: Connection, catalog: Connection, *, limit: int) -> Check:
-    """Compare both databases; return at most `limit` contradictions and at most `limit` purchases in flight."""
-    breaks, in_flight = await _compare_purchases(main, catalog, limit)
-    orphans = await _list_orphans(main, catalog, limit)
-    return Check("both/purchases", (breaks + orphans)[:limit], in_flight)
-
-
-async def _compare_purchases(main: Connection, catalog: Connection, limit: int) -> tuple[list[Row], list[Row]]:
-    """Compare every purchase with its reservation; return the contradictions and the purchases in flight."""
-    breaks: list[Row] = []
+async def compare_purchases(connections: Connections, after: str | None) -> Step:
+    """Compare a page of purchases with their reservations; unfinished purchases are in flight."""
+    page = await _page(connections.main, int(after or 0), PAGE_SIZE)
+    reservations = await _reservations(connections.catalog, page)
+    rows: list[Row] = []
     in_flight: list[Row] = []
-    page = await _page(main, 0, PAGE_SIZE)
-    while page and len(breaks) < limit:
-        reservations = await _reservations(catalog, page)
-        for purchase in page:
-            if not purchase.finished:
-                if len(in_flight) < limit:
-                    in_flight.append({"purchase_id": purchase.id, "status": purchase.status})
-            elif _contradicts(purchase, reservations.get(purchase.id)):
-                breaks += await _compare_again(main, catalog, purchase)
-        page = await _page(main, page[-1].id, PAGE_SIZE)
-    return breaks, in_flight
+    for purchase in page:
+        if not purchase.finished:
+            in_flight.append({"purchase_id": purchase.id, "status": purchase.status})
+        elif _contradicts(purchase, reservations.get(purchase.id)):
+            rows += await _compare_again(connections.main, connections.catalog, purchase)
+    until = str(page[-1].id) if len(page) == PAGE_SIZE else None
+    return Step([Check(NAME, rows, in_flight)], until)
+
+
+async def list_orphans(connections: Connections, after: str | None) -> Step:
+    """Find the reservations of a page that have no purchase: a purchase is committed before its reservation."""
+    page = await ReservationRepository(connections.catalog).list_after(after_id=int(after or 0), limit=PAGE_SIZE)
+    known = await PurchaseRepository(connections.main).known(ids=[row.purchase_id for row in page])
+    orphans: list[Row] = [
+        {"purchase_id": row.purchase_id, "purchase": None, "reservation": row.status}
+        for row in page
+        if row.purchase_id not in known
+    ]
+    until = str(page[-1].purchase_id) if len(page) == PAGE_SIZE else None
+    return Step([Check(NAME, orphans)], until)
 
 
 async def _compare_again(main: Connection, catalog: Connection, purchase: PurchaseState) -> list[Row]:
@@ -61,22 +67,6 @@ async def _compare_again(main: Connection, catalog: Connection, purchase: Purcha
         if reservation is not None and getattr(reservation, member) != getattr(current, member):
             row[member] = [getattr(current, member), getattr(reservation, member)]
     return [row]
-
-
-async def _list_orphans(main: Connection, catalog: Connection, limit: int) -> list[Row]:
-    """Return the reservations that have no purchase: a purchase is committed before its reservation."""
-    orphans: list[Row] = []
-    reservations = ReservationRepository(catalog)
-    page = await reservations.list_after(after_id=0, limit=PAGE_SIZE)
-    while page and len(orphans) < limit:
-        known = await PurchaseRepository(main).known(ids=[row.purchase_id for row in page])
-        orphans += [
-            {"purchase_id": row.purchase_id, "purchase": None, "reservation": row.status}
-            for row in page
-            if row.purchase_id not in known
-        ]
-        page = await reservations.list_after(after_id=page[-1].purchase_id, limit=PAGE_SIZE)
-    return orphans
 
 
 async def _page(main: Connection, after_id: int, limit: int) -> list[PurchaseState]:

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from repositories.audit.steps import Connections, Step
 from repositories.audits import Check
 from repositories.postgres.statements import Connection
 from repositories.products import ProductRepository, ProductState
 from repositories.users import SellerState, UserRepository
 
+NAME = "both/products"
 PAGE_SIZE = 1000
 MAX_CLOCK_DIFFERENCE = timedelta(minutes=1)
 """The two servers may disagree on the time by this much."""
@@ -19,15 +21,14 @@ MAX_CLOCK_DIFFERENCE = timedelta(minutes=1)
 Row = dict[str, Any]
 
 
-async def compare(main: Connection, catalog: Connection, *, limit: int) -> Check:
-    """Compare every product; return at most `limit` that contradict the main database."""
+async def compare(connections: Connections, after: str | None) -> Step:
+    """Compare a page of products; return those that contradict the main database."""
+    page = await _page(connections.catalog, int(after or 0), PAGE_SIZE)
     rows: list[Row] = []
-    page = await _page(catalog, 0, PAGE_SIZE)
-    while page and len(rows) < limit:
-        for product in await _contradicting(main, page):
-            rows += await _compare_again(main, catalog, product)
-        page = await _page(catalog, page[-1].id, PAGE_SIZE)
-    return Check("both/products", rows[:limit])
+    for product in await _contradicting(connections.main, page):
+        rows += await _compare_again(connections.main, connections.catalog, product)
+    until = str(page[-1].id) if len(page) == PAGE_SIZE else None
+    return Step([Check(NAME, rows)], until)
 
 
 async def _contradicting(main: Connection, page: Sequence[ProductState]) -> list[ProductState]:

@@ -47,13 +47,13 @@ class MalformedStatement(Exception):
 
 
 class Statement:
-    """The statement of one file, and the names of its parameters in the order of their numbers."""
+    """The statement of one file, and the names and types of its parameters in the order of their numbers."""
 
     def __init__(self, name: str) -> None:
         header, self.text = _split((ROOT / f"{name}.sql").read_text(encoding="utf-8"))
         self.name = name
         try:
-            self.parameters = _parameters(header)
+            self.parameters, self.types = _parameters(header)
         except MalformedStatement as error:
             raise MalformedStatement(f"sql/{name}.sql: {error}") from None
         self.locks = _LOCKS.match(self.text) is not None
@@ -135,18 +135,19 @@ def statements(under: str) -> Sequence[Statement]:
     return [Statement(f"{under}/{path.stem}") for path in sorted((ROOT / under).glob("*.sql"))]
 
 
-def _parameters(header: Iterable[str]) -> tuple[str, ...]:
+def _parameters(header: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     lines = [line for line in header if line.startswith("-- $")]
     if not lines:
         raise MalformedStatement("the header has neither parameters nor `$ none`")
     if lines == ["-- $ none"]:
-        return ()
-    names = []
+        return (), ()
+    names, types = [], []
     for number, line in enumerate(lines, start=1):
-        if not (parameter := re.match(rf"-- \${number} (\w+) +[a-z]\w*(\[\])?(  |$)", line)):
+        if not (parameter := re.match(rf"-- \${number} (\w+) +([a-z]\w*(?:\[\])?)(  |$)", line)):
             raise MalformedStatement(f"`-- ${number} name  type  meaning` was expected, not `{line}`")
         names.append(parameter[1])
-    return tuple(names)
+        types.append(parameter[2])
+    return tuple(names), tuple(types)
 
 
 def _split(text: str) -> tuple[list[str], str]:

@@ -287,6 +287,8 @@ CREATE INDEX products_search_idx ON public.products USING gin (search) WHERE (ar
 
 CREATE INDEX products_seller_id_idx ON public.products USING btree (seller_id, created_at, id) WHERE (archived_at IS NULL);
 
+CREATE INDEX reservations_product_id_idx ON public.reservations USING btree (product_id, purchase_id);
+
 CREATE TRIGGER products_count_supplied BEFORE UPDATE OF stock ON public.products FOR EACH ROW WHEN (((new.stock <> old.stock) AND (new.updated_at <> old.updated_at) AND (new.supplied = old.supplied))) EXECUTE FUNCTION public.count_supplied();
 
 CREATE TRIGGER products_search BEFORE INSERT OR UPDATE OF name, description ON public.products FOR EACH ROW EXECUTE FUNCTION public.products_search();

@@ -50,4 +50,4 @@ TRUNCATE changes;
 -- So it agrees with the accounts.
 \set sql `cat sql/main/invariants/record.sql`
 PREPARE "main/invariants/record" AS :sql
-EXECUTE "main/invariants/record" (100);
+EXECUTE "main/invariants/record" (NULL, NULL, 100);

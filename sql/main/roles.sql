@@ -57,12 +57,14 @@ BEGIN
     GRANT UPDATE (revoked_at) ON api_keys TO folio_app;
 
     -- Posts, counters and old audits may be deleted.
-    GRANT SELECT, DELETE ON posts, request_counts, audits TO folio_app;
+    GRANT SELECT, DELETE ON posts, request_counts, audits, audit_passes TO folio_app;
     GRANT INSERT (author_id, title, content) ON posts TO folio_app;
     GRANT UPDATE (title, content, version, updated_at) ON posts TO folio_app;
     GRANT INSERT (kind, address, count, window_ends_at) ON request_counts TO folio_app;
     GRANT UPDATE (count, window_ends_at) ON request_counts TO folio_app;
-    GRANT INSERT (ok, checks) ON audits TO folio_app;
+    GRANT INSERT (ok, checks, started_at, completed_at) ON audits TO folio_app;
+    GRANT INSERT (since, leased_until) ON audit_passes TO folio_app;
+    GRANT UPDATE (stage, position, checks, turn, leased_until) ON audit_passes TO folio_app;
 
     -- A lease is taken and expires; it is never given back.
     GRANT SELECT ON leases TO folio_app;
@@ -76,7 +78,7 @@ BEGIN
 
     -- The reader gets neither users.email and email_key, nor api_keys.digest, nor request_counts.address.
     GRANT SELECT ON
-    accounts, transfers, entries, holds, purchases, changes, idempotency_keys, posts, audits, leases,
+    accounts, transfers, entries, holds, purchases, changes, idempotency_keys, posts, audits, audit_passes, leases,
     transfer_details, hold_details, purchase_details TO folio_reader;
     GRANT SELECT (
         id, username, username_key, role, version, created_at, deleted_at, off_sale

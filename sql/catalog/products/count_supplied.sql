@@ -5,7 +5,7 @@
 --
 -- Returns  id bigint;
 --          one row for each product that was counted
--- Index    products_pkey
+-- Index    products_pkey, reservations_product_id_idx
 -- Locks    products AccessShareLock, RowShareLock, RowExclusiveLock; its rows FOR NO KEY UPDATE, by id; reservations AccessShareLock
 WITH /* catalog/products/count_supplied */ uncounted AS MATERIALIZED (
     SELECT id, stock, updated_at

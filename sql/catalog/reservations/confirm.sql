@@ -6,7 +6,7 @@
 --
 -- Returns  purchase_id bigint;
 --          at most one row; none if the reservation does not exist, was released, or is of another product or quantity
--- Index    reservations_pkey
+-- Index    reservations_product_id_idx
 -- Locks    reservations RowExclusiveLock
 UPDATE /* catalog/reservations/confirm */ reservations
 SET

@@ -1,7 +1,9 @@
 -- Purchases whose money contradicts their status: paid by no transfer or a wrong one (other amount, accounts or user; a
 -- reversal or a capture), or refunded without a reversal.
 --
--- $1 limit  bigint  rows at most
+-- $1 after  bigint  purchases.id after this one; null: from the first
+-- $2 until  bigint  up to and including this one; null: to the last
+-- $3 limit  bigint  rows at most
 --
 -- Returns  purchase_id bigint, status text, amount bigint, transfer_id bigint, paid_amount bigint, reversal_id bigint;
 --          no row if all is well
@@ -13,13 +15,17 @@ SELECT /* main/invariants/purchases */
 FROM purchases
 LEFT JOIN transfers AS paid ON paid.id = purchases.transfer_id
 LEFT JOIN transfers AS reversal ON reversal.reverses_id = paid.id
-WHERE (purchases.status IN ('completed', 'refunded')) <> (paid.id IS NOT NULL)
-    OR (purchases.status = 'refunded') <> (reversal.id IS NOT NULL)
-    OR paid.amount <> purchases.amount
-    OR paid.from_account_id <> purchases.account_id
-    OR paid.to_account_id <> purchases.payee_account_id
-    OR paid.created_by <> purchases.buyer_id
-    OR paid.reverses_id IS NOT NULL
-    OR paid.hold_id IS NOT NULL
+WHERE purchases.id > coalesce($1::bigint, 0)
+    AND purchases.id <= coalesce($2::bigint, 9223372036854775807)
+    AND (
+        (purchases.status IN ('completed', 'refunded')) <> (paid.id IS NOT NULL)
+        OR (purchases.status = 'refunded') <> (reversal.id IS NOT NULL)
+        OR paid.amount <> purchases.amount
+        OR paid.from_account_id <> purchases.account_id
+        OR paid.to_account_id <> purchases.payee_account_id
+        OR paid.created_by <> purchases.buyer_id
+        OR paid.reverses_id IS NOT NULL
+        OR paid.hold_id IS NOT NULL
+    )
 ORDER BY purchases.id
-LIMIT $1::bigint;
+LIMIT $3::bigint;

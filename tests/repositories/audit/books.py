@@ -4,7 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 
+from api.process.service import service_of
+from repositories.audit import run
+from repositories.audit_passes import AuditPassRepository
+from repositories.audits import AuditRepository
 from tests.harness.expect import found, problem
 from tests.harness.payments import hold_order, order
 from tests.harness.world import Connection, Person, World
@@ -20,6 +25,7 @@ class Books:
     client: httpx.AsyncClient
     world: World
     catalog: Connection
+    app: FastAPI
 
     async def open(self) -> "Books":
         """Transfers 1 to 9: funds, payment, reversal, batch of two, capture, purchase, purchase and its refund."""
@@ -66,6 +72,20 @@ class Books:
                 await connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}".encode())
         for statement in statements:
             await connection.execute(statement.encode())
+
+    async def audit_new(self) -> set[str]:
+        """Audit what is new since the last audit; return the names of the checks that found rows."""
+        databases = service_of(self.app).audited
+        async with databases.main.checkout() as checkout:
+            last = await AuditRepository(checkout.connection).get_last()
+            assert last is not None
+            await AuditPassRepository(checkout.connection).schedule(since=last.started_at - run.OVERLAP)
+        await run.resume(databases, 60)
+        async with databases.main.checkout() as checkout:
+            audit = await AuditRepository(checkout.connection).get_last()
+        assert audit is not None
+        assert (audit.completed_at, audit.started_at > last.started_at) == (last.completed_at, True)
+        return {check["name"] for check in audit.checks if check["rows"]}
 
     async def audit(self) -> dict[str, list[dict[str, Any]]]:
         """Run an audit; return the rows of each check that found some."""

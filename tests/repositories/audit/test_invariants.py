@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from api.process.service import service_of
 from api.process.settings import Settings
-from repositories.audit import run
+from repositories.audit import run, stages
 from tests.harness.payments import order
 from tests.harness.processes import command
 from tests.harness.world import World
@@ -131,6 +131,15 @@ CHECKS = [
 ]
 
 
+NEW = {f"main/{name}" for name in stages.NEW} | {"main/keys", "main/transfer_keys"}
+"""Checks of an audit of what is new."""
+OLD = {
+    "DELETE FROM transfers WHERE id = 1",
+    "UPDATE transfers SET created_at = created_at - interval '1 year' WHERE id = 1",
+}
+"""Statements after which transfer 1, the first, is no longer new: only an audit of everything finds its entries."""
+
+
 async def audit(client: httpx.AsyncClient, headers: dict[str, str]) -> dict[str, int]:
     answer = await client.post("/ops/audit", headers=headers)
     assert answer.status_code == 200, answer.text
@@ -157,10 +166,21 @@ async def test_the_audit_is_clean_after_ordinary_work_and_only_for_operators(
 
 @pytest.mark.parametrize(("statement", "checks"), MAIN.items())
 async def test_corruption_of_the_main_database_is_found(books: Books, statement: str, checks: str) -> None:
-    """Exactly these checks report it; before, the books are clean."""
+    """Exactly these checks report it; if the rows are new, those of an audit of what is new, too."""
     assert await books.audit() == {}
     await books.corrupt("main", statement)
-    assert list(await books.audit()) == [f"main/{name}" for name in checks.split()]
+    names = [f"main/{name}" for name in checks.split()]
+    assert await books.audit_new() == (set() if statement in OLD else set(names) & NEW)
+    assert list(await books.audit()) == names
+
+
+@pytest.mark.usefixtures("small_slices")
+@pytest.mark.parametrize(("statement", "checks"), MAIN.items())
+async def test_corruption_is_found_in_slices(books: Books, statement: str, checks: str) -> None:
+    """In slices of one row these checks report it, too; before, the books are clean."""
+    assert await books.audit() == {}
+    await books.corrupt("main", statement)
+    assert set(await books.audit()) >= {f"main/{name}" for name in checks.split()}
 
 
 @pytest.mark.parametrize(("statement", "checks"), CATALOG.items())
@@ -182,6 +202,20 @@ async def test_a_product_that_contradicts_the_main_database_is_found(
     assert (await books.audit())["both/products"] == [row]
 
 
+async def test_entries_that_are_dated_in_the_future_are_found(books: Books) -> None:
+    """After a jump of the clock, later entries of the account keep its last time: transfer and accounts are named."""
+    later = "clock_timestamp() + interval '1 day'"
+    await books.corrupt("main", f"UPDATE accounts SET entered_at = {later} WHERE id = 1")
+    await books.post(books.ada, "/transfers", order(1, 2))
+    rows = await books.audit()
+    assert [(row["kind"], row["id"]) for row in rows["main/dates"]] == [
+        ("account", 1),
+        ("account", 2),
+        ("transfer", 10),
+    ]
+    assert list(rows) == ["main/dates"]
+
+
 def test_every_check_has_a_test() -> None:
     """Each check that an audit runs is expected by some case."""
     expected = {f"main/{name}" for checks in MAIN.values() for name in checks.split()}
@@ -200,7 +234,7 @@ async def test_every_broken_reference_is_found(books: Books, database: str) -> N
     references = await cursor.fetchall()
     assert references
     await books.corrupt(database)
-    by_name = {"references", "entries_pair_up", "captures", "reversals", "purchases"}
+    by_name = {"references", "entries_pair_up", "captures", "reversals", "purchases", "keys"}
     for table, column in references:
         # The operator's own rows stay: the operator asks for the audit.
         move = f"UPDATE {table} SET {column} = {column} %s 9000 WHERE {column} <> {books.root.id}"

@@ -91,6 +91,10 @@ INSERT INTO changes (id, at, changed_by, kind, user_id, api_key_id, after)
 SELECT 10000 + i, '2026-01-01'::timestamptz - make_interval(mins => i), 1, 'key_issued', i % 900 + 1, i, '{}'
 FROM generate_series(2700, 1, -1) AS i;
 
+INSERT INTO audit_passes (id, since, turn, leased_until)
+SELECT i, '2026-01-01', 1, '2026-01-01'::timestamptz - make_interval(mins => i)
+FROM generate_series(2000, 1, -1) AS i;
+
 -- Rows that are inserted later get ids above these.
 SELECT setval(pg_get_serial_sequence(name, 'id'), 1000000)
-FROM unnest('{users,api_keys,posts,accounts,holds,transfers,purchases,audits,changes}'::text[]) AS name;
+FROM unnest('{users,api_keys,posts,accounts,holds,transfers,purchases,audits,audit_passes,changes}'::text[]) AS name;
