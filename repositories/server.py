@@ -23,7 +23,10 @@ _NAME = re.compile(r"/\* (\S+) \*/")
 
 @dataclass(frozen=True)
 class State:
-    """The server's version, whether it takes writes, and its durability settings as this session has them."""
+    """The server's version, whether it takes writes, its durability settings as this session has them, and the locale.
+
+    The collation's versions are None if the locale has none, as C.
+    """
 
     version: str
     version_number: int
@@ -33,6 +36,10 @@ class State:
     full_page_writes: str
     synchronous_commit: str
     data_checksums: str
+    encoding: str
+    locale: str
+    indexed_collation: str | None
+    present_collation: str | None
 
 
 @dataclass(frozen=True)

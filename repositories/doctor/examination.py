@@ -21,7 +21,16 @@ ANSWER_SECONDS = 10.0
 """Longest time for one answer: longer than a statement may take."""
 SLOW_CONNECT_SECONDS = 1.0
 """Half of the 2 s that a request waits for a connection."""
-STATE = ("version", "writes", "fsync", "full_page_writes", "synchronous_commit", "data_checksums")
+STATE = (
+    "version",
+    "writes",
+    "fsync",
+    "full_page_writes",
+    "synchronous_commit",
+    "data_checksums",
+    "encoding",
+    "collation",
+)
 CHECKS = ("pooler", "connect", *STATE, "role", "budgets", "privileges", "clock", "migrations", "connections")
 """The checks of a database, in this order."""
 

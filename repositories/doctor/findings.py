@@ -88,7 +88,23 @@ def judge_state(database: str, state: State) -> list[Finding]:
             *(state.data_checksums, "on"),
             "Stop the server and run `pg_checksums --enable`: without checksums, pages that a disk damaged are served.",
         ),
+        Finding(
+            *("encoding", database, Status.FAILED.unless(good=state.encoding == "UTF8"), state.encoding, "UTF8"),
+            "Create the database with ENCODING 'UTF8' and restore a dump into it: others refuse or damage text.",
+        ),
+        _judge_collation(database, state),
     ]
+
+
+def _judge_collation(database: str, state: State) -> Finding:
+    """Judge whether the library of the locale still sorts as when the text indexes were built."""
+    good = state.indexed_collation == state.present_collation
+    changed = f"{state.locale}, version {state.indexed_collation}; now {state.present_collation}"
+    return Finding(
+        *("collation", database, Status.FAILED.unless(good=good), state.locale if good else changed),
+        "the version of its indexes",
+        "Run REINDEX DATABASE, then ALTER DATABASE … REFRESH COLLATION VERSION: unique indexes may admit duplicates.",
+    )
 
 
 def judge_privileges(database: str, privileges: Privileges) -> Finding:

@@ -37,7 +37,23 @@ BEGIN
     END IF;
     -- Without being a superuser, a role can give a table only to a role whose privileges it has.
     IF NOT pg_has_role('folio_owner', 'USAGE') THEN
-        GRANT folio_owner TO CURRENT_USER;
+        BEGIN
+            GRANT folio_owner TO CURRENT_USER;
+        EXCEPTION WHEN insufficient_privilege THEN
+            RAISE insufficient_privilege USING
+                MESSAGE = format('%I may not grant folio_owner', current_user),
+                HINT = format(
+                    'Run this file as the role that created folio_owner: %s.',
+                    coalesce(
+                        (
+                            SELECT string_agg(member::regrole::text, ', ' ORDER BY member)
+                            FROM pg_auth_members
+                            WHERE roleid = 'folio_owner'::regrole AND admin_option
+                        ),
+                        'a superuser'
+                    )
+                );
+        END;
     END IF;
 
     -- Only the owner creates temporary tables or objects in the schema.

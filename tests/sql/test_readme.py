@@ -2,6 +2,8 @@
 
 import os
 import re
+import shutil
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -77,15 +79,39 @@ def test_the_page_sets_up_the_roles() -> None:
 
 
 @pytest.mark.parametrize("database", ["main", "catalog"])
-async def test_the_page_migrates_with_psql(database: str) -> None:
-    """After the page's commands, Folio finds every migration applied, with the checksum of its file."""
+async def test_the_page_migrates_with_psql(database: str, tmp_path: Path) -> None:
+    """The commands end at the first file that fails, go on when run again, and record what `folio migrate` would."""
     script = next(code for code, _ in blocks("sh") if "checksum" in code)
+    shutil.copytree(ROOT, tmp_path / "sql")
+    [broken] = (tmp_path / "sql" / database / "migrations").glob("0002_*")
     with templates.empty() as conninfo:
-        script = script.replace("folio_main", str(conninfo_to_dict(conninfo)["dbname"]))
-        completed = run(["bash", "-e"], script.replace("sql/main/", f"sql/{database}/"), conninfo)
-        assert (completed.returncode, completed.stderr) == (0, "")
+        script = script.replace("folio_$database", str(conninfo_to_dict(conninfo)["dbname"]))
+        script = script.replace("database=main", f"database={database}")
+        broken.write_text("SELECT 1 / 0;")
+        failed = run(["bash"], script, conninfo, tmp_path)
+        assert "division by zero" in failed.stderr
+        with psycopg.connect(conninfo) as connection:
+            assert connection.execute("SELECT array_agg(version) FROM schema_migrations").fetchone() == ([1],)
+        completed = run(["bash", "-e"], script, conninfo)
+        assert (completed.returncode, completed.stdout) == (0, "")
         history = await migrations.history(conninfo, database)
     assert (history.pending, len(history.applied)) == ([], len(migrations.migrations(database)))
+
+
+def test_the_page_makes_the_database_of_its_examples() -> None:
+    """After the page's commands, account 1 has received 100.00."""
+    recipe = next(code for code, _ in blocks("sh") if "people.psql" in code)
+    assert recipe.endswith("\npsql -X -d folio_example\n")
+    name = f"{os.environ[templates.PREFIX]}_example"
+    bind = "PREPARE q AS SELECT balance FROM accounts WHERE id = $1; EXECUTE q (1);"
+    recipe = recipe.replace("folio_example", name).replace(
+        f"psql -X -d {name}\n", f'psql -XqAt -d {name} -c "{bind}"\n'
+    )
+    try:
+        completed = run(["bash", "-e"], recipe.replace("$1", "\\$1"), templates.conninfo("postgres"))
+        assert (completed.stdout, completed.stderr) == ("10000\n", "")
+    finally:
+        templates.drop(name)
 
 
 async def test_the_page_audits_with_psql(databases: dict[str, str], world: World) -> None:

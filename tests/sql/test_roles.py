@@ -302,6 +302,19 @@ async def test_a_login_in_folio_owner_migrates_and_the_file_runs_before_and_afte
         assert await migrations.pending(templates.served(conninfo), "main") == []
 
 
+def test_a_role_that_did_not_create_the_roles_is_told_which_did() -> None:
+    """From PostgreSQL 16 on, CREATEROLE alone cannot grant folio_owner: the refusal names the creator."""
+    if templates.server_version() < 16:
+        pytest.skip("CREATEROLE grants every role before PostgreSQL 16")
+    with templates.login("CREATEROLE") as other, templates.empty() as conninfo:
+        with psycopg.connect(conninfo, autocommit=True) as admin:
+            admin.execute(f"ALTER DATABASE {admin.info.dbname} OWNER TO {conninfo_to_dict(other(conninfo))['user']}")
+        with psycopg.connect(other(conninfo)) as connection:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="may not grant folio_owner") as refused:
+                connection.execute((ROOT / "both/roles.sql").read_text())
+            assert "created folio_owner: a superuser." in str(refused.value.diag.message_hint)
+
+
 @pytest.mark.parametrize("database", ["main", "catalog"])
 async def test_an_owner_with_createrole_needs_no_superuser(database: str) -> None:
     """CREATEROLE and the grants of the files are enough, even if no superuser created the roles."""

@@ -12,6 +12,7 @@ from repositories.doctor.examination import CHECKS, STATE, Examination
 from repositories.doctor.findings import Status
 from repositories.postgres import connections
 from repositories.server import Clock, ConnectionCounts, Limits, Privileges, State
+from tests.harness import templates
 from tests.harness.launcher import PATIENCE
 from tests.harness.proxy import proxy
 
@@ -24,6 +25,10 @@ SOUND = State(
     full_page_writes="on",
     synchronous_commit="on",
     data_checksums="on",
+    encoding="UTF8",
+    locale="C.UTF-8",
+    indexed_collation=None,
+    present_collation=None,
 )
 
 
@@ -49,6 +54,9 @@ def faults(**difference: object) -> dict[str, Status]:
         ({"synchronous_commit": "off"}, {"synchronous_commit": Status.FAILED}),
         ({"synchronous_commit": "local"}, {}),
         ({"data_checksums": "off"}, {"data_checksums": Status.WARNING}),
+        ({"encoding": "SQL_ASCII"}, {"encoding": Status.FAILED}),
+        ({"indexed_collation": "2.36", "present_collation": "2.41"}, {"collation": Status.FAILED}),
+        ({"indexed_collation": "2.41", "present_collation": "2.41"}, {}),
     ],
 )
 def test_settings_that_may_lose_a_commit_fail(difference: dict[str, object], expected: dict[str, Status]) -> None:
@@ -97,6 +105,33 @@ def test_a_login_with_more_privileges_than_serving_needs_is_a_warning(
     """A superuser is a warning, and so is a member of the owner's role."""
     finding = findings.judge_privileges("main", Privileges("ada", superuser=superuser, owner=owner))
     assert (finding.status, finding.value.startswith("ada: ")) == (status, True)
+
+
+async def test_a_database_of_another_encoding_is_found() -> None:
+    """SQL_ASCII takes the schema without a word, and then any bytes as text."""
+    for options, checks in (
+        ("ENCODING 'UTF8'", set()),
+        ("ENCODING 'SQL_ASCII' LOCALE_PROVIDER libc LOCALE 'C'", {"encoding"}),
+    ):
+        with templates.empty(options) as conninfo:
+            async with connections.connect(conninfo, purpose="test") as connection:
+                state = await server.read_state(connection)
+        found = findings.judge_state("main", state)
+        assert {finding.check for finding in found if finding.status is Status.FAILED} & {"encoding"} == checks
+
+
+async def test_a_library_that_sorts_otherwise_than_the_indexes_is_found(databases: dict[str, str]) -> None:
+    """The version that CREATE DATABASE recorded is compared with that of the library as it is now."""
+    if not templates.has_roles():
+        pytest.skip("only a superuser can change the recorded version")
+    async with connections.connect(databases["main"], purpose="test") as connection:
+        before = await server.read_state(connection)
+        assert before.indexed_collation == before.present_collation
+        async with connection.transaction(force_rollback=True):
+            await connection.execute("UPDATE pg_database SET datcollversion = '0' WHERE datname = current_database()")
+            changed = await server.read_state(connection)
+    [finding] = [finding for finding in findings.judge_state("main", changed) if finding.check == "collation"]
+    assert (finding.status, changed.indexed_collation) == (Status.FAILED, "0")
 
 
 async def test_a_server_that_falls_silent_ends_the_examination(
