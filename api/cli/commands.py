@@ -119,6 +119,9 @@ def _serve(settings: Settings, *, temporary: bool) -> None:
 def migrate(
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List pending migrations and apply none.")] = False,
+    grant: Annotated[
+        bool, typer.Option("--grant", help="Then run roles.sql, which grants the serving login its privileges.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Apply pending migrations to both databases."""
@@ -139,6 +142,8 @@ def migrate(
             todo = _migrate(settings, todo)
             if settings.embedded:
                 run(settings, partial(startup.admit, settings))
+            elif grant:
+                run(settings, partial(startup.grant, settings))
             ensure_operator(settings)
     names = {database: [migration.name for migration in files] for database, files in todo.items()}
     if as_json:

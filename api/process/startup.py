@@ -154,13 +154,17 @@ async def check_distinct(settings: Settings) -> None:
         raise StartupError(f"{SAME_DATABASE}.")
 
 
+async def grant(settings: Settings) -> None:
+    """Grant the service role the privileges that this release needs, as the login that migrates."""
+    for database, conninfo in conninfos(settings).items():
+        await roles.grant(conninfo, database)
+
+
 async def admit(settings: Settings) -> None:
     """Let the service role log in to the embedded server, with the privileges that this release needs."""
-    as_owner = conninfos(settings)
-    for database, conninfo in as_owner.items():
-        await roles.grant(conninfo, database)
+    await grant(settings)
     # Roles belong to the whole server: the lock of one database guards them.
-    await roles.admit(as_owner["main"], EmbeddedServer(settings.data_dir).password(roles.SERVICE))
+    await roles.admit(conninfos(settings)["main"], EmbeddedServer(settings.data_dir).password(roles.SERVICE))
 
 
 async def check_connections(settings: Settings) -> None:

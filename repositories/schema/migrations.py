@@ -111,11 +111,20 @@ async def history(conninfo: str, database: str, patience: float | None = None) -
 
 
 async def history_on(connection: Connection, database: str) -> History:
-    """Return the history on an open connection; MigrationError if files and database contradict each other."""
+    """Return the history on an open connection.
+
+    Raises MigrationError if files and database contradict each other, or if the login may not read the history.
+    """
     applied: list[Applied] = []
     [exists] = await EXISTS.values(connection)
     if exists:
-        applied = await LIST.all(connection, Applied)
+        try:
+            applied = await LIST.all(connection, Applied)
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise MigrationError(
+                f"In the {database} database, the login may not read schema_migrations: run sql/both/roles.sql and "
+                f"sql/{database}/roles.sql, or `folio migrate --grant`."
+            ) from error
     version = connection.info.parameter_status("server_version") or ""
     files = migrations(database)
     pending = compare(files, applied, database)

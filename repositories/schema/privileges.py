@@ -57,7 +57,7 @@ def lacks(database: str, privileges: list[Privilege]) -> str:
     """Return the sentence for privileges that are missing, with its remedy."""
     more = f" and {len(privileges) - 1} more" if len(privileges) > 1 else ""
     files = " and ".join(f"sql/{script}" for script in roles.scripts(database))
-    return f"the login lacks {privileges[0]}{more}: run {files}"
+    return f"the login lacks {privileges[0]}{more}: run {files}, or `folio migrate --grant`"
 
 
 def _read(script: str) -> str:
