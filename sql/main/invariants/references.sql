@@ -58,6 +58,11 @@ FROM (
         FROM transfers
         WHERE id > coalesce($1::bigint, 0)
             AND id <= coalesce($2::bigint, 9223372036854775807)
+        UNION ALL
+        SELECT 'transfers.reference_by', id, reference_by
+        FROM transfers
+        WHERE id > coalesce($1::bigint, 0)
+            AND id <= coalesce($2::bigint, 9223372036854775807)
     ) AS refers
     LEFT JOIN users ON users.id = refers.user_id
     WHERE users.id IS NULL
