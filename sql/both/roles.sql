@@ -59,10 +59,10 @@ BEGIN
     -- Only the owner creates temporary tables or objects in the schema.
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC, folio_app, folio_reader', current_database());
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO folio_owner, folio_app, folio_reader', current_database());
-    REVOKE ALL ON SCHEMA public FROM folio_app, folio_reader;
-    REVOKE CREATE ON SCHEMA public FROM PUBLIC;
-    GRANT USAGE, CREATE ON SCHEMA public TO folio_owner;
-    GRANT USAGE ON SCHEMA public TO folio_app, folio_reader;
+    EXECUTE format('REVOKE ALL ON SCHEMA %I FROM folio_app, folio_reader', current_schema());
+    EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC', current_schema());
+    EXECUTE format('GRANT USAGE, CREATE ON SCHEMA %I TO folio_owner', current_schema());
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO folio_app, folio_reader', current_schema());
     ALTER DEFAULT PRIVILEGES FOR ROLE folio_owner REVOKE EXECUTE ON ROUTINES FROM PUBLIC;
 
     -- Everything in the schema, except extensions, becomes folio_owner's, whichever role migrated. A sequence follows
@@ -70,14 +70,14 @@ BEGIN
     FOR object IN
         SELECT format('TABLE %s', oid::regclass)
         FROM pg_class
-        WHERE relnamespace = 'public'::regnamespace
+        WHERE relnamespace = current_schema()::regnamespace
             AND relkind IN ('r', 'p', 'v')
             AND relowner <> 'folio_owner'::regrole
             AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_class.oid AND deptype = 'e')
         UNION ALL
         SELECT format('ROUTINE %s', oid::regprocedure)
         FROM pg_proc
-        WHERE pronamespace = 'public'::regnamespace
+        WHERE pronamespace = current_schema()::regnamespace
             AND proowner <> 'folio_owner'::regrole
             AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e')
     LOOP
@@ -85,8 +85,8 @@ BEGIN
     END LOOP;
 
     -- Earlier grants are revoked: <database>/roles.sql states all privileges.
-    REVOKE ALL ON ALL TABLES IN SCHEMA public FROM folio_app, folio_reader;
-    REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM folio_app, folio_reader;
+    EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA %I FROM folio_app, folio_reader', current_schema());
+    EXECUTE format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA %I FROM folio_app, folio_reader', current_schema());
     IF to_regclass('schema_migrations') IS NULL THEN
         RAISE NOTICE 'The roles exist, but no tables yet: run roles.sql again after folio migrate.';
     ELSE

@@ -45,7 +45,7 @@ CREATE TEMPORARY TABLE later AS
 SELECT pg_index.indexrelid::regclass::text AS name, pg_get_indexdef(pg_index.indexrelid) AS definition
 FROM pg_index
 JOIN pg_class ON pg_class.oid = pg_index.indrelid
-WHERE pg_class.relnamespace = 'public'::regnamespace
+WHERE pg_class.relnamespace = current_schema()::regnamespace
     AND pg_index.indexrelid NOT IN (SELECT conindid FROM pg_constraint);
 
 DO $$

@@ -22,8 +22,13 @@ MIN_VERSIONS = {"GENERIC_PLAN": 16}
 
 def blocks(language: str) -> list[tuple[str, str | None]]:
     """Return the fenced blocks of a language, each with its output if the page shows it."""
+    return blocks_in(README, language)
+
+
+def blocks_in(page: str, language: str) -> list[tuple[str, str | None]]:
+    """Return the blocks of a page."""
     fence = rf"^```{language}\n(.*?)^```\n(?:```text\n(.*?)^```\n)?"
-    return [(code, output or None) for code, output in re.findall(fence, README, re.DOTALL | re.MULTILINE)]
+    return [(code, output or None) for code, output in re.findall(fence, page, re.DOTALL | re.MULTILINE)]
 
 
 @pytest.mark.parametrize(("code", "output"), blocks("sql"))

@@ -13,7 +13,7 @@ SELECT /* both/server/privileges */
     OR EXISTS (
         SELECT 1
         FROM pg_class
-        WHERE pg_class.relnamespace = 'public'::regnamespace
+        WHERE pg_class.relnamespace = current_schema()::regnamespace
             AND pg_class.relkind IN ('r', 'p')
             AND pg_has_role(login.rolname, pg_class.relowner, 'MEMBER')
     ) AS owner

@@ -7,8 +7,8 @@
 -- Locks    products RowExclusiveLock
 UPDATE /* catalog/products/archive */ products
 SET
-    archived_at = clock_timestamp(),
-    updated_at = clock_timestamp(),
+    archived_at = statement_timestamp(),
+    updated_at = statement_timestamp(),
     version = version + 1
 WHERE id = $1::bigint
     AND archived_at IS NULL;

@@ -24,8 +24,8 @@ selling AS MATERIALIZED (
 )
 UPDATE products
 SET
-    archived_at = clock_timestamp(),
-    updated_at = clock_timestamp(),
+    archived_at = statement_timestamp(),
+    updated_at = statement_timestamp(),
     version = products.version + 1
 FROM selling
 WHERE products.id = selling.id;

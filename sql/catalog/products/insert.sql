@@ -20,8 +20,7 @@ INSERT /* catalog/products/insert */ INTO products (
 )
 SELECT
     $1::bigint, $2::bigint, $3::text, $4::text, $5::bigint, $6::text, $7::bigint AS stock, $7::bigint AS supplied,
-    $8::text, clock.now AS created_at, clock.now AS updated_at
-FROM (SELECT clock_timestamp() AS now) AS clock
+    $8::text, statement_timestamp() AS created_at, statement_timestamp() AS updated_at
 WHERE (
     SELECT count(*)
     FROM (

@@ -20,7 +20,7 @@ SET
     stock = $6::bigint,
     supplied = supplied + $6::bigint - stock,
     version = version + 1,
-    updated_at = clock_timestamp()
+    updated_at = statement_timestamp()
 WHERE id = $1::bigint
 RETURNING
     id, seller_id, account_id, name, description, price, currency, stock, version, created_at, updated_at, archived_at;

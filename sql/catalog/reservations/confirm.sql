@@ -11,7 +11,7 @@
 UPDATE /* catalog/reservations/confirm */ reservations
 SET
     status = 'confirmed',
-    updated_at = clock_timestamp()
+    updated_at = statement_timestamp()
 WHERE purchase_id = $1::bigint
     AND product_id = $2::bigint
     AND quantity = $3::bigint

@@ -9,7 +9,7 @@ WITH /* catalog/reservations/release */ released AS (
     UPDATE reservations
     SET
         status = 'released',
-        updated_at = clock_timestamp()
+        updated_at = statement_timestamp()
     WHERE purchase_id = $1::bigint
         AND status IN ('reserved', 'confirmed')
     RETURNING product_id, quantity

@@ -10,20 +10,24 @@
 --          one row; none if the owner has left or has no room
 -- Index    users_pkey, accounts_owner_id_idx
 -- Locks    users RowShareLock; its row FOR SHARE; accounts AccessShareLock, RowShareLock, RowExclusiveLock; changes AccessShareLock, RowExclusiveLock
-INSERT /* main/accounts/insert */ INTO accounts (owner_id, name, currency)
-SELECT users.id, $2::text, $3::text
-FROM users
-WHERE users.id = $1::bigint
-    AND users.deleted_at IS NULL
-    AND (
-        SELECT count(*)
-        FROM (
-            SELECT id
-            FROM accounts
-            WHERE owner_id = $1::bigint
-            ORDER BY created_at
-            LIMIT $4::bigint
-        ) AS opened
-    ) < $4::bigint
-FOR SHARE
+WITH /* main/accounts/insert */ owner AS MATERIALIZED (
+    SELECT id
+    FROM users
+    WHERE id = $1::bigint
+        AND deleted_at IS NULL
+        AND (
+            SELECT count(*)
+            FROM (
+                SELECT id
+                FROM accounts
+                WHERE owner_id = $1::bigint
+                ORDER BY created_at
+                LIMIT $4::bigint
+            ) AS opened
+        ) < $4::bigint
+    FOR SHARE
+)
+INSERT INTO accounts (owner_id, name, currency)
+SELECT owner.id, $2::text, $3::text
+FROM owner
 RETURNING id, owner_id, name, currency, balance, held, minimum, status, version, created_at;

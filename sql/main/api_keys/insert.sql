@@ -12,24 +12,28 @@
 --          one row; none if the user has left or has no room
 -- Index    users_pkey, api_keys_user_id_idx
 -- Locks    users RowShareLock; its row FOR SHARE; api_keys AccessShareLock, RowExclusiveLock
-INSERT /* main/api_keys/insert */ INTO api_keys (user_id, name, digest, read_only, expires_at, issued_by)
-SELECT users.id, $2::text, $3::bytea, $4::boolean, $5::timestamptz, $6::bigint
-FROM users
-WHERE users.id = $1::bigint
-    AND users.deleted_at IS NULL
-    AND (
-        $7::bigint IS NULL
-        OR (
-            SELECT count(*)
-            FROM (
-                SELECT id
-                FROM api_keys
-                WHERE user_id = $1::bigint
-                    AND revoked_at IS NULL
-                ORDER BY created_at
-                LIMIT $7::bigint
-            ) AS issued
-        ) < $7::bigint
-    )
-FOR SHARE
+WITH /* main/api_keys/insert */ bearer AS MATERIALIZED (
+    SELECT id
+    FROM users
+    WHERE id = $1::bigint
+        AND deleted_at IS NULL
+        AND (
+            $7::bigint IS NULL
+            OR (
+                SELECT count(*)
+                FROM (
+                    SELECT id
+                    FROM api_keys
+                    WHERE user_id = $1::bigint
+                        AND revoked_at IS NULL
+                    ORDER BY created_at
+                    LIMIT $7::bigint
+                ) AS issued
+            ) < $7::bigint
+        )
+    FOR SHARE
+)
+INSERT INTO api_keys (user_id, name, digest, read_only, expires_at, issued_by)
+SELECT bearer.id, $2::text, $3::bytea, $4::boolean, $5::timestamptz, $6::bigint
+FROM bearer
 RETURNING id, name, read_only, created_at, expires_at, issued_by;

@@ -8,7 +8,7 @@
 -- Index    api_keys_pkey
 -- Locks    api_keys RowExclusiveLock
 UPDATE /* main/api_keys/revoke */ api_keys
-SET revoked_at = clock_timestamp()
+SET revoked_at = statement_timestamp()
 WHERE id = $2::bigint
     AND user_id = $1::bigint
     AND revoked_at IS NULL

@@ -15,8 +15,7 @@ WITH /* main/holds/expire */ overdue AS MATERIALIZED (
             FROM holds AS candidate
             WHERE candidate.from_account_id = ANY($1::bigint[])
                 AND candidate.status = 'active'
-                -- A subselect is evaluated once and can be used with the index; a volatile function cannot.
-                AND candidate.expires_at <= (SELECT clock_timestamp())
+                AND candidate.expires_at <= statement_timestamp()
             ORDER BY candidate.expires_at
             LIMIT $2::bigint
         )

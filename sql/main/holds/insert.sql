@@ -24,7 +24,6 @@ INSERT INTO holds (
     created_at
 )
 SELECT
-    $1::bigint, $2::bigint, $3::bigint, $4::text, $5::bigint, clock.now + make_interval(secs => $5::bigint), $6::bigint,
-    $7::text, $8::json, clock.now
-FROM (SELECT clock_timestamp() AS now) AS clock
+    $1::bigint, $2::bigint, $3::bigint, $4::text, $5::bigint,
+    statement_timestamp() + make_interval(secs => $5::bigint), $6::bigint, $7::text, $8::json, statement_timestamp()
 RETURNING id;

@@ -11,7 +11,7 @@ WITH /* main/holds/settle */ settled AS (
     SET status = $2::text
     WHERE id = $1::bigint
         AND status = 'active'
-        AND expires_at > clock_timestamp()
+        AND expires_at > statement_timestamp()
     RETURNING from_account_id, amount
 )
 UPDATE accounts

@@ -13,6 +13,6 @@ SET
     title = $2::text,
     content = $3::text,
     version = version + 1,
-    updated_at = clock_timestamp()
+    updated_at = statement_timestamp()
 WHERE id = $1::bigint
 RETURNING version, updated_at;

@@ -13,6 +13,6 @@ SET
     status = $2::text,
     reason = $3::text,
     transfer_id = $4::bigint,
-    decided_at = clock_timestamp()
+    decided_at = statement_timestamp()
 WHERE id = $1::bigint
     AND status = 'pending';

@@ -26,6 +26,6 @@ INSERT INTO purchases (
 )
 VALUES (
     $1::bigint, $2::bigint, $3::bigint, $4::bigint, $5::bigint, $6::bigint, $7::bigint,
-    clock_timestamp() + make_interval(secs => $8::bigint), $9::text, $10::json
+    statement_timestamp() + make_interval(secs => $8::bigint), $9::text, $10::json
 )
 RETURNING id;

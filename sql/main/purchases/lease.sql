@@ -12,14 +12,14 @@ WITH /* main/purchases/lease */ idle AS MATERIALIZED (
     SELECT id
     FROM purchases
     WHERE NOT finished
-        AND leased_until <= (SELECT clock_timestamp())
+        AND leased_until <= statement_timestamp()
     ORDER BY leased_until
     LIMIT $2::bigint
     FOR NO KEY UPDATE SKIP LOCKED
 ),
 leased AS (
     UPDATE purchases
-    SET leased_until = clock_timestamp() + make_interval(secs => $1::bigint)
+    SET leased_until = statement_timestamp() + make_interval(secs => $1::bigint)
     FROM idle
     WHERE purchases.id = idle.id
     RETURNING purchases.id

@@ -9,8 +9,8 @@
 UPDATE /* main/purchases/refund */ purchases
 SET
     status = 'refunded',
-    decided_at = clock_timestamp(),
+    decided_at = statement_timestamp(),
     finished = FALSE,
-    leased_until = clock_timestamp() + make_interval(secs => $2::bigint)
+    leased_until = statement_timestamp() + make_interval(secs => $2::bigint)
 WHERE id = $1::bigint
     AND status = 'completed';

@@ -30,9 +30,9 @@ WITH /* main/transfers/insert */ transfer AS MATERIALIZED (
             reference, reference_by, metadata, position
         )
 ),
--- Read under the locks, and never earlier than an account's last entry.
+-- The statement was sent under the locks; its time is never earlier than an account's last entry.
 clock AS MATERIALIZED (
-    SELECT greatest(clock_timestamp(), max(entered_at)) AS now
+    SELECT greatest(statement_timestamp(), max(entered_at)) AS now
     FROM accounts
     WHERE id = ANY($1::bigint[] || $2::bigint[])
 ),
@@ -58,6 +58,19 @@ opening AS (
         account.id, account.owner_id,
         account.balance - total.amount AS balance,
         account.version - total.entries AS version
+),
+written AS (
+    INSERT INTO transfers (
+        id, from_account_id, to_account_id, amount, description, created_by, reverses_id, hold_id, reference,
+        reference_by, metadata, created_at
+    )
+    SELECT
+        transfer.id, transfer.from_account_id, transfer.to_account_id, transfer.amount, transfer.description,
+        transfer.created_by, transfer.reverses_id, transfer.hold_id, transfer.reference, transfer.reference_by,
+        transfer.metadata::json, clock.now
+    FROM transfer
+    CROSS JOIN clock
+    RETURNING id, from_account_id, to_account_id, created_at
 ),
 entry AS (
     INSERT INTO entries (account_id, version, transfer_id, amount, balance_after, created_at)
@@ -90,19 +103,6 @@ kept AS (
     CROSS JOIN clock
     WHERE transfer.key IS NOT NULL
     ORDER BY transfer.created_by, transfer.key
-),
-written AS (
-    INSERT INTO transfers (
-        id, from_account_id, to_account_id, amount, description, created_by, reverses_id, hold_id, reference,
-        reference_by, metadata, created_at
-    )
-    SELECT
-        transfer.id, transfer.from_account_id, transfer.to_account_id, transfer.amount, transfer.description,
-        transfer.created_by, transfer.reverses_id, transfer.hold_id, transfer.reference, transfer.reference_by,
-        transfer.metadata::json, clock.now
-    FROM transfer
-    CROSS JOIN clock
-    RETURNING id, from_account_id, to_account_id, created_at
 )
 SELECT
     written.id, written.created_at,

@@ -20,8 +20,8 @@
 --          holds RowShareLock; its row FOR KEY SHARE; transfers RowShareLock, RowExclusiveLock; its row FOR KEY SHARE;
 --          entries, idempotency_keys RowExclusiveLock
 WITH /* main/transfers/insert_one */ clock AS MATERIALIZED (
-    -- Read under the locks, and never earlier than an account's last entry.
-    SELECT greatest(clock_timestamp(), max(entered_at)) AS now
+    -- The statement was sent under the locks; its time is never earlier than an account's last entry.
+    SELECT greatest(statement_timestamp(), max(entered_at)) AS now
     FROM accounts
     WHERE id IN ($1::bigint, $2::bigint)
 ),

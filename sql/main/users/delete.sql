@@ -10,6 +10,6 @@ UPDATE /* main/users/delete */ users
 SET
     email = NULL,
     email_key = NULL,
-    deleted_at = clock_timestamp(),
+    deleted_at = statement_timestamp(),
     version = version + 1
 WHERE id = $1::bigint;
