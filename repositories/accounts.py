@@ -19,6 +19,7 @@ LOCK_OWNED = statement("main/accounts/lock_owned")
 LOCK_OVERDUE = statement("main/accounts/lock_overdue")
 LIST = statement("main/accounts/list")
 LIST_BY_OWNER = statement("main/accounts/list_by_owner")
+LIST_CURRENCIES = statement("main/accounts/list_currencies")
 LIST_CHANGED = statement("main/accounts/list_changed")
 UPDATE = statement("main/accounts/update")
 CLOSE_OWNED = statement("main/accounts/close_owned")
@@ -91,6 +92,11 @@ class AccountRepository:
     async def get(self, *, id: int) -> Account | None:
         """Return the account as it was last committed, or None."""
         return await GET.maybe(self._connection, Account, id=id)
+
+    async def list_currencies(self, *, ids: Iterable[int]) -> dict[int, str]:
+        """Return the currency of each account that exists, by id."""
+        rows = await LIST_CURRENCIES.dicts(self._connection, ids=list(ids))
+        return {row["id"]: row["currency"] for row in rows}
 
     async def get_payee(self, *, id: int) -> Payee | None:
         """Return the account as its payers may see it, or None."""

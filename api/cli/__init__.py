@@ -3,6 +3,8 @@
 - `commands`     `folio serve`, `migrate`, `audit`
 - `keys`         `folio operator`, `folio key`
 - `doctor`       `folio doctor`
+- `imports`      `folio import`
+- `import_file`  the CSV file that it reads
 - `ephemeral`    `folio serve --ephemeral`
 - `running`      a command's access to the databases
 - `server`       uvicorn: its workers, its signals

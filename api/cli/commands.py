@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from rich.markup import escape
 from rich.table import Table
 
-from api.cli import doctor, ephemeral, server
+from api.cli import doctor, ephemeral, imports, server
 from api.cli.keys import ensure_operator, keys, operators
 from api.cli.running import UsageError, main_pool, run
 from api.cli.terminal import AsJson, complain, fail, output, progress, put, say
@@ -180,6 +180,7 @@ def audit(*, as_json: AsJson = False) -> None:
 
 
 app.command()(doctor.doctor)
+app.command("import")(imports.import_transfers)
 
 
 def _prepare(settings: Settings, announce: Callable[[str], None] = say) -> None:

@@ -8,7 +8,17 @@ from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 screen = Console(stderr=True, highlight=False, soft_wrap=True)
 # Without a terminal rich takes 80 columns, too few for a table of sentences.
@@ -48,9 +58,22 @@ def complain(message: str) -> None:
     say(message)
 
 
+class RateColumn(ProgressColumn):
+    """Steps a second."""
+
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
+        super().__init__()
+
+    def render(self, task: Task) -> Text:
+        """Show the rate once it is known."""
+        return Text("" if task.speed is None else f"{task.speed:,.0f} {self._unit}")
+
+
 @contextmanager
-def progress() -> Iterator[Progress]:
-    """Show a progress bar until the context ends, then remove it."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+def progress(rate: str | None = None) -> Iterator[Progress]:
+    """Show a progress bar until the context ends, then remove it; with a `rate`, its unit, also the time left."""
+    columns: list[ProgressColumn] = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
+    columns += [TimeElapsedColumn()] if rate is None else [RateColumn(rate), TimeRemainingColumn()]
     with Progress(*columns, console=screen, transient=True) as bar:
         yield bar

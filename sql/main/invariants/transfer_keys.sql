@@ -1,5 +1,6 @@
--- Transfers that the idempotency keys of transfers and batches name wrongly: missing, another user's, named twice, more
--- than a minute later, or paid from an account that their user did not own then, unless it is a reversal.
+-- Transfers that the idempotency keys of transfers, batches and imports name wrongly: missing, another user's, named
+-- twice, more than a minute later, or paid from an account that their user did not own then, unless it is a reversal or
+-- was imported.
 --
 -- $1 after  timestamptz  idempotency_keys.created_at after this time; null: from the first
 -- $2 until  timestamptz  up to and including this time; null: to the last
@@ -17,13 +18,13 @@ WITH /* main/invariants/transfer_keys */ kept AS MATERIALIZED (
     FROM idempotency_keys
     WHERE created_at > coalesce($1::timestamptz, '-infinity')
         AND created_at <= coalesce($2::timestamptz, 'infinity') + interval '1 minute'
-        AND kind IN ('transfer', 'batch')
+        AND kind IN ('transfer', 'import', 'batch')
 )
 SELECT named.transfer_id, count(*) AS keys
 FROM (
     SELECT user_id, resource_id AS transfer_id, shown_account_ids, created_at, within
     FROM kept
-    WHERE kind = 'transfer'
+    WHERE kind IN ('transfer', 'import')
     UNION ALL
     -- The answer to a batch has its transfers at any depth: its form may differ between releases.
     SELECT kept.user_id, item.transfer_id::bigint, NULL::bigint[], kept.created_at, kept.within

@@ -1,0 +1,175 @@
+"""`folio import`: bring transfers from another system, checked as a whole first, then made in batches."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from api.cli.import_file import BadLine, Line, SeenKeys, judge_accounts, read
+from api.cli.running import UsageError, main_pool, run
+from api.cli.terminal import AsJson, complain, output, progress, put, say
+from api.process import startup
+from api.process.settings import Settings
+from repositories.accounts import AccountRepository
+from repositories.ledger.imports import Imported, import_batch
+from repositories.ledger.payments import BATCH_LIMIT
+from repositories.postgres import unit_of_work
+from repositories.postgres.errors import Fault
+from repositories.postgres.pools import Pool
+from repositories.users import UserRepository
+
+Item = TypeVar("Item")
+NumberedLine = tuple[int, Line]
+
+RETRY_SECONDS = 0.5
+"""Seconds between two attempts at a batch, for instance while a server restarts."""
+
+
+@dataclass
+class Result:
+    """What a run did, or would do: lines of the file, transfers made in this run and in earlier ones, faults."""
+
+    lines: int = 0
+    imported: int = 0
+    imported_earlier: int = 0
+    bad_lines: list[BadLine] | None = None
+    refused: BadLine | None = None
+
+
+def import_transfers(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A CSV file.")],
+    operator: Annotated[str, typer.Option("--as", help="The operator who orders the transfers.")],
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the file, list every bad line, change nothing.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Import transfers: a header line, then one transfer a line, each made once for its key.
+
+    Columns: from_account_id, to_account_id, amount (in minor units), key; and if you like currency, description,
+    reference, occurred_at. Any account may pay; minimum and status hold. A run that was killed is repeated: what was
+    applied is not applied again. The first refused line ends the run.
+    """
+    settings = Settings()
+    result = Result(bad_lines=[])
+    with startup.servers(settings, say):
+        run(settings, partial(startup.require_migrated, settings))
+        asyncio.run(_import(settings, file, operator, result, dry_run=dry_run))
+    if as_json:
+        put(json.dumps({"dry_run": dry_run} | _shown(result)))
+    else:
+        _print(result, dry_run=dry_run)
+    if result.bad_lines or result.refused:
+        sys.exit(1)
+
+
+async def _import(settings: Settings, file: Path, operator: str, result: Result, *, dry_run: bool) -> None:
+    async with main_pool(settings, startup.serving(settings)["main"]) as pool:
+        async with pool.checkout() as checkout:
+            user = await UserRepository(checkout.connection).get_by_username(username=operator)
+        if user is None or user.role != "operator":
+            raise UsageError(f"There is no operator {operator}.")
+        with progress(rate="lines/s") as bar:
+            task = bar.add_task("check", total=None)
+            await _check(pool, file, result, lambda: bar.update(task, completed=result.lines))
+            if dry_run or result.bad_lines:
+                return
+            bar.reset(task, total=result.lines, description="import")
+            for batch in _batches(read(file), BATCH_LIMIT):
+                await _apply(settings, pool, batch, user.id, result)
+                bar.update(task, advance=len(batch))
+                if result.refused is not None:
+                    return
+
+
+async def _check(pool: Pool, file: Path, result: Result, on_batch: Callable[[], None]) -> None:
+    """Find every bad line."""
+    assert result.bad_lines is not None  # noqa: S101
+    with closing(SeenKeys()) as keys:
+        for batch in _batches(read(file), BATCH_LIMIT):
+            result.lines += len(batch)
+            lines = [line for line in batch if not isinstance(line, BadLine)]
+            faults = [line for line in batch if isinstance(line, BadLine)]
+            for number, line in lines:
+                if (earlier := keys.add(line.key, number)) is not None:
+                    faults.append(BadLine(number, f"The key {line.key!r} stands on line {earlier} already."))
+            ids = {account for _, line in lines for account in (line.from_account_id, line.to_account_id)}
+            async with pool.checkout() as checkout:
+                currencies = await AccountRepository(checkout.connection).list_currencies(ids=ids)
+            faults += judge_accounts(lines, currencies)
+            result.bad_lines += sorted(faults, key=lambda fault: fault.number)
+            on_batch()
+
+
+async def _apply(
+    settings: Settings, pool: Pool, batch: list[NumberedLine | BadLine], user_id: int, result: Result
+) -> None:
+    """Make the transfers of a batch; tried again within `start_timeout` while a database is away or locked."""
+    lines = [line for line in batch if not isinstance(line, BadLine)]
+    if len(lines) < len(batch):
+        raise UsageError("The file has changed since it was checked.")
+    payments = [line.payment(user_id) for _, line in lines]
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + settings.start_timeout
+    while True:
+        try:
+            async with pool.checkout() as checkout:
+                done = await unit_of_work.run(checkout, partial(import_batch, payments=payments), repeatable=True)
+            break
+        except Fault:
+            if loop.time() > deadline:
+                raise
+            await asyncio.sleep(RETRY_SECONDS)
+    _count(done, lines, result)
+
+
+def _count(done: Imported, lines: list[NumberedLine], result: Result) -> None:
+    result.imported += done.made
+    result.imported_earlier += done.earlier
+    if done.refusal is not None:
+        number, _ = lines[done.made + done.earlier]
+        result.refused = BadLine(number, f"{done.refusal.code}: {done.refusal.detail}")
+
+
+def _batches(lines: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    iterator = iter(lines)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def _shown(result: Result) -> dict[str, object]:
+    def shown(line: BadLine) -> dict[str, object]:
+        return {"line": line.number, "detail": line.detail}
+
+    return {
+        "lines": result.lines,
+        "imported": result.imported,
+        "imported_earlier": result.imported_earlier,
+        "bad_lines": [shown(line) for line in result.bad_lines or []],
+        "refused": None if result.refused is None else shown(result.refused),
+    }
+
+
+def _print(result: Result, *, dry_run: bool) -> None:
+    for line in result.bad_lines or []:
+        output.print(f"line {line.number}: {line.detail}", markup=False)
+    if result.bad_lines:
+        complain(f"{len(result.bad_lines):,} of {result.lines:,} lines are bad; nothing was imported.")
+        return
+    if dry_run:
+        output.print(f"All {result.lines:,} lines are good; nothing was imported.")
+        return
+    output.print(f"{result.imported:,} transfers were made, {result.imported_earlier:,} had been made earlier.")
+    if result.refused is not None:
+        complain(
+            f"Line {result.refused.number} was refused ({result.refused.detail}). The lines before it stay applied."
+        )
