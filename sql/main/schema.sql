@@ -539,7 +539,7 @@ WITH (autovacuum_vacuum_insert_scale_factor='0.02', autovacuum_analyze_scale_fac
 COMMENT ON TABLE public.idempotency_keys IS 'The first answer under each Idempotency-Key. Keys never expire, unless the owner of the database deletes old ones.';
 COMMENT ON COLUMN public.idempotency_keys.key IS 'As the client sent it in the header Idempotency-Key.';
 COMMENT ON COLUMN public.idempotency_keys.request_hash IS 'SHA-256 of method, path and parsed body. A different request under the same key is refused.';
-COMMENT ON COLUMN public.idempotency_keys.kind IS 'transfer, account, post, hold, purchase: the resource that the request made or changed; batch: results of a batch of transfers; product: the key is claimed for a product of the catalog; refusal: the request was refused.';
+COMMENT ON COLUMN public.idempotency_keys.kind IS 'transfer, account, post, hold, purchase: the resource that the request made or changed; batch: results of a batch of transfers; product: the key is claimed for a product of the catalog; refusal: the request was refused; import: the transfer that a line of an imported file made.';
 COMMENT ON COLUMN public.idempotency_keys.resource_id IS 'Id of the resource, in the table that kind names.';
 COMMENT ON COLUMN public.idempotency_keys.shown_account_ids IS 'Accounts whose balances the answer showed: those that the caller owned.';
 COMMENT ON COLUMN public.idempotency_keys.answer IS 'The resource as first answered, without texts of posts and names of accounts, or the refusal. Null for a transfer, whose receipt never changes.';
