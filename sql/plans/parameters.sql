@@ -90,7 +90,10 @@ VALUES
 ('main/accounts/list', 'later page', $$('2019-01-01', 100, 101)$$, NULL),
 ('main/accounts/list_by_owner', 'owns many', $$(2, '9999-12-31', 9223372036854775807, 51)$$, NULL),
 ('main/accounts/list_by_owner', 'owns few', $$(100000, '9999-12-31', 9223372036854775807, 51)$$, NULL),
-('main/accounts/list_currencies', '1,000 of an import', '(ARRAY(SELECT n * 10 + 1 FROM generate_series(1, 1000) AS n))', NULL),
+(
+    'main/accounts/list_currencies', '1,000 of an import',
+    '(ARRAY(SELECT n * 10 + 1 FROM generate_series(1, 1000) AS n))', NULL
+),
 (
     'main/accounts/list_changed', '1,000 followed, 1 changed',
     '(ARRAY(SELECT n * 10 + 1 FROM generate_series(1, 1000) AS n),'
