@@ -34,7 +34,7 @@ class Books:
         for owner in (self.ada, self.bob):
             await self.post(owner, "/accounts", {"name": "Purse", "currency": "EUR"})
         await self.world.fund(1, 1000)
-        await self.post(self.ada, "/transfers", order(1, 2))
+        await self.post(self.ada, "/transfers", order(1, 2) | {"reference": "Invoice 1"})
         await self.post(self.bob, "/transfers/2/reversal")
         await self.post(self.ada, "/transfers/batch", {"transfers": [order(1, 2, 1), order(1, 2, 2)]})
         for _ in range(2):
