@@ -15,6 +15,7 @@ LIMITS = statement("both/server/limits")
 CONNECTIONS = statement("both/server/connections")
 PRIVILEGES = statement("both/server/privileges")
 ACTIVITY = statement("both/server/activity")
+BLOCKERS = statement("both/server/blockers")
 IDENTITY = statement("both/server/identity")
 LIST_DATABASES = statement("both/server/list_databases")
 
@@ -114,8 +115,30 @@ class Activity:
     @property
     def statement(self) -> str | None:
         """The statement's file below sql/; the query itself if it comes from no file, such as COMMIT."""
-        comment = _NAME.search(self.query or "")
-        return comment[1] if comment else self.query
+        return _file_or_query(self.query)
+
+
+@dataclass(frozen=True)
+class Blocker:
+    """A backend that blocks others and waits for no lock itself; PID 0 is a prepared transaction.
+
+    State, times and query are None if this role may not see them.
+    """
+
+    pid: int
+    username: str | None
+    application: str | None
+    database: str | None
+    client: str | None
+    state: str | None
+    state_seconds: float | None
+    transaction_seconds: float | None
+    query: str | None
+
+    @property
+    def statement(self) -> str | None:
+        """The file below sql/ of its current or last statement; the query itself if it comes from no file."""
+        return _file_or_query(self.query)
 
 
 @dataclass(frozen=True)
@@ -170,6 +193,16 @@ async def read_activity(connection: Connection, *, pids: Iterable[int]) -> Mappi
     return {row.pid: row for row in await ACTIVITY.all(connection, Activity, pids=list(pids))}
 
 
+async def read_blockers(connection: Connection, *, pids: Iterable[int]) -> list[Blocker]:
+    """Read the root blockers of backends: they block them, directly or through others, and wait for no lock."""
+    return await BLOCKERS.all(connection, Blocker, pids=list(pids))
+
+
 async def read_databases(connection: Connection) -> list[str]:
     """List the names of the server's databases."""
     return await LIST_DATABASES.values(connection)
+
+
+def _file_or_query(query: str | None) -> str | None:
+    comment = _NAME.search(query or "")
+    return comment[1] if comment else query

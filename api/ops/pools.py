@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import psycopg
@@ -24,7 +24,7 @@ from repositories.postgres.checkouts import CheckedOutConnection
 from repositories.postgres.errors import Defect, Fault
 from repositories.postgres.pool_stats import PoolStats, sample_quantile
 from repositories.postgres.pools import Checkout
-from repositories.server import Activity, Limits
+from repositories.server import Activity, Blocker, Limits
 
 router = APIRouter(prefix="/ops", tags=["operations"], route_class=OperationsRoute)
 
@@ -63,6 +63,40 @@ class CheckedOut(Representation):
     blocked_by: list[int] = Field(description="PIDs of the backends whose locks the backend waits for")
 
 
+class RootBlocker(Representation):
+    """A session that blocks connections of a pool, directly or through others, and waits for no lock itself.
+
+    State, times and statement are null if Folio's login lacks `pg_read_all_stats`.
+    """
+
+    backend_pid: int = Field(description="0 for a prepared transaction")
+    username: str | None
+    application: str | None = Field(description="`application_name` of the session")
+    database: str | None
+    client: str | None = Field(description="network address; null on a Unix socket")
+    state: str | None
+    state_ms: float | None = Field(description="milliseconds since that state began")
+    transaction_ms: float | None = Field(description="age of the transaction in milliseconds")
+    statement: str | None = Field(description="the file below sql/ or the query that runs, or that ran last")
+    remedy: str | None = Field(description="the SQL that ends the session; null for a prepared transaction")
+
+    @classmethod
+    def of(cls, blocker: Blocker) -> "RootBlocker":
+        """Show a blocker."""
+        return cls(
+            backend_pid=blocker.pid,
+            username=blocker.username,
+            application=blocker.application,
+            database=blocker.database,
+            client=blocker.client,
+            state=blocker.state,
+            state_ms=_milliseconds(blocker.state_seconds),
+            transaction_ms=_milliseconds(blocker.transaction_seconds),
+            statement=blocker.statement,
+            remedy=f"SELECT pg_terminate_backend({blocker.pid});" if blocker.pid else None,
+        )
+
+
 class PoolAdvice(Representation):
     """Recommended sizes of a pool in each worker, and the reason."""
 
@@ -94,6 +128,7 @@ class Pool(Representation):
     wait_ms: Quantiles | None = Field(description="wait for a connection; null if none was checked out yet")
     hold_ms: Quantiles | None = Field(description="time from checkout to return; null if none was returned yet")
     holders: list[CheckedOut] = Field(description="checked-out connections, the oldest checkout first")
+    blockers: list[RootBlocker] = Field(description="root blockers of those connections, the oldest transaction first")
     advice: PoolAdvice | None = Field(description="null if the limits of a server could not be read")
 
 
@@ -107,11 +142,12 @@ class WorkerPools(Representation):
 
 @dataclass(frozen=True)
 class _Snapshot:
-    """A pool's holders, the oldest checkout first, their backends' activity, and the server's limits if it answers."""
+    """A pool's holders, the oldest checkout first, and what the server tells if it answers."""
 
     holders: list[CheckedOutConnection]
-    activity: Mapping[int, Activity]
-    limits: Limits | None
+    activity: Mapping[int, Activity] = field(default_factory=dict)
+    blockers: list[Blocker] = field(default_factory=list)
+    limits: Limits | None = None
 
 
 @router.get("/pools", summary="Show the connection pools", responses=answers("operator_required", *problems.OWN))
@@ -140,10 +176,12 @@ async def get_pools(service: CurrentService, main: OperatorView) -> WorkerPools:
 async def _read(pool: pools.Pool, checkout: Checkout | None) -> _Snapshot:
     holders = sorted(pool.checked_out, key=lambda holder: holder.since)
     if checkout is None:
-        return _Snapshot(holders, {}, None)
+        return _Snapshot(holders)
     pids = [holder.backend_pid for holder in holders]
     activity = await server.read_activity(checkout.connection, pids=pids) if pids else {}
-    return _Snapshot(holders, activity, await server.read_limits(checkout.connection))
+    waiting = [pid for pid, backend in activity.items() if backend.blocked_by]
+    blockers = await server.read_blockers(checkout.connection, pids=waiting) if waiting else []
+    return _Snapshot(holders, activity, blockers, await server.read_limits(checkout.connection))
 
 
 def _show(pool: pools.Pool, snapshot: _Snapshot, demand: Demand | None) -> Pool:
@@ -157,6 +195,7 @@ def _show(pool: pools.Pool, snapshot: _Snapshot, demand: Demand | None) -> Pool:
         wait_ms=Quantiles.of(pool.counts.wait_seconds),
         hold_ms=Quantiles.of(pool.counts.checkout_seconds),
         holders=[_checked_out(holder, snapshot.activity.get(holder.backend_pid)) for holder in snapshot.holders],
+        blockers=[RootBlocker.of(blocker) for blocker in snapshot.blockers],
         advice=demand and _advise(pool, stats, demand),
         **vars(stats),
     )
@@ -169,14 +208,17 @@ def _advise(pool: pools.Pool, stats: PoolStats, demand: Demand) -> PoolAdvice:
 
 
 def _checked_out(holder: CheckedOutConnection, activity: Activity | None) -> CheckedOut:
-    seconds = activity.query_seconds if activity else None
     return CheckedOut(
         **holder.members(),
         since=holder.since,
         overdue=holder.overdue,
         state=activity and activity.state,
         statement=activity and activity.statement,
-        statement_ms=None if seconds is None else milliseconds(seconds),
+        statement_ms=_milliseconds(activity.query_seconds if activity else None),
         wait_event=activity and activity.wait_event and f"{activity.wait_event_type}: {activity.wait_event}",
         blocked_by=activity.blocked_by if activity else [],
     )
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else milliseconds(seconds)

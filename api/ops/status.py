@@ -17,7 +17,7 @@ from api.http.problems import answers
 from api.http.types import Representation, Time, milliseconds
 from api.ops.metrics import registry
 from api.process.readiness import DatabaseState
-from repositories.postgres.metrics import REQUEST_SECONDS
+from repositories.postgres.metrics import REQUEST_SECONDS, REQUESTS
 from repositories.postgres.statements import Connection
 from repositories.purchases import PurchaseRepository
 
@@ -64,8 +64,16 @@ class Route(Representation):
     method: str
     route: str = Field(description="the path's template; empty for requests that match no route")
     requests: int
+    errors: int = Field(description="requests answered 5xx")
     mean_ms: float
     p95_ms: float = Field(description="estimated from a histogram, as Prometheus does")
+
+
+class Traffic(Representation):
+    """Requests of all routes, in all workers since the service started; rates are differences of two answers."""
+
+    requests: int
+    errors: int = Field(description="requests answered 5xx")
 
 
 class InFlight(Representation):
@@ -94,6 +102,7 @@ class Status(Representation):
     started_at: Time = Field(description="when that worker started")
     followers: int = Field(description="requests that follow an account, in that worker")
     databases: list[DatabaseStatus]
+    traffic: Traffic
     slowest_routes: list[Route] = Field(description=f"at most {MAX_ITEMS}, by p95_ms")
     purchases: PurchasesInFlight | None = Field(description="null if the main database is away")
 
@@ -109,6 +118,7 @@ async def get_status(request: Request, service: CurrentService, main: OperatorVi
     if main is not None:
         purchases = await _unfinished(main.connection)
         await main.give_back()
+    routes = slowest_routes()
     return Status(
         version=request.app.version,
         python=platform.python_version(),
@@ -116,7 +126,8 @@ async def get_status(request: Request, service: CurrentService, main: OperatorVi
         started_at=service.started_at,
         followers=len(service.followers),
         databases=[DatabaseStatus.of(name, state) for name, state in (await service.readiness.databases()).items()],
-        slowest_routes=slowest_routes()[:MAX_ITEMS],
+        traffic=Traffic(requests=sum(route.requests for route in routes), errors=sum(route.errors for route in routes)),
+        slowest_routes=routes[:MAX_ITEMS],
         purchases=purchases,
     )
 
@@ -132,19 +143,24 @@ def slowest_routes() -> list[Route]:
     """Return every route that had a request, the slowest first."""
     buckets: dict[tuple[str, str], dict[float, float]] = defaultdict(dict)
     sums: dict[tuple[str, str], float] = {}
-    [family] = REQUEST_SECONDS.describe()
-    families = [collected for collected in registry().collect() if collected.name == family.name]
+    errors: dict[tuple[str, str], int] = defaultdict(int)
+    [durations] = REQUEST_SECONDS.describe()
+    [requests] = REQUESTS.describe()
+    families = [collected for collected in registry().collect() if collected.name in {durations.name, requests.name}]
     for sample in (sample for collected in families for sample in collected.samples):
         key = sample.labels["method"], sample.labels["route"]
-        if sample.name == f"{family.name}_bucket":
+        if sample.name == f"{durations.name}_bucket":
             buckets[key][float(sample.labels["le"])] = sample.value
-        elif sample.name == f"{family.name}_sum":
+        elif sample.name == f"{durations.name}_sum":
             sums[key] = sample.value
+        elif sample.name == f"{requests.name}_total" and sample.labels["status"].startswith("5"):
+            errors[key] += int(sample.value)
     routes = [
         Route(
             method=method,
             route=route,
             requests=int(cumulative[math.inf]),
+            errors=errors[method, route],
             mean_ms=milliseconds(sums[method, route] / cumulative[math.inf]),
             p95_ms=milliseconds(histogram_quantile(cumulative, 0.95)),
         )

@@ -56,6 +56,16 @@ BEGIN
         END;
     END IF;
 
+    -- The state and age of another role's session that blocks the application, for GET /ops/pools. Without this
+    -- privilege the application serves, and shows the session's user and application only.
+    IF NOT pg_has_role('folio_app', 'pg_read_all_stats', 'MEMBER') THEN
+        IF pg_has_role('pg_read_all_stats', 'MEMBER WITH ADMIN OPTION') THEN
+            GRANT pg_read_all_stats TO folio_app;
+        ELSE
+            RAISE NOTICE 'A superuser may: GRANT pg_read_all_stats TO folio_app.';
+        END IF;
+    END IF;
+
     -- Only the owner creates temporary tables or objects in the schema.
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC, folio_app, folio_reader', current_database());
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO folio_owner, folio_app, folio_reader', current_database());

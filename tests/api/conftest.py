@@ -27,7 +27,7 @@ async def client(app: FastAPI, client: httpx.AsyncClient) -> AsyncIterator[httpx
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Chrome]:
-    """One browser for all tests of a process: a reloaded page keeps no state."""
+    """One browser for all tests of a process: each has an origin of its own, and so its own storage."""
     if CHROMIUM is None or DRIVER is None:
         pytest.skip("there is no Chromium here: apt-get install chromium chromium-driver")
     with chromium() as running:

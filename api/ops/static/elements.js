@@ -22,6 +22,36 @@ export const code = (text) => element("code", { class: text?.length > MAX_LINE_L
 export const bad = (text) => element("strong", { class: "bad" }, text);
 export const good = (text) => element("span", { class: "good" }, text);
 
+// A statement and the button that copies it. If the browser forbids that, the statement is selected.
+export function copyable(text) {
+  const statement = element("code", {}, text);
+  const button = element("button", { type: "button", class: "copy" }, "Copy");
+  button.addEventListener("click", async () => {
+    getSelection().selectAllChildren(statement);
+    try {
+      await navigator.clipboard.writeText(text);
+      button.textContent = "Copied";
+    } catch {
+      button.textContent = "Selected";
+    }
+  });
+  return [statement, button];
+}
+
+// Details that open by themselves when something stops to be fine, and close when all is fine again.
+export class Fold {
+  constructor(node) {
+    this.node = node;
+    this.summary = node.querySelector("summary");
+  }
+
+  show(fine, text) {
+    if (fine !== this.fine) this.node.open = !fine;
+    this.fine = fine;
+    this.summary.replaceChildren(text);
+  }
+}
+
 // A list of names with values. The elements stay when values change, so that a selection or a reader's place is kept.
 export class Facts {
   constructor(parent, names) {

@@ -14,6 +14,11 @@ export function seconds(value) {
   return `${Math.round(value / 3600)} h`;
 }
 
+export function perSecond(rate) {
+  if (rate === null || rate === undefined) return "–";
+  return rate > 0 && rate < 10 ? rate.toFixed(1) : `${Math.round(rate)}`;
+}
+
 export const ago = (since) => `${Math.max(0, Math.round((Date.now() - since) / 1000))} s ago`;
 
 export const clock = (time) => `${time.slice(0, 10)} ${time.slice(11, 19)} UTC`;

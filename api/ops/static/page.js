@@ -1,13 +1,15 @@
-// The page: signs an operator in, keeps the key in a variable and nowhere else, and shows Folio's answers.
+// The page: signs an operator in, keeps the key for the tab until sign-out, and shows Folio's answers.
 
 import { byId } from "./elements.js";
 import { ago } from "./format.js";
+import { forget, troubles } from "./health.js";
 import { clearPanels, showAudit, showAuditMessage, showChanges, showStatus } from "./panels.js";
 import { poll, request } from "./polling.js";
 import { clearPools, showPools, tick } from "./workers.js";
 
 const INTERVAL_MS = { pools: 2000, status: 10_000, audit: 5000, changes: 10_000 };
 const STALE_MS = 10_000;
+const KEY = "folio.operator-key"; // in sessionStorage, which ends with the tab
 
 const form = byId("sign-in");
 const field = byId("key");
@@ -29,7 +31,7 @@ form.addEventListener("submit", async (event) => {
     if (!/^[!-~]+$/.test(credentials.key)) throw new Error("An API key has only ASCII letters, digits and signs.");
     const pools = await request("pools", credentials);
     if (session !== null) return; // Enter was pressed twice
-    signIn(credentials, stop);
+    signIn(credentials, stop, INTERVAL_MS.pools);
     update(pools);
     showState();
   } catch (error) {
@@ -41,14 +43,28 @@ byId("sign-out").addEventListener("click", () => signOut(""));
 button.addEventListener("click", runAudit);
 setInterval(showAge, 1000);
 
-function signIn(credentials, stop) {
+resume();
+
+// Sign in with the key that a reload left in the tab.
+function resume() {
+  const key = sessionStorage.getItem(KEY);
+  if (key === null) return;
+  const stop = new AbortController();
+  signIn({ key, stop: stop.signal }, stop, 0);
+  showState();
+}
+
+function signIn(credentials, stop, firstPause) {
   session = { ...credentials, end: () => stop.abort() };
+  sessionStorage.setItem(KEY, credentials.key);
   field.value = "";
   byId("key-error").textContent = "";
   form.hidden = true;
   byId("board").hidden = byId("sign-out").hidden = false;
   byId("board").focus();
-  setTimeout(() => follow("pools", async () => update(await request("pools", credentials))), INTERVAL_MS.pools);
+  const followPools = () => follow("pools", async () => update(await request("pools", credentials)));
+  const started = session;
+  setTimeout(() => session === started && followPools(), firstPause);
   follow("status", async () => showStatus(await request("status", credentials)));
   follow("audit", readAudit);
   follow("changes", async () => showChanges(await request("changes?limit=20", credentials)));
@@ -73,18 +89,31 @@ function follow(name, read) {
 // Write only a changed text: a screen reader reads each write aloud.
 function showState() {
   const state = byId("state");
-  const text = session === null ? "" : [...failures.values()].join(" ") || "Live";
+  const { text, tone } = session === null ? { text: "", tone: "" } : health();
   if (state.textContent !== text) state.textContent = text;
-  state.className = failures.size ? "bad" : "good";
+  state.className = tone;
+}
+
+function health() {
+  const found = troubles();
+  const failed = [...failures.values()].join(" ");
+  if (failed || found?.length) {
+    const trouble = found?.length ? `Trouble: ${found.join("; ")}.` : "";
+    return { text: [trouble, failed].filter(Boolean).join(" "), tone: "bad" };
+  }
+  return found === null ? { text: "Checking…", tone: "note" } : { text: "All well", tone: "good" };
 }
 
 function signOut(reason) {
   session?.end();
+  sessionStorage.removeItem(KEY);
   session = outdatedAudit = null;
+  updated = 0;
   shownAudit = "";
   clearPools();
   clearPanels();
   failures.clear();
+  forget();
   showState();
   form.hidden = false;
   byId("board").hidden = byId("sign-out").hidden = true;
@@ -106,7 +135,7 @@ function update(pools) {
 }
 
 function showAge() {
-  if (session === null) return;
+  if (session === null || updated === 0) return;
   const stale = Date.now() - updated > STALE_MS;
   byId("updated").textContent = `${stale ? "Stale: last" : "Last"} update ${ago(updated)}`;
   byId("updated").className = stale ? "bad" : "note";

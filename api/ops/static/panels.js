@@ -1,10 +1,13 @@
 // The panels below the pools: routes, purchases, the last audit, changes, versions and migrations.
 
-import { bad, byId, code, element, good, Table } from "./elements.js";
-import { clock, count, milliseconds, seconds } from "./format.js";
+import { bad, byId, code, element, Fold, good, Table } from "./elements.js";
+import { clock, count, milliseconds, perSecond, seconds } from "./format.js";
+import { note } from "./health.js";
+import { Rates } from "./rates.js";
 
 const routes = new Table(
-  byId("routes"), "Slowest routes", ["Route", "Requests#", "Mean#", "p95 (estimated)#"], "No requests yet.",
+  byId("routes"), "Slowest routes", ["Route", "p95#", "Requests/s#", "Errors/s#", "Mean#", "Requests#", "Errors#"],
+  "No requests yet.",
 );
 const purchases = new Table(
   byId("purchases"), "Unfinished purchases, oldest first", ["Purchase#", "Status", "Since"],
@@ -12,7 +15,7 @@ const purchases = new Table(
 );
 const checks = new Table(byId("audit"), "Checks of the last audit", ["Check", "Result"], "No results yet.");
 const changes = new Table(
-  byId("changes"), "Latest changes, newest first", ["Time", "Of", "Change", "By"], "No changes yet.",
+  byId("changes"), "Latest changes, newest first", ["Change", "Of", "By", "Time"], "No changes yet.",
 );
 const databases = new Table(
   byId("databases"), "Databases", ["Database", "PostgreSQL", "State"], "Loading…",
@@ -21,14 +24,29 @@ const migrations = new Table(
   byId("migrations"), "Migrations", ["Database", "Migration", "Applied"], "No migrations.",
 );
 
+const auditFold = new Fold(byId("audit"));
+const schemaFold = new Fold(byId("schema"));
+
+let rates = new Rates();
+
 export function showStatus(status) {
+  const rate = rates.add(status, performance.now());
+  note("status", status);
+  note("rates", rate(""));
+  showTraffic(rate(""));
   routes.show(
-    status.slowest_routes.map((route) => [
-      code(`${route.method} ${route.route || "(no route)"}`),
-      `${route.requests}`,
-      milliseconds(route.mean_ms),
-      milliseconds(route.p95_ms),
-    ]),
+    status.slowest_routes.map((route) => {
+      const now = rate(`${route.method} ${route.route}`);
+      return [
+        route.route ? code(`${route.method} ${route.route}`) : `${route.method}, paths without a route`,
+        milliseconds(route.p95_ms),
+        perSecond(now?.requests),
+        errors(now?.errors, perSecond(now?.errors)),
+        milliseconds(route.mean_ms),
+        `${route.requests}`,
+        errors(route.errors, `${route.errors}`),
+      ];
+    }),
   );
   byId("purchases-summary").textContent = summarize(status.purchases);
   const oldest = status.purchases?.oldest ?? [];
@@ -36,6 +54,11 @@ export function showStatus(status) {
   byId("versions").textContent =
     `Folio ${status.version} on Python ${status.python}; worker ${status.worker_pid}, `
     + `started ${clock(status.started_at)}`;
+  const unready = status.databases.filter((database) => database.state !== "ready" || database.pending.length);
+  schemaFold.show(
+    unready.length === 0,
+    unready.length ? bad(`Not ready: ${unready.map(({ database }) => database).join(", ")}`) : good("Ready and migrated"),
+  );
   databases.show(
     status.databases.map((database) => [
       database.database,
@@ -51,6 +74,17 @@ export function showStatus(status) {
   );
 }
 
+function showTraffic(rate) {
+  if (rate === null) return;
+  byId("traffic").replaceChildren(
+    element("b", {}, perSecond(rate.requests)), " requests and ",
+    element("b", { class: rate.errors ? "bad" : "" }, perSecond(rate.errors)),
+    ` errors per second in the last ${seconds(rate.seconds)}`,
+  );
+}
+
+const errors = (number, text) => (number ? bad(text) : text);
+
 function readiness({ newer }) {
   return newer.length ? `ready, with ${count(newer.length, "migration")} of a newer release` : "ready";
 }
@@ -63,7 +97,10 @@ function summarize(unfinished) {
 }
 
 export function showAudit(audit) {
+  note("audit", audit);
   const violated = audit.checks.filter((check) => check.rows.length > 0);
+  auditFold.show(violated.length === 0, count(audit.checks.length, "check"));
+  auditFold.node.hidden = false;
   const summary = `${clock(audit.finished_at)}: ${count(audit.checks.length, "check")}, `;
   const verdict = violated.length ? bad(`${violated.length} violated`) : good("all ok");
   byId("audit-result").replaceChildren(summary, verdict);
@@ -90,10 +127,10 @@ function result({ rows, in_flight: inFlight }) {
 export function showChanges({ items }) {
   changes.show(
     items.map((change) => [
-      clock(change.at),
+      element("code", { class: "long" }, `${change.kind}: ${difference(change)}`),
       subject(change),
-      code(`${change.kind}: ${difference(change)}`),
       change.changed_by === null ? "command line" : `user ${change.changed_by}`,
+      clock(change.at),
     ]),
   );
 }
@@ -114,5 +151,7 @@ function difference({ before, after }) {
 
 export function clearPanels() {
   for (const table of [routes, purchases, checks, changes, databases, migrations]) table.show([]);
-  for (const id of ["purchases-summary", "versions", "audit-result"]) byId(id).textContent = "";
+  rates = new Rates();
+  auditFold.node.hidden = true;
+  for (const id of ["purchases-summary", "versions", "audit-result", "traffic"]) byId(id).textContent = "";
 }

@@ -1,14 +1,27 @@
 // The pools. /ops/pools shows the pools of the worker that answers, so each worker has its own section and plots.
 
-import { bad, byId, code, element, Facts, Table } from "./elements.js";
-import { ago, milliseconds } from "./format.js";
+import { showBlockers } from "./blockers.js";
+import { bad, byId, code, element, Facts, Fold, Table } from "./elements.js";
+import { ago, count, milliseconds } from "./format.js";
+import { note } from "./health.js";
 import { Plot, WINDOW_MS } from "./plot.js";
+
+const FRESH_MS = 30_000;
 
 const workers = new Map();
 
 export function showPools({ worker_pid: pid, pools }) {
   if (!workers.has(pid)) workers.set(pid, new Worker(byId("workers"), pid));
   workers.get(pid).show(pools);
+  noteAll();
+}
+
+// Older answers of other workers say nothing about the service's health now.
+function noteAll() {
+  const fresh = [...workers.values()].filter((worker) => Date.now() - worker.at < FRESH_MS);
+  const pools = fresh.flatMap((worker) => worker.latest);
+  note("pools", pools);
+  showBlockers(pools);
 }
 
 // Update the age of each worker's numbers, and remove a worker that has not answered for the length of a plot.
@@ -21,10 +34,12 @@ export function tick() {
       worker.tick(workers.size);
     }
   }
+  noteAll();
 }
 
 export function clearPools() {
   workers.clear();
+  showBlockers([]);
   byId("workers").replaceChildren();
 }
 
@@ -41,7 +56,7 @@ class Worker {
     this.connections = new Table(
       panel,
       `Checked-out connections, worker ${pid}`,
-      ["Pool", "Request or job", "Checked out for#", "Backend PID#", "Statement", "State", "Waiting for", "Blocked by",
+      ["Request or job", "Blocked by", "Checked out for#", "Waiting for", "Statement", "State", "Pool", "Backend PID#",
         "Request id"],
       "No connection is checked out.",
     );
@@ -50,6 +65,7 @@ class Worker {
 
   show(pools) {
     this.at = Date.now();
+    this.latest = pools;
     for (const pool of pools) {
       if (!this.pools.has(pool.database)) this.pools.set(pool.database, new Pool(this.grid, pool.database));
       this.pools.get(pool.database).show(pool, this.at);
@@ -68,14 +84,14 @@ class Worker {
 function row(database, holder) {
   const duration = milliseconds(holder.held_ms);
   return [
-    database,
-    holder.work ?? "–",
+    holder.carries > 1 ? `${holder.work} (${count(holder.carries, "request")})` : holder.work ?? "–",
+    holder.blocked_by.length ? bad(holder.blocked_by.join(", ")) : "–",
     holder.overdue ? bad(`overdue: ${duration}`) : duration,
-    `${holder.backend_pid}`,
+    holder.wait_event ?? "–",
     code(holder.statement),
     holder.state ? `${holder.state}, ${milliseconds(holder.statement_ms)}` : "unknown",
-    holder.wait_event ?? "–",
-    holder.blocked_by.length ? bad(holder.blocked_by.join(", ")) : "–",
+    database,
+    `${holder.backend_pid}`,
     code(holder.request_id),
   ];
 }
@@ -87,7 +103,10 @@ class Pool {
     const panel = element("section", { class: "panel", "aria-label": `Pool ${name}` }, element("h3", {}, name));
     panel.append(this.headline);
     this.plot = new Plot(panel, `Pool ${name}`);
-    this.facts = new Facts(panel, [
+    const details = element("details", {}, element("summary"));
+    this.fold = new Fold(details);
+    panel.append(details);
+    this.facts = new Facts(details, [
       "Wait p50 / p95 / max", "Checked out p50 / p95 / max", "Open (min to max)", "Checkouts",
       "Wait timeouts", "Refused (queue full)", "Broken connections", "Connection errors", "Reconnects",
     ]);
@@ -109,6 +128,9 @@ class Pool {
       ...[pool.timeouts, pool.refusals, pool.bad_connections, pool.connect_errors].map(errors),
       `${pool.reconnects}`,
     ]);
+    const failures = pool.timeouts + pool.refusals + pool.bad_connections + pool.connect_errors;
+    const text = failures ? bad(`${count(failures, "failure")} since the worker started`) : "No failure since the worker started";
+    this.fold.show(failures === 0, text);
     this.advise(pool.advice);
   }
 

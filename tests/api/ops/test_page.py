@@ -11,6 +11,7 @@ from api.ops.page import FILES, FOLDER
 from api.ops.status import histogram_quantile, slowest_routes
 from api.process.readiness import Readiness
 from api.process.service import service_of
+from repositories.postgres.metrics import REQUESTS
 from repositories.postgres.pools import Pool
 from repositories.schema.migrations import migrations
 from tests.harness.expect import found, problem
@@ -60,6 +61,7 @@ async def test_the_status_is_for_operators_and_shows_versions_databases_and_rout
     assert catalog["applied"][0]["name"] == "0001_products.sql"
     assert main["server_version"] == await world.value("SHOW server_version")
     slowest = status["slowest_routes"]
+    assert status["traffic"]["requests"] >= sum(route["requests"] for route in slowest)
     assert 1 < len(slowest) <= 20
     assert [route["p95_ms"] for route in slowest] == sorted((route["p95_ms"] for route in slowest), reverse=True)
     assert status["purchases"] == {"pending": 0, "unconfirmed": 0, "oldest_seconds": 0, "oldest": []}
@@ -68,6 +70,21 @@ async def test_the_status_is_for_operators_and_shows_versions_databases_and_rout
 def requests(method: str, route: str) -> int:
     """Return the number of requests of a route."""
     return sum(row.requests for row in slowest_routes() if (row.method, row.route) == (method, route))
+
+
+async def test_requests_and_their_errors_are_counted_for_each_route_and_in_all(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    """Only answers 5xx are errors."""
+    root = await world.person("root", role="operator")
+    before = found(await client.get("/ops/status", headers=root.headers))["traffic"]
+    await client.get("/users/4711")
+    for status in ("404", "503", "500"):
+        REQUESTS.labels("GET", "/users/{id}", status).inc()
+    after = found(await client.get("/ops/status", headers=root.headers))["traffic"]
+    assert after["errors"] - before["errors"] == 2
+    assert after["requests"] - before["requests"] >= 2
+    assert [row.errors for row in slowest_routes() if (row.method, row.route) == ("GET", "/users/{id}")] >= [2]
 
 
 async def test_unfinished_purchases_are_counted_and_the_oldest_listed(

@@ -14,16 +14,22 @@ class Page:
 
     def __init__(self, browser: Chrome, address: str) -> None:
         self.browser = browser
-        self._address = address
+        self.address = f"{address}/ops"
 
     def open(self, *, width: int = 1280, dark: bool = False) -> None:
-        """Load the page on a screen of this width, and clear the console."""
+        """Load the page signed out, on a screen of this width, and clear the console."""
         screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
         self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
-        self.browser.get(f"{self._address}/ops")
+        self.browser.get(self.address)
+        if self.run("const { length } = sessionStorage; sessionStorage.clear(); return length"):
+            self.browser.refresh()
         self.console_errors()
+
+    def unfold(self) -> None:
+        """Open all folded parts."""
+        self.run("document.querySelectorAll('details').forEach((details) => { details.open = true })")
 
     def sign_in(self, key: str) -> None:
         """Type a key and press Enter."""

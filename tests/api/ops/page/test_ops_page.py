@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from api.process.service import service_of
@@ -38,6 +39,7 @@ def board(page: Page, root: Person) -> Page:
     """The page after an operator signed in."""
     page.sign_in(root.api_key)
     page.see("#workers", "main", "catalog")
+    page.see("#versions", "Folio")
     return page
 
 
@@ -76,6 +78,7 @@ async def test_a_members_key_shows_an_error_and_nothing_else(page: Page, world: 
 
 async def test_an_operator_sees_both_pools_and_the_service(board: Page) -> None:
     """The page has numbers, a plot and its caption for each pool, and routes, purchases, versions and migrations."""
+    board.unfold()
     for name in ("main", "catalog"):
         board.see(f"[aria-label='Pool {name}']", "of 4 in use", "0 waiting", "Wait timeouts", "In the last minute: ")
         plot = f"[aria-label^='Pool {name}. In the last minute']"
@@ -87,7 +90,7 @@ async def test_an_operator_sees_both_pools_and_the_service(board: Page) -> None:
     board.see("#versions", "Folio 0.1.0 on Python 3.")
     board.see("#migrations", "0001_users.sql", "0001_products.sql")
     assert board.text("#databases").count("ready") == 2
-    assert board.text("#state") == "Live"
+    board.see("#state", "All well")
     board.see("#updated", "Last update", "s ago")
 
 
@@ -127,7 +130,55 @@ async def test_a_checked_out_connection_is_shown_and_called_overdue_after_the_so
         assert f"{backend}" in shown
         page.see("#workers table", "overdue: ")
         page.see("[aria-label='Pool main']", "1 of 4 in use")
+        page.see("#state", "Trouble: ", "a session blocks main", "a connection to main is overdue")
     page.see("#workers", "No connection is checked out.")
+    page.see("#state", "All well")
+
+
+async def test_a_session_that_blocks_others_is_shown_with_the_statement_that_ends_it(
+    address: str, board: Page, root: Person, world: World, databases: dict[str, str]
+) -> None:
+    """The button copies the statement; once it ran, the session is shown no longer. Text in it stays text."""
+    account = await world.account(root)
+    assert board.text("#blockers") == ""
+    connecting = psycopg.connect(databases["main"], application_name=HOSTILE[:60])
+    with ThreadPoolExecutor(1) as pool, closing(connecting) as locker:
+        locker.execute("SELECT FROM accounts WHERE id = %s FOR UPDATE", (account,))
+        path = f"{address}/accounts/{account}"
+        pending = pool.submit(httpx.patch, path, json={"name": "x"}, headers=root.headers, timeout=PATIENCE)
+        pid, user = locker.info.backend_pid, locker.info.user
+        remedy = f"SELECT pg_terminate_backend({pid});"
+        facts = [f"PID {pid} blocks main", user, HOSTILE[:60], "idle in transaction for", "FROM accounts", remedy]
+        board.see("#blockers", *facts)
+        board.browser.execute_cdp_cmd("Browser.grantPermissions", {"permissions": ["clipboardReadWrite"]})
+        board.browser.find_element(By.CSS_SELECTOR, "#blockers .copy").click()
+        board.see("#blockers .copy", "Copied")
+        assert board.run("return navigator.clipboard.readText()") == remedy
+        polls = board.run(POLLS)
+        until(lambda: board.run(POLLS) > polls + 1)
+        assert board.run("return getSelection().toString()") == remedy  # a poll leaves the selection alone
+        await world.value(remedy.strip(";"))
+        assert pending.result().status_code == 200
+    until(lambda: board.text("#blockers") == "")
+
+
+async def test_rates_are_shown_beside_latency_and_unknown_paths_are_labelled(address: str, board: Page) -> None:
+    """Requests and errors per second are differences between two answers; an error is trouble."""
+    board.see("#traffic", "requests and 0 errors per second in the last")
+    async with httpx.AsyncClient(base_url=address) as http:
+        await http.get("/nothing")
+    board.see("#routes", "GET, paths without a route", "Requests/s", "Errors/s")
+    board.run(
+        """
+        const fetch = window.fetch;
+        window.fetch = async (...request) => {
+          const body = await (await fetch(...request)).json();
+          if (body.traffic) body.traffic.errors += 50;
+          return Response.json(body);
+        };
+        """
+    )
+    board.see("#state", "Trouble: requests fail.")
 
 
 async def test_the_button_runs_an_audit_and_shows_its_result(
@@ -136,6 +187,9 @@ async def test_the_button_runs_an_audit_and_shows_its_result(
     """The result is "all ok", or the violated check with a row of it; a second click starts no second audit."""
     board.run("document.getElementById('run-audit').click()")
     board.see("#audit-result", f"{len(run.NAMES)} checks", "all ok")
+    assert "main/sum_zero" not in board.text("#audit")  # folded
+    board.unfold()
+    board.see("#audit", "main/sum_zero")
     assert "violated" not in board.text("#audit")
     with psycopg.connect(databases["main"]) as superuser:
         superuser.execute("SET session_replication_role = replica")
@@ -149,6 +203,7 @@ async def test_the_button_runs_an_audit_and_shows_its_result(
     await sql.execute("COMMIT")
     board.see("#audit-result", "violated")
     board.see("#audit", "main/sum_zero", "violated: 1 row, for example", "{")
+    board.see("#state", "Trouble: the last audit found violations.")
     assert board.run(f"{button} return button.ariaDisabled") is None
     assert await world.value("SELECT count(*) FROM audits") == 2
 
@@ -225,25 +280,51 @@ async def test_markup_in_data_is_shown_as_text(page: Page, root: Person, sql: Co
     assert page.run("return document.title") == "Folio · operations"
 
 
-async def test_the_key_is_in_memory_and_nowhere_else(board: Page, root: Person, application: FastAPI) -> None:
-    """The key is not in storage, cookies, address, history or the document. "Sign out" and a reload drop it."""
-    board.see("#migrations", "0001")
+async def test_the_key_is_kept_for_the_tab_until_sign_out(board: Page, root: Person) -> None:
+    """A reload keeps the operator signed in. The key is nowhere but in the tab's storage, and "Sign out" drops it."""
+    board.browser.refresh()
+    board.see("#workers", "main", "catalog")
+    assert board.text("#sign-in") == ""
     everywhere = """
-        return JSON.stringify([localStorage, sessionStorage, document.cookie, location.href, history.state,
+        return JSON.stringify([localStorage, document.cookie, location.href, history.state,
             document.getElementById('key').value, document.documentElement.outerHTML])
     """
     assert root.api_key not in board.run(everywhere)
-    assert board.run("return localStorage.length + sessionStorage.length + document.cookie.length") == 0
+    assert board.run("return localStorage.length + document.cookie.length") == 0
+    assert board.run("return Object.values(sessionStorage)") == [root.api_key]
     board.run("document.getElementById('sign-out').click()")
+    assert board.run("return sessionStorage.length") == 0
     assert board.text("#board") == ""
     assert board.text("#workers") == ""
     assert board.run("return document.activeElement.id") == "key"
     before = board.run(POLLS)
     board.sign_in(root.api_key)
     until(lambda: board.run(POLLS) >= before + 2)
-    board.open()
+    board.run("document.getElementById('sign-out').click()")
+    board.browser.refresh()
     assert board.text("#board") == ""
     assert "API key" in board.text("#sign-in")
+
+
+async def test_another_tab_asks_for_the_key(board: Page) -> None:
+    """The key of one tab is not in a tab that is opened afterwards."""
+    tab = board.browser.current_window_handle
+    board.browser.switch_to.new_window("tab")
+    try:
+        board.browser.get(board.address)
+        board.see("#sign-in", "API key")
+        assert board.run("return sessionStorage.length") == 0
+    finally:
+        board.browser.close()
+        board.browser.switch_to.window(tab)
+
+
+async def test_a_revoked_key_is_dropped_at_a_reload(board: Page, sql: Connection) -> None:
+    """The page shows the form with the reason, and the tab keeps the key no longer."""
+    await sql.execute("UPDATE api_keys SET revoked_at = clock_timestamp()")
+    board.browser.refresh()
+    board.see("#key-error", "unknown, revoked or expired")
+    assert board.run("return sessionStorage.length") == 0
 
 
 async def test_a_revoked_key_signs_the_operator_out(board: Page, sql: Connection) -> None:
@@ -254,8 +335,8 @@ async def test_a_revoked_key_signs_the_operator_out(board: Page, sql: Connection
 
 
 async def test_if_folio_does_not_answer_the_page_says_so_and_shows_the_age_of_its_numbers(board: Page) -> None:
-    """Old numbers are called stale. When the tab becomes visible and Folio answers, the page is live again."""
-    board.see("#state", "Live")
+    """Old numbers are called stale. When the tab becomes visible and Folio answers, all is well again."""
+    board.see("#state", "All well")
     board.reach(online=False)
     try:
         board.see("#state", "pools: Folio does not answer. Next attempt in")
@@ -263,7 +344,7 @@ async def test_if_folio_does_not_answer_the_page_says_so_and_shows_the_age_of_it
     finally:
         board.reach(online=True)
     board.run("document.dispatchEvent(new Event('visibilitychange'))")
-    until(lambda: board.text("#state") == "Live")
+    until(lambda: board.text("#state") == "All well")
     assert "Stale" not in board.text("#updated")
 
 
@@ -313,6 +394,7 @@ async def test_it_fits_the_screen_and_can_be_read(
     page.see("#migrations", "0001")
     page.see("#audit", "main/held")
     page.see("#workers", "In the last minute")
+    page.unfold()
     assert page.run("return document.documentElement.scrollWidth") <= width
     assert page.run("return innerWidth") == width
     assert page.run(CONTRAST) == []
@@ -323,3 +405,23 @@ async def test_it_fits_the_screen_and_can_be_read(
     assert (sum(int(part) for part in ground[4:-1].split(",")) < 384) == dark
     page.run("document.querySelector('#audit-result').style.color = getComputedStyle(document.body).backgroundColor")
     assert len(page.run(CONTRAST)) > 0  # negative control: the measure finds invisible text
+
+
+async def test_a_narrow_screen_shows_first_what_matters(
+    page: Page, address: str, root: Person, world: World, databases: dict[str, str]
+) -> None:
+    """At 375 px the blocking session is at the top; "Blocked by", p95 and the changes need no scrolling."""
+    account = await world.account(root)
+    page.open(width=375)
+    page.sign_in(root.api_key)
+    page.see("#changes", "account_opened")
+    with request_that_waits(address, databases["main"], root, account) as blocker:
+        page.see("#blockers", f"PID {blocker} blocks main")
+        page.see("#workers table", "PATCH /accounts/{id}", f"{blocker}")
+        right = "return [...document.querySelectorAll('th')].find((th) => th.textContent === arguments[0])"
+        for head in ("Blocked by", "p95", "Errors/s", "Time"):
+            assert page.run(f"{right}.getBoundingClientRect().right", head) <= 375, head
+        top = "return document.querySelector(arguments[0]).getBoundingClientRect().top"
+        tops = [page.run(top, at) for at in ("#blockers", "#workers table", "#workers figure", "#routes")]
+        assert tops == sorted(tops)
+        assert page.run("return document.documentElement.scrollWidth") <= 375
