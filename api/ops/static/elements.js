@@ -22,18 +22,15 @@ export const code = (text) => element("code", { class: text?.length > MAX_LINE_L
 export const bad = (text) => element("strong", { class: "bad" }, text);
 export const good = (text) => element("span", { class: "good" }, text);
 
-// A statement and the button that copies it. If the browser forbids that, the statement is selected.
+// A statement and the button that selects it, and copies it if the browser allows that.
 export function copyable(text) {
   const statement = element("code", {}, text);
   const button = element("button", { type: "button", class: "copy" }, "Copy");
   button.addEventListener("click", async () => {
     getSelection().selectAllChildren(statement);
-    try {
-      await navigator.clipboard.writeText(text);
-      button.textContent = "Copied";
-    } catch {
-      button.textContent = "Selected";
-    }
+    button.textContent = "Selected";
+    // Without TLS there is no clipboard, except on this machine.
+    await navigator.clipboard?.writeText(text).then(() => (button.textContent = "Copied"), () => {});
   });
   return [statement, button];
 }

@@ -18,14 +18,18 @@ class Page:
 
     def open(self, *, width: int = 1280, dark: bool = False) -> None:
         """Load the page signed out, on a screen of this width, and clear the console."""
-        screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
-        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+        self.screen(width=width, height=900, dark=dark)
         self.browser.get(self.address)
         if self.run("const { length } = sessionStorage; sessionStorage.clear(); return length"):
             self.browser.refresh()
         self.console_errors()
+
+    def screen(self, *, width: int, height: int, dark: bool) -> None:
+        """Show the page on a screen of this size."""
+        screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
 
     def unfold(self) -> None:
         """Open all folded parts."""

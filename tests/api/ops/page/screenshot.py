@@ -28,7 +28,7 @@ CLIENTS = 6
 
 
 def main() -> None:
-    """Write docs/ops.png and docs/ops-dark.png."""
+    """Write docs/ops.png, docs/ops-dark.png and docs/ops-narrow.png."""
     with tempfile.TemporaryDirectory(prefix="folio-screenshot-") as folder:
         settings = {"FOLIO_DATA_DIR": folder, "FOLIO_LOG_FORMAT": "json", "FOLIO_POOL_SOFT_LIMIT": "1"}
         with service(settings) as folio, chromium() as browser:
@@ -48,8 +48,14 @@ def main() -> None:
                 time.sleep(LOAD_SECONDS / 4)
                 with locked(main_database, payer):
                     page.see("#workers table", "overdue", "Lock")
-                    for name, dark in (("ops", False), ("ops-dark", True)):
-                        shoot(page, DOCS / f"{name}.png", dark=dark)
+                    page.see("#blockers", "idle in transaction")
+                    for name, width, dark in (
+                        ("ops", 1280, False),
+                        ("ops-dark", 1280, True),
+                        ("ops-narrow", 375, False),
+                    ):
+                        page.screen(width=width, height=1200, dark=dark)
+                        page.browser.save_screenshot(str(DOCS / f"{name}.png"))
 
 
 def open_account(folio: Service, key: str, name: str) -> int:
@@ -62,7 +68,7 @@ def open_account(folio: Service, key: str, name: str) -> int:
 @contextmanager
 def locked(main_database: str, account: int) -> Iterator[None]:
     """Keep an account locked, like a forgotten psql session."""
-    with psycopg.connect(main_database) as locker:
+    with psycopg.connect(main_database, application_name="psql") as locker:
         locker.execute("SELECT id FROM accounts WHERE id = %s FOR UPDATE", (account,))
         yield
 
@@ -89,13 +95,6 @@ def pay(folio: Service, key: str, order: dict[str, Any], end: threading.Event, n
             http.post("/transfers", json=order, headers={"Idempotency-Key": uuid.uuid4().hex})
             http.get("/transfers?limit=5")
             http.get("/products")
-
-
-def shoot(page: Page, path: Path, *, dark: bool) -> None:
-    """Write a picture of the page."""
-    scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-    page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
-    page.browser.save_screenshot(str(path))
 
 
 if __name__ == "__main__":
