@@ -13,7 +13,7 @@ from api.http.dependencies import CurrentService, Main, Purchases
 from api.http.idempotency import RequiredKey
 from api.http.json_bodies import JsonRoute
 from api.http.pages import Page, PageOf, by_time
-from api.http.problems import Problem, answers
+from api.http.problems import Problem, answers, invalid
 from api.http.types import Amount, Body, Id, Metadata, OfReference, PathId, Reference, Representation, Time
 from api.process.service import Service
 from repositories.accounts import MAXIMUM
@@ -48,6 +48,18 @@ class NewPurchase(Body):
     }
 
 
+class Refund(Body):
+    """The part of a purchase to refund: a quantity at its unit price, or an amount; all that is left if neither."""
+
+    quantity: Quantity | None = Field(default=None, description="goes back to stock; null: see amount")
+    amount: Amount | None = Field(default=None, description="returns nothing to stock")
+
+    model_config = {"json_schema_extra": {"examples": [{"quantity": 1}]}}
+
+
+ALL_LEFT = Refund()
+
+
 class Purchase(Representation):
     """A purchase; amounts in minor units, at the price of the moment of purchase."""
 
@@ -64,6 +76,8 @@ class Purchase(Representation):
     status: Status
     reason: str | None = Field(description="of a rejection: the code of its problem")
     transfer_id: Id | None = Field(description="the payment")
+    refunded_amount: int = Field(ge=0, le=MAXIMUM, description="in minor units of the currency")
+    refunded_quantity: int = Field(ge=0, le=MAXIMUM, description="what refunds return to stock")
     created_at: Time
 
 
@@ -139,6 +153,7 @@ async def get_purchase(id: PathId, caller: Member, purchases: Purchases) -> Resp
         "purchase_not_found",
         "not_owner",
         "already_refunded",
+        "exceeds_reversible",
         "purchase_not_completed",
         "idempotency_key_missing",
         "idempotency_key_reused",
@@ -149,10 +164,16 @@ async def get_purchase(id: PathId, caller: Member, purchases: Purchases) -> Resp
     response_model=Purchase,
 )
 async def refund_purchase(
-    id: PathId, caller: Writer, main: Main, service: CurrentService, key: RequiredKey
+    id: PathId, caller: Writer, main: Main, service: CurrentService, key: RequiredKey, part: Refund = ALL_LEFT
 ) -> Response:
-    """Pay a sale of yours back in full, once. Its quantity goes back to stock. Operators refund any purchase."""
-    outcome = await run_keyed(main, partial(ledger.refund, purchase_id=id, caller=caller, key=key), key=key)
+    """Pay a sale of yours back: a quantity, which goes back to stock, an amount, or all that is left of both.
+
+    Operators refund any purchase. 202 if the stock cannot be returned at once: a job returns it.
+    """
+    if part.quantity is not None and part.amount is not None:
+        raise invalid(("body", "amount"), "does not go with quantity", "quantity_given")
+    refund = partial(ledger.refund, purchase_id=id, part=ledger.RefundOrder(**vars(part)), caller=caller, key=key)
+    outcome = await run_keyed(main, refund, key=key, step="refund")
     return await _finish(outcome, caller, main, service)
 
 
@@ -174,7 +195,7 @@ async def _finish(outcome: Outcome[PurchaseRow], caller: Caller, main: Checkout,
     if purchase.status == "rejected":
         raise _rejection(purchase, location, replayed=outcome.replayed)
     return answer(
-        _show(purchase, caller), status=201 if purchase.finished else 202, location=location, replayed=outcome.replayed
+        _show(purchase, caller), status=201 if purchase.settled else 202, location=location, replayed=outcome.replayed
     )
 
 

@@ -74,6 +74,17 @@ class NewTransfer(Body):
     }
 
 
+class Reversal(Body):
+    """The amount of a transfer to reverse; all that is left if none is given."""
+
+    amount: Amount | None = Field(default=None, description="at most what is left; null: all that is left")
+
+    model_config = {"json_schema_extra": {"examples": [{"amount": 500}]}}
+
+
+ALL_LEFT = Reversal()
+
+
 class AccountBalance(Representation):
     """The balance and version of an account after a transfer."""
 
@@ -94,7 +105,9 @@ class Transfer(Representation):
     reference: str | None
     metadata: dict[str, str] | None
     reverses_id: Id | None
+    reversed_amount: int = Field(ge=0, le=MAXIMUM, description="what reversals have paid back, in minor units")
     hold_id: Id | None
+    purchase_id: Id | None = Field(description="the purchase that it pays or refunds")
     balances: list[AccountBalance]
     created_at: Time
 
@@ -211,6 +224,7 @@ async def create_batch(new: NewBatch, request: Request, caller: Writer, main: Ma
         "transfer_not_found",
         "not_owner",
         "already_reversed",
+        "exceeds_reversible",
         "pays_purchase",
         "idempotency_key_missing",
         "idempotency_key_reused",
@@ -220,9 +234,14 @@ async def create_batch(new: NewBatch, request: Request, caller: Writer, main: Ma
     ),
     response_model=Transfer,
 )
-async def create_reversal(id: PathId, caller: Writer, main: Main, key: RequiredKey) -> Response:
-    """Pay a transfer to your account back to its payer, once. Operators reverse any transfer."""
-    reverse = partial(ledger.reverse, transfer_id=id, caller=caller, key=key)
+async def create_reversal(
+    id: PathId, caller: Writer, main: Main, key: RequiredKey, part: Reversal = ALL_LEFT
+) -> Response:
+    """Pay a transfer to your account back to its payer, or a part of it, until nothing is left.
+
+    Operators reverse any transfer.
+    """
+    reverse = partial(ledger.reverse, transfer_id=id, amount=part.amount, caller=caller, key=key)
     return keyed_answer(
         await run_keyed(main, reverse, key=key), partial(_show, caller=caller), location="/transfers/{id}"
     )
@@ -287,7 +306,9 @@ def _show(shown: ShownTransfer, caller: Caller) -> Transfer:
         reference=row.reference,
         metadata=row.metadata,
         reverses_id=row.reverses_id,
+        reversed_amount=row.reversed_amount,
         hold_id=row.hold_id,
+        purchase_id=row.purchase_id,
         balances=[balance for balance in balances if balance.account_id in shown.account_ids],
         created_at=row.created_at,
     )

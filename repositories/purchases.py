@@ -23,7 +23,6 @@ COUNT_UNFINISHED = statement("main/purchases/count_unfinished")
 LIST_UNFINISHED = statement("main/purchases/list_unfinished")
 UNFINISHED_OF = statement("main/purchases/unfinished_of")
 BOUGHT = statement("main/purchases/bought")
-FIND_PAID = statement("main/purchases/find_paid")
 LIST = statement("main/purchases/list")
 LIST_BY_PARTY = statement("main/purchases/list_by_party")
 LIST_BY_REFERENCE = statement("main/purchases/list_by_reference")
@@ -57,6 +56,17 @@ class Purchase:
     created_at: datetime
     reference: str | None
     metadata: Metadata | None
+    refunded_amount: int
+    refunded_quantity: int
+    returned: bool
+    """True if the catalog has taken back the quantity of every refund."""
+    released: bool
+    """True if the release before refunded it: in full, by releasing its reservation."""
+
+    @property
+    def settled(self) -> bool:
+        """Return True if the catalog knows everything that was decided."""
+        return self.finished and self.returned
 
     @property
     def owner_ids(self) -> frozenset[int]:
@@ -95,6 +105,8 @@ class PurchaseState:
     quantity: int
     status: str
     finished: bool
+    """True if the catalog knows the decision and every refund."""
+    refunded_quantity: int
 
 
 class PurchaseRepository:
@@ -156,8 +168,8 @@ class PurchaseRepository:
         await DECIDE.run(self._connection, id=id, status="rejected", reason=reason, transfer_id=None)
 
     async def refund(self, *, id: int) -> None:
-        """Mark a locked, completed purchase as refunded, leased to this process, which gives the stock back."""
-        await REFUND.run(self._connection, id=id, lease=LEASE_SECONDS)
+        """Mark a locked, completed purchase as refunded: its whole amount was paid back."""
+        await REFUND.run(self._connection, id=id)
 
     async def finish(self, *, id: int, status: str) -> None:
         """Record that the catalog knows this status; a no-op if the purchase has another status by now."""
@@ -184,11 +196,6 @@ class PurchaseRepository:
         """Return True if a user bought a product, or is buying it."""
         [exists] = await BOUGHT.values(self._connection, buyer_id=buyer_id, product_id=product_id)
         return bool(exists)
-
-    async def find_paid(self, *, transfer_id: int) -> int | None:
-        """Return the id of the purchase that a transfer paid, or None."""
-        ids = await FIND_PAID.values(self._connection, transfer_id=transfer_id)
-        return ids[0] if ids else None
 
     async def list(self, *, party_id: int | None, status: str | None = None, page: Keyset) -> list[Purchase]:
         """Return the purchases and sales of a user, else all purchases; of a status, else of any; newest first."""

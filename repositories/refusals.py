@@ -30,6 +30,9 @@ class Refusal:
     detail: str
     available: int | None = None
     shortfall: int | None = None
+    reversible: int | None = None
+    """The amount that is left to reverse or refund."""
+    reversible_quantity: int | None = None
     index: int | None = None
     """The place of the refused transfer in a batch."""
     request_id: str | None = None

@@ -15,6 +15,7 @@ GET = statement("catalog/reservations/get")
 INSERT = statement("catalog/reservations/insert")
 CONFIRM = statement("catalog/reservations/confirm")
 RELEASE = statement("catalog/reservations/release")
+GIVE_BACK = statement("catalog/reservations/give_back")
 LIST_OF = statement("catalog/reservations/list_of")
 LIST_AFTER = statement("catalog/reservations/list_after")
 
@@ -27,6 +28,8 @@ class Reservation:
     product_id: int
     quantity: int
     status: str
+    returned: int = 0
+    """The quantity that went back to stock."""
 
     def takes(self, product_id: int, quantity: int) -> bool:
         """Return True if it takes this quantity of this product."""
@@ -76,6 +79,26 @@ class ReservationRepository:
             await self._insert(purchase_id, product_id, quantity, "released")
         elif earlier.takes(product_id, quantity):
             await RELEASE.run(self._connection, purchase_id=purchase_id)
+
+    async def give_back(self, *, refund_id: int, purchase_id: int, product_id: int, bought: int, quantity: int) -> None:
+        """Return `quantity` of the quantity `bought` to stock, once for each refund.
+
+        Writes the reservation first if the catalog lost it, as `confirm` does. A no-op if the reservation was released.
+        """
+        if await ProductRepository(self._connection).lock(id=product_id) is None:
+            return
+        earlier = await self._get(purchase_id)
+        if earlier is None:
+            await self._insert(purchase_id, product_id, bought, "confirmed")
+        elif not earlier.takes(product_id, bought) or earlier.status not in {"reserved", "confirmed"}:
+            return
+        await GIVE_BACK.run(
+            self._connection,
+            refund_id=refund_id,
+            purchase_id=purchase_id,
+            product_id=product_id,
+            quantity=quantity,
+        )
 
     async def list_of(self, *, purchase_ids: Iterable[int]) -> list[Reservation]:
         """Return the reservations of these purchases."""

@@ -15,7 +15,7 @@ from repositories.postgres.statements import Connection, statement
 INSERT = statement("main/transfers/insert")
 INSERT_ONE = statement("main/transfers/insert_one")
 GET = statement("main/transfers/get")
-FIND_REVERSAL = statement("main/transfers/find_reversal")
+SUM_REVERSED = statement("main/transfers/sum_reversed")
 LIST = statement("main/transfers/list")
 LIST_BY_ACCOUNT = statement("main/transfers/list_by_account")
 LIST_BY_OWNER = statement("main/transfers/list_by_owner")
@@ -90,6 +90,10 @@ class Transfer:
     reference: str | None
     reference_by: int | None
     metadata: Metadata | None
+    reversed_amount: int = 0
+    """What reversals have paid back by now."""
+    purchase_id: int | None = None
+    """The purchase that the transfer pays or refunds."""
 
     @property
     def owner_ids(self) -> frozenset[int]:
@@ -151,10 +155,10 @@ class TransferRepository:
             metadata=[as_json(order.metadata) for order in orders],
         )
 
-    async def find_reversal(self, *, id: int) -> int | None:
-        """Return the id of the transfer that reverses another, or None."""
-        ids = await FIND_REVERSAL.values(self._connection, reverses_id=id)
-        return ids[0] if ids else None
+    async def sum_reversed(self, *, id: int) -> int:
+        """Return how much of a transfer was reversed; the unit of work has locked its accounts."""
+        [amount] = await SUM_REVERSED.values(self._connection, id=id)
+        return int(amount)
 
     async def get(self, *, id: int) -> Transfer | None:
         """Return the transfer, or None."""

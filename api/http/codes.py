@@ -158,6 +158,13 @@ CODES: dict[str, Code] = {
     "currency_mismatch": Code(
         422, "The currencies differ", "The accounts, or the account and the request, have two currencies.", DECIDED
     ),
+    "exceeds_reversible": Code(
+        422,
+        "More than what is left",
+        "The amount or the quantity is more than what is left to reverse or refund: `reversible`, and for a purchase "
+        "`reversible_quantity`.",
+        DECIDED,
+    ),
     "insufficient_funds": Code(
         422,
         "Insufficient funds",

@@ -17,7 +17,11 @@ NAME = "both/purchases"
 PAGE_SIZE = 1000
 MIN_AGE_SECONDS = 60
 """Time since the decision: the catalog may not know a younger one yet."""
-EXPECTED_STATUSES = {"completed": {"confirmed"}, "rejected": {"refused", "released"}, "refunded": {"released"}}
+EXPECTED_STATUSES = {
+    "completed": {"confirmed"},
+    "rejected": {"refused", "released"},
+    "refunded": {"confirmed", "released"},
+}
 """Statuses of the reservation by the status of its purchase."""
 
 Row = dict[str, Any]
@@ -66,6 +70,8 @@ async def _compare_again(main: Connection, catalog: Connection, purchase: Purcha
     for member in ("product_id", "quantity"):
         if reservation is not None and getattr(reservation, member) != getattr(current, member):
             row[member] = [getattr(current, member), getattr(reservation, member)]
+    if reservation is not None and current.status != "rejected" and reservation.returned != current.refunded_quantity:
+        row["returned"] = [current.refunded_quantity, reservation.returned]
     return [row]
 
 
@@ -83,4 +89,5 @@ def _contradicts(purchase: PurchaseState, reservation: Reservation | None) -> bo
         reservation is None
         or reservation.status not in EXPECTED_STATUSES[purchase.status]
         or (reservation.product_id, reservation.quantity) != (purchase.product_id, purchase.quantity)
+        or (purchase.status != "rejected" and reservation.returned != purchase.refunded_quantity)
     )

@@ -178,7 +178,7 @@ async def _stored_result(connection: Connection, stored: StoredKey) -> Any:
     if stored.kind == "transfer" and stored.resource_id is not None:
         transfer = await TransferRepository(connection).get(id=stored.resource_id)
         assert transfer is not None  # noqa: S101 - the ledger is append-only
-        return ShownTransfer(transfer, stored.shown_account_ids or [])
+        return ShownTransfer(replace(transfer, reversed_amount=0), stored.shown_account_ids or [])
     if stored.kind == "purchase" and stored.resource_id is not None:
         return await PurchaseRepository(connection).get(id=stored.resource_id)
     if stored.kind == "post" and stored.resource_id is not None:

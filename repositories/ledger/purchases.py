@@ -14,6 +14,7 @@ from repositories.metadata import Metadata
 from repositories.postgres.statements import Connection
 from repositories.products import Product
 from repositories.purchases import Purchase, PurchaseRepository
+from repositories.refunds import RefundRepository
 from repositories.refusals import Refusal
 from repositories.transfers import TransferOrder
 
@@ -40,6 +41,22 @@ class PurchaseOrder:
             amount=self.quantity * self.product.price,
             currency=self.product.currency,
         )
+
+
+@dataclass(frozen=True)
+class RefundOrder:
+    """The part of a purchase to refund: a quantity at its price, an amount of money alone, or all that is left."""
+
+    quantity: int | None = None
+    amount: int | None = None
+
+    def of(self, purchase: Purchase) -> tuple[int, int]:
+        """Return the amount to pay back, and the quantity that goes back to stock."""
+        if self.quantity is not None:
+            return self.quantity * purchase.unit_price, self.quantity
+        if self.amount is not None:
+            return self.amount, 0
+        return purchase.amount - purchase.refunded_amount, purchase.quantity - purchase.refunded_quantity
 
 
 async def begin(connection: Connection, *, order: PurchaseOrder, key: Key) -> Outcome[Purchase]:
@@ -98,8 +115,10 @@ async def decide(connection: Connection, *, purchase: Purchase, reserved: bool) 
     return replace(purchase, status="completed", transfer_id=payment.id)
 
 
-async def refund(connection: Connection, *, purchase_id: int, caller: Caller, key: Key) -> Outcome[Purchase]:
-    """Pay a completed purchase back, once, as its seller or an operator. The saga returns the stock."""
+async def refund(
+    connection: Connection, *, purchase_id: int, part: RefundOrder, caller: Caller, key: Key
+) -> Outcome[Purchase]:
+    """Pay a part of a completed purchase back, as its seller or an operator. The saga returns its quantity to stock."""
     purchase = await PurchaseRepository(connection).get(id=purchase_id)
     if purchase is None or not caller.may_see(purchase):
         not_found = Refusal("purchase_not_found", f"There is no purchase {purchase_id}.")
@@ -109,28 +128,33 @@ async def refund(connection: Connection, *, purchase_id: int, caller: Caller, ke
         return earlier
     if not caller.operator and caller.user_id != purchase.seller_id:
         return Outcome(Refusal("not_owner", "Only the seller or an operator refunds a purchase."))
+    amount, quantity = part.of(purchase)
     order = TransferOrder(
         ordered_by=caller.user_id,
         from_account_id=purchase.payee_account_id,
         to_account_id=purchase.account_id,
-        amount=purchase.amount,
+        amount=amount,
         description=f"Refund of purchase {purchase.id}",
         reverses_id=purchase.transfer_id,
         reference=purchase.reference,
         inherited_from=purchase.buyer_id,
         consented=True,
     )
-    conflict = None
-    if purchase.status == "refunded":
-        conflict = Refusal("already_refunded", f"Purchase {purchase.id} was refunded already.")
-    elif purchase.status != "completed":
-        conflict = Refusal("purchase_not_completed", f"Purchase {purchase.id} is {purchase.status}.")
-    refusal = judge_transfer(order, accounts, conflict)
+    refusal = judge_transfer(order, accounts, _refund_conflict(purchase, amount, quantity))
     if refusal is not None:
         return await refuse(connection, key, refusal)
-    await write(connection, [order], accounts)
-    await PurchaseRepository(connection).refund(id=purchase.id)
-    return await _store(connection, key, replace(purchase, status="refunded", finished=False))
+    [payment] = await write(connection, [order], accounts)
+    await RefundRepository(connection).insert(transfer_id=payment.id, purchase_id=purchase.id, quantity=quantity)
+    refunded = replace(
+        purchase,
+        refunded_amount=purchase.refunded_amount + amount,
+        refunded_quantity=purchase.refunded_quantity + quantity,
+        returned=purchase.returned and not quantity,
+    )
+    if refunded.refunded_amount == purchase.amount:
+        await PurchaseRepository(connection).refund(id=purchase.id)
+        refunded = replace(refunded, status="refunded")
+    return await _store(connection, key, refunded)
 
 
 async def _lock(connection: Connection, purchase: Purchase) -> tuple[Purchase, Accounts]:
@@ -142,6 +166,18 @@ async def _lock(connection: Connection, purchase: Purchase) -> tuple[Purchase, A
 async def _store(connection: Connection, key: Key, purchase: Purchase) -> Outcome[Purchase]:
     """Store the id alone: a repeat shows the purchase as it is by then."""
     return await store(connection, key, kind="purchase", id=purchase.id, result=purchase, to_answer=lambda _: None)
+
+
+def _refund_conflict(purchase: Purchase, amount: int, quantity: int) -> Refusal | None:
+    if purchase.status == "refunded":
+        return Refusal("already_refunded", f"Purchase {purchase.id} was refunded already.")
+    if purchase.status != "completed":
+        return Refusal("purchase_not_completed", f"Purchase {purchase.id} is {purchase.status}.")
+    left, quantity_left = purchase.amount - purchase.refunded_amount, purchase.quantity - purchase.refunded_quantity
+    if amount > left or quantity > quantity_left:
+        detail = f"{left} in minor units, and a quantity of {quantity_left}, is left of purchase {purchase.id}."
+        return Refusal("exceeds_reversible", detail, reversible=left, reversible_quantity=quantity_left)
+    return None
 
 
 def _conflict(order: PurchaseOrder, accounts: Accounts) -> Refusal | None:

@@ -13,7 +13,6 @@ from repositories.ledger.keys import Outcome, refuse, replay, store_text
 from repositories.ledger.orders import apply, judge_transfer, write
 from repositories.postgres.slices import sliced
 from repositories.postgres.statements import Connection
-from repositories.purchases import PurchaseRepository
 from repositories.refusals import Refusal
 from repositories.transfers import ShownTransfer, Transfer, TransferOrder, TransferRepository
 
@@ -58,8 +57,10 @@ async def transfer_batch(
     return await store_text(connection, key, kind="batch", text=await to_text(results))
 
 
-async def reverse(connection: Connection, *, transfer_id: int, caller: Caller, key: Key) -> Outcome[ShownTransfer]:
-    """Pay a transfer back, once, as its recipient or an operator."""
+async def reverse(
+    connection: Connection, *, transfer_id: int, amount: int | None, caller: Caller, key: Key
+) -> Outcome[ShownTransfer]:
+    """Pay `amount` of a transfer back, all that is left of it if None, as its recipient or an operator."""
     original = await TransferRepository(connection).get(id=transfer_id)
     if original is None or not caller.may_see(original):
         return await replay(connection, key) or Outcome(_not_found(transfer_id))
@@ -67,7 +68,7 @@ async def reverse(connection: Connection, *, transfer_id: int, caller: Caller, k
         ordered_by=caller.user_id,
         from_account_id=original.to_account_id,
         to_account_id=original.from_account_id,
-        amount=original.amount,
+        amount=amount or original.amount,
         reverses_id=original.id,
         reference=original.reference,
         inherited_from=original.reference_by,
@@ -80,7 +81,11 @@ async def reverse(connection: Connection, *, transfer_id: int, caller: Caller, k
         if caller.user_id != accounts[order.to_account_id].owner_id:
             return Outcome(_not_found(transfer_id))
         return Outcome(Refusal("not_owner", "Only the recipient or an operator reverses a transfer."))
-    return await _write_one(connection, order, accounts, key, await _reversal_conflict(connection, original))
+    left = original.amount - await TransferRepository(connection).sum_reversed(id=original.id)
+    conflict = _reversal_conflict(original, amount, left)
+    return await _write_one(
+        connection, replace(order, amount=amount or left or original.amount), accounts, key, conflict
+    )
 
 
 async def _write_one(
@@ -94,14 +99,16 @@ async def _write_one(
     return Outcome(ShownTransfer(row, row.accounts_of(order.ordered_by)))
 
 
-async def _reversal_conflict(connection: Connection, original: Transfer) -> Refusal | None:
-    """Refuse the reversal of a transfer that was reversed already, or that belongs to a purchase."""
-    reversal_id = await TransferRepository(connection).find_reversal(id=original.id)
-    if reversal_id is not None:
-        return Refusal("already_reversed", f"Transfer {reversal_id} reversed it.")
-    purchase_id = await PurchaseRepository(connection).find_paid(transfer_id=original.reverses_id or original.id)
-    if purchase_id is not None:
-        return Refusal("pays_purchase", f"It belongs to purchase {purchase_id}: refund the purchase instead.")
+def _reversal_conflict(original: Transfer, amount: int | None, left: int) -> Refusal | None:
+    """Refuse the reversal of a transfer that belongs to a purchase, or of more than is `left` of it."""
+    if not left:
+        return Refusal("already_reversed", f"Nothing of transfer {original.id} is left to reverse.")
+    if original.purchase_id is not None:
+        detail = f"It belongs to purchase {original.purchase_id}: refund the purchase instead."
+        return Refusal("pays_purchase", detail)
+    if amount is not None and amount > left:
+        detail = f"{left} of transfer {original.id} is left to reverse, in minor units."
+        return Refusal("exceeds_reversible", detail, reversible=left)
     return None
 
 

@@ -8,6 +8,12 @@ Each step is one unit of work, idempotent by the purchase's id, and uses a conne
     4. catalog  confirm   the reservation is confirmed, or the stock given back
        main     finish    no process needs to look at the purchase again
 
+and of each refund of it, by the id of the refund:
+
+    1. main     refund    the money is paid back: this commit decides
+    2. catalog  return    the quantity is back in stock
+    3. main     returned  no process needs to look at the refund again
+
 If the request that began a purchase cannot finish it, any process continues from the last committed step once the lease
 of the purchase has expired.
 """
@@ -30,6 +36,7 @@ from repositories.postgres.errors import DeadlineExceeded
 from repositories.postgres.pools import Checkout, Pool
 from repositories.postgres.statements import Connection
 from repositories.purchases import LEASE_SECONDS, Purchase, PurchaseRepository
+from repositories.refunds import Refund, RefundRepository
 from repositories.refusals import Refusal
 from repositories.reservations import ReservationRepository
 from repositories.sagas import products
@@ -37,7 +44,7 @@ from repositories.sagas import products
 Result = TypeVar("Result")
 
 FINISHED_AT_ONCE = 10
-"""Purchases that one round of the job leases and finishes, one after the other."""
+"""Purchases and refunds that one round of the job leases and finishes, one after the other."""
 TIMEOUT = float(LEASE_SECONDS)
 """Seconds for a saga: a process works on a purchase only while its lease lasts."""
 
@@ -98,6 +105,11 @@ class Saga:
             await self._step("catalog", "confirm", self._confirm)
             await self._step("main", "finish", self._finish)
             self.purchase = replace(self.purchase, finished=True)
+        if not self.purchase.returned:
+            for refund in await self._step("main", "list", self._list_refunds):
+                await self._step("catalog", "return", partial(self._give_back, refund=refund))
+                await self._step("main", "returned", partial(self._finish_refund, refund=refund))
+            self.purchase = replace(self.purchase, returned=True)
 
     async def _step(self, database: str, name: str, work: Callable[[Connection], Awaitable[Result]]) -> Result:
         """Run a step as one unit of work. If it runs again after a lost COMMIT, it finds its own effect."""
@@ -112,22 +124,45 @@ class Saga:
 
     async def _confirm(self, connection: Connection) -> None:
         purchase, reservations = self.purchase, ReservationRepository(connection)
-        settle = reservations.confirm if purchase.status == "completed" else reservations.release
+        sold = purchase.status != "rejected" and not purchase.released
+        settle = reservations.confirm if sold else reservations.release
         await settle(purchase_id=purchase.id, product_id=purchase.product_id, quantity=purchase.quantity)
 
     async def _finish(self, connection: Connection) -> None:
         await PurchaseRepository(connection).finish(id=self.purchase.id, status=self.purchase.status)
 
+    async def _list_refunds(self, connection: Connection) -> list[Refund]:
+        return await RefundRepository(connection).list_unfinished(purchase_id=self.purchase.id)
+
+    async def _give_back(self, connection: Connection, *, refund: Refund) -> None:
+        purchase = self.purchase
+        await ReservationRepository(connection).give_back(
+            refund_id=refund.transfer_id,
+            purchase_id=purchase.id,
+            product_id=purchase.product_id,
+            bought=purchase.quantity,
+            quantity=refund.quantity,
+        )
+
+    async def _finish_refund(self, connection: Connection, *, refund: Refund) -> None:
+        await RefundRepository(connection).finish(transfer_id=refund.transfer_id)
+
 
 async def finish_abandoned(pools: Mapping[str, Pool]) -> int:
-    """Finish unfinished purchases whose lease has expired; return how many were leased.
+    """Finish unfinished purchases and refunds whose lease has expired; return how many were leased.
 
     Each is finished before the next is leased, so that no lease runs out while its purchase waits for others. A
     purchase that cannot be finished does not delay the others: the first error is raised after all were tried.
     """
 
     async def lease(connection: Connection) -> list[Purchase]:
-        return await PurchaseRepository(connection).lease(limit=1)
+        purchases = PurchaseRepository(connection)
+        if leased := await purchases.lease(limit=1):
+            return leased
+        refunded = [
+            await purchases.get(id=leased_id) for leased_id in await RefundRepository(connection).lease(limit=1)
+        ]
+        return [purchase for purchase in refunded if purchase is not None]
 
     count, errors = 0, list[Exception]()
     while count < FINISHED_AT_ONCE:

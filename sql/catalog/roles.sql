@@ -23,7 +23,11 @@ BEGIN
     -- The main database refers to ids: Folio checks that none is given again.
     GRANT SELECT ON SEQUENCE products_id_seq TO folio_app;
 
+    -- A return is never changed.
+    GRANT SELECT ON returns TO folio_app;
+    GRANT INSERT (refund_id, purchase_id, quantity) ON returns TO folio_app;
+
     -- Nothing here is secret.
-    GRANT SELECT ON products, reservations TO folio_reader;
+    GRANT SELECT ON products, reservations, returns TO folio_reader;
 END;
 $roles$;

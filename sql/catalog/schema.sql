@@ -256,6 +256,17 @@ COMMENT ON TABLE public.reservations IS 'At most one reservation for each purcha
 COMMENT ON COLUMN public.reservations.purchase_id IS 'purchases.id in the main database.';
 COMMENT ON COLUMN public.reservations.status IS 'reserved: taken from the stock, undecided; refused: out of stock; confirmed: sold; released: back in the stock, or never taken (a tombstone, which stops a late reservation).';
 
+CREATE TABLE public.returns (
+    refund_id bigint NOT NULL,
+    purchase_id bigint NOT NULL,
+    quantity bigint NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT returns_quantity_check CHECK (((quantity >= 1) AND (quantity <= '9007199254740991'::bigint)))
+);
+COMMENT ON TABLE public.returns IS 'Stock that refunds of the main database gave back, each once.';
+COMMENT ON COLUMN public.returns.refund_id IS 'refunds.transfer_id in the main database.';
+COMMENT ON COLUMN public.returns.quantity IS 'Quantity that went back to stock. Its reservation stays confirmed.';
+
 CREATE TABLE public.schema_migrations (
     version bigint NOT NULL,
     name text NOT NULL,
@@ -276,6 +287,9 @@ ALTER TABLE ONLY public.products
 ALTER TABLE ONLY public.reservations
     ADD CONSTRAINT reservations_pkey PRIMARY KEY (purchase_id);
 
+ALTER TABLE ONLY public.returns
+    ADD CONSTRAINT returns_pkey PRIMARY KEY (refund_id);
+
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
 
@@ -289,9 +303,14 @@ CREATE INDEX products_seller_id_idx ON public.products USING btree (seller_id, c
 
 CREATE INDEX reservations_product_id_idx ON public.reservations USING btree (product_id, purchase_id);
 
+CREATE INDEX returns_purchase_id_idx ON public.returns USING btree (purchase_id);
+
 CREATE TRIGGER products_count_supplied BEFORE UPDATE OF stock ON public.products FOR EACH ROW WHEN (((new.stock <> old.stock) AND (new.updated_at <> old.updated_at) AND (new.supplied = old.supplied))) EXECUTE FUNCTION public.count_supplied();
 
 CREATE TRIGGER products_search BEFORE INSERT OR UPDATE OF name, description ON public.products FOR EACH ROW EXECUTE FUNCTION public.products_search();
 
 ALTER TABLE ONLY public.reservations
     ADD CONSTRAINT reservations_product_id_fkey FOREIGN KEY (product_id) REFERENCES public.products(id);
+
+ALTER TABLE ONLY public.returns
+    ADD CONSTRAINT returns_purchase_id_fkey FOREIGN KEY (purchase_id) REFERENCES public.reservations(purchase_id);

@@ -14,7 +14,12 @@
 PREPARE "catalog/invariants/references" AS :sql
 EXECUTE "catalog/invariants/references" (NULL, NULL, 100);
 
--- Products whose stock differs from what their sellers supplied less what reservations took.
+-- Reservations of which more was returned than they took.
+\set sql `cat sql/catalog/invariants/returns.sql`
+PREPARE "catalog/invariants/returns" AS :sql
+EXECUTE "catalog/invariants/returns" (NULL, NULL, 100);
+
+-- Products whose stock differs from what their sellers supplied less what reservations took and did not return.
 \set sql `cat sql/catalog/invariants/stock.sql`
 PREPARE "catalog/invariants/stock" AS :sql
 EXECUTE "catalog/invariants/stock" (NULL, NULL, 100);
@@ -97,8 +102,13 @@ EXECUTE "main/invariants/record" (NULL, NULL, 100);
 PREPARE "main/invariants/references" AS :sql
 EXECUTE "main/invariants/references" (NULL, NULL, 100);
 
--- Reversals of a missing transfer, or that differ from it: not in the opposite direction, earlier, or together not of the
--- same amount.
+-- Refunds that are no reversal of their purchase's payment, or that together return more than the purchase's quantity.
+\set sql `cat sql/main/invariants/refunds.sql`
+PREPARE "main/invariants/refunds" AS :sql
+EXECUTE "main/invariants/refunds" (NULL, NULL, 100);
+
+-- Reversals of a missing transfer, or that contradict it: not in the opposite direction, earlier, or together of more than
+-- its amount.
 \set sql `cat sql/main/invariants/reversals.sql`
 PREPARE "main/invariants/reversals" AS :sql
 EXECUTE "main/invariants/reversals" (NULL, NULL, 100);

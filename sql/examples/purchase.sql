@@ -120,6 +120,45 @@ EXECUTE "main/purchases/finish" (:purchase_id, 'completed');
 COMMIT;
 SELECT id, balance, held, version FROM accounts WHERE id IN (:adas, :bobs) ORDER BY id;
 
+-- The seller refunds one of the two. Step 1, main: after the same locks, the money is paid back and the refund written,
+-- in one commit, which decides.
+BEGIN ISOLATION LEVEL READ COMMITTED;
+\set sql `cat sql/main/accounts/lock_pair.sql`
+PREPARE "main/accounts/lock_pair" AS :sql
+EXECUTE "main/accounts/lock_pair" (:adas, :bobs, null) \crosstabview id currency held
+\set sql `cat sql/main/purchases/lock.sql`
+PREPARE "main/purchases/lock" AS :sql
+EXECUTE "main/purchases/lock" (:purchase_id);
+\set sql `cat sql/main/transfers/insert_one.sql`
+PREPARE "main/transfers/insert_one" AS :sql
+EXECUTE "main/transfers/insert_one" (
+    :bobs, :adas, 400, format('Refund of purchase %s', :purchase_id), :bob, null, null, :paid_id, null, null, null, null
+) \gset refund_
+\set sql `cat sql/main/refunds/insert.sql`
+PREPARE "main/refunds/insert" AS :sql
+EXECUTE "main/refunds/insert" (:refund_id, :purchase_id, 1, 15);
+COMMIT;
+
+-- Step 2, catalog: the quantity goes back to stock, once, however often the step runs.
+\connect :catalog
+BEGIN ISOLATION LEVEL READ COMMITTED;
+\set sql `cat sql/catalog/products/lock.sql`
+PREPARE "catalog/products/lock" AS :sql
+EXECUTE "catalog/products/lock" (:product_id, null) \crosstabview name currency stock
+\set sql `cat sql/catalog/reservations/give_back.sql`
+PREPARE "catalog/reservations/give_back" AS :sql
+EXECUTE "catalog/reservations/give_back" (:refund_id, :purchase_id, :product_id, 1);
+EXECUTE "catalog/reservations/give_back" (:refund_id, :purchase_id, :product_id, 1);
+COMMIT;
+
+-- Step 3, main: no job needs to look at the refund again.
+\connect :main
+BEGIN ISOLATION LEVEL READ COMMITTED;
+\set sql `cat sql/main/refunds/finish.sql`
+PREPARE "main/refunds/finish" AS :sql
+EXECUTE "main/refunds/finish" (:refund_id);
+COMMIT;
+
 -- The audit compares every purchase that was decided a while ago (here, 0 s) with its reservation in the catalog.
 \set sql `cat sql/main/purchases/list_after.sql`
 PREPARE "main/purchases/list_after" AS :sql

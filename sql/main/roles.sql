@@ -40,6 +40,11 @@ BEGIN
         status, reason, transfer_id, finished, leased_until, decided_at
     ) ON purchases TO folio_app;
 
+    -- A refund is finished, and nothing else of it changes.
+    GRANT SELECT ON refunds TO folio_app;
+    GRANT INSERT (transfer_id, purchase_id, quantity, finished, leased_until) ON refunds TO folio_app;
+    GRANT UPDATE (finished, leased_until) ON refunds TO folio_app;
+
     -- The answer stored under a key never changes.
     GRANT SELECT ON idempotency_keys TO folio_app;
     GRANT INSERT (
@@ -78,7 +83,7 @@ BEGIN
 
     -- The reader gets neither users.email and email_key, nor api_keys.digest, nor request_counts.address.
     GRANT SELECT ON
-    accounts, transfers, entries, holds, purchases, changes, idempotency_keys, posts, audits, audit_passes, leases,
+    accounts, transfers, entries, holds, purchases, refunds, changes, idempotency_keys, posts, audits, audit_passes, leases,
     transfer_details, hold_details, purchase_details TO folio_reader;
     GRANT SELECT (
         id, username, username_key, role, version, created_at, deleted_at, off_sale

@@ -72,6 +72,27 @@ END;
 $$;
 COMMENT ON FUNCTION public.refuse_change() IS 'Keeps the ledger append-only, for every role and in every replication mode (ENABLE ALWAYS).';
 
+CREATE FUNCTION public.refuse_excess() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    excess boolean;
+BEGIN
+    -- By its id, because the search path is empty while a dump is restored.
+    EXECUTE format(
+        'SELECT original.amount < $2 + coalesce(sum(earlier.amount), 0)'
+        ' FROM %1$s AS original LEFT JOIN %1$s AS earlier ON earlier.reverses_id = original.id'
+        ' WHERE original.id = $1 GROUP BY original.amount',
+        TG_RELID::regclass
+    ) INTO excess USING NEW.reverses_id, NEW.amount;
+    IF excess THEN
+        RAISE EXCEPTION 'reversals of transfer % exceed its amount', NEW.reverses_id USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END;
+$_$;
+COMMENT ON FUNCTION public.refuse_excess() IS 'Keeps the sum of reversals within the reversed transfer, whose accounts are locked.';
+
 CREATE FUNCTION public.search_query(query text) RETURNS tsquery
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
     AS $$
@@ -472,7 +493,7 @@ CREATE TABLE public.transfers (
 WITH (autovacuum_vacuum_insert_scale_factor='0.02', autovacuum_analyze_scale_factor='0.01');
 COMMENT ON TABLE public.transfers IS 'Money moved from one account to another. Append-only.';
 COMMENT ON COLUMN public.transfers.amount IS 'In minor units of the two accounts'' currency.';
-COMMENT ON COLUMN public.transfers.reverses_id IS 'Transfer that this one reverses. A transfer is reversed at most once.';
+COMMENT ON COLUMN public.transfers.reverses_id IS 'Transfer that this one reverses, in full or in part. The sum of its reversals is at most its amount.';
 COMMENT ON COLUMN public.transfers.hold_id IS 'Hold that this transfer captures. A hold is captured at most once.';
 COMMENT ON COLUMN public.transfers.created_by IS 'User who requested the transfer.';
 COMMENT ON COLUMN public.transfers.reference IS 'The writer''s own name for the transfer, not unique. A capture has the reference of its hold, a payment that of its purchase, a reversal or refund that of the transfer that it reverses.';
@@ -611,14 +632,30 @@ COMMENT ON COLUMN public.purchases.unit_price IS 'Price at the time of purchase,
 COMMENT ON COLUMN public.purchases.amount IS 'quantity times unit_price. accounts.held of account_id includes it while the purchase is pending.';
 COMMENT ON COLUMN public.purchases.account_id IS 'Account of the buyer, which pays.';
 COMMENT ON COLUMN public.purchases.payee_account_id IS 'Account that is paid: products.account_id at the time of purchase.';
-COMMENT ON COLUMN public.purchases.status IS 'pending: its money is held; completed: it is paid; rejected: its money is free again; refunded: it was paid, and paid back.';
+COMMENT ON COLUMN public.purchases.status IS 'pending: its money is held; completed: it is paid, and perhaps refunded in part; rejected: its money is free again; refunded: all of it was paid back.';
 COMMENT ON COLUMN public.purchases.reason IS 'Why the purchase was rejected: out_of_stock, account_frozen, …';
-COMMENT ON COLUMN public.purchases.transfer_id IS 'Transfer that paid the purchase. A refund is the transfer that reverses it.';
+COMMENT ON COLUMN public.purchases.transfer_id IS 'Transfer that paid the purchase. Its refunds are the transfers that reverse it.';
 COMMENT ON COLUMN public.purchases.finished IS 'True once the catalog has stored the decision. Until then a worker retries.';
 COMMENT ON COLUMN public.purchases.leased_until IS 'When the lease of the worker that handles the purchase ends. After that any worker may lease it.';
 COMMENT ON COLUMN public.purchases.decided_at IS 'When the purchase got its present status. Null while it is pending.';
 COMMENT ON COLUMN public.purchases.reference IS 'The buyer''s own name for the purchase, not unique. Only the buyer and operators see it.';
 COMMENT ON COLUMN public.purchases.metadata IS 'Strings by name, for the buyer and operators only.';
+
+CREATE TABLE public.refunds (
+    transfer_id bigint NOT NULL,
+    purchase_id bigint NOT NULL,
+    quantity bigint NOT NULL,
+    finished boolean NOT NULL,
+    leased_until timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT refunds_finished_check CHECK ((finished OR (quantity > 0))),
+    CONSTRAINT refunds_quantity_check CHECK (((quantity >= 0) AND (quantity <= '9007199254740991'::bigint)))
+);
+COMMENT ON TABLE public.refunds IS 'Refunds of purchases. The money moves in the same commit; then the catalog takes the quantity back, once.';
+COMMENT ON COLUMN public.refunds.transfer_id IS 'Transfer that paid the money back. The catalog knows the refund by this id.';
+COMMENT ON COLUMN public.refunds.quantity IS 'Quantity that goes back to stock. 0 if the refund returns money alone.';
+COMMENT ON COLUMN public.refunds.finished IS 'True once the catalog has taken the quantity back. Until then a worker retries.';
+COMMENT ON COLUMN public.refunds.leased_until IS 'When the lease of the worker that handles the refund ends. After that any worker may lease it.';
 
 CREATE VIEW public.purchase_details AS
  SELECT purchases.id,
@@ -637,11 +674,24 @@ CREATE VIEW public.purchase_details AS
     purchases.finished,
     purchases.created_at,
     purchases.reference,
-    purchases.metadata
-   FROM ((public.purchases
+    purchases.metadata,
+    refund.amount AS refunded_amount,
+    refund.quantity AS refunded_quantity,
+    refund.finished AS returned,
+    refund.released
+   FROM (((public.purchases
      JOIN public.accounts payer ON ((payer.id = purchases.account_id)))
-     JOIN public.accounts payee ON ((payee.id = purchases.payee_account_id)));
+     JOIN public.accounts payee ON ((payee.id = purchases.payee_account_id)))
+     LEFT JOIN LATERAL ( SELECT (COALESCE(sum(reversal.amount), (0)::numeric))::bigint AS amount,
+            (COALESCE(sum(COALESCE(refunds.quantity, purchases.quantity)), (0)::numeric))::bigint AS quantity,
+            COALESCE(bool_and(COALESCE(refunds.finished, true)), true) AS finished,
+            COALESCE(bool_or((refunds.transfer_id IS NULL)), false) AS released
+           FROM (public.transfers reversal
+             LEFT JOIN public.refunds ON ((refunds.transfer_id = reversal.id)))
+          WHERE (reversal.reverses_id = purchases.transfer_id)) refund ON (true));
 COMMENT ON VIEW public.purchase_details IS 'Purchases with their currency and their seller: the present owner of the account that is paid.';
+COMMENT ON COLUMN public.purchase_details.returned IS 'True if the catalog has taken back the quantity of every refund.';
+COMMENT ON COLUMN public.purchase_details.released IS 'True if the release before refunded it: in full, by releasing its reservation.';
 
 ALTER TABLE public.purchases ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME public.purchases_id_seq
@@ -694,7 +744,13 @@ CREATE VIEW public.transfer_details AS
     transfers.created_by,
     transfers.reference,
     transfers.reference_by,
-    transfers.metadata
+    transfers.metadata,
+    (COALESCE(( SELECT sum(reversal.amount) AS sum
+           FROM public.transfers reversal
+          WHERE (reversal.reverses_id = transfers.id)), (0)::numeric))::bigint AS reversed_amount,
+    ( SELECT purchases.id
+           FROM public.purchases
+          WHERE (purchases.transfer_id = COALESCE(transfers.reverses_id, transfers.id))) AS purchase_id
    FROM ((((public.transfers
      JOIN public.entries debit ON (((debit.transfer_id = transfers.id) AND (debit.account_id = transfers.from_account_id))))
      JOIN public.entries credit ON (((credit.transfer_id = transfers.id) AND (credit.account_id = transfers.to_account_id))))
@@ -783,6 +839,9 @@ ALTER TABLE ONLY public.purchases
 ALTER TABLE ONLY public.purchases
     ADD CONSTRAINT purchases_transfer_id_key UNIQUE (transfer_id);
 
+ALTER TABLE ONLY public.refunds
+    ADD CONSTRAINT refunds_pkey PRIMARY KEY (transfer_id);
+
 ALTER TABLE ONLY public.request_counts
     ADD CONSTRAINT request_counts_pkey PRIMARY KEY (kind, address);
 
@@ -791,9 +850,6 @@ ALTER TABLE ONLY public.schema_migrations
 
 ALTER TABLE ONLY public.transfers
     ADD CONSTRAINT transfers_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY public.transfers
-    ADD CONSTRAINT transfers_reverses_id_key UNIQUE (reverses_id);
 
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_email_key UNIQUE (email_key);
@@ -856,6 +912,10 @@ CREATE INDEX purchases_reference_idx ON public.purchases USING btree (reference,
 
 CREATE INDEX purchases_unfinished_idx ON public.purchases USING btree (leased_until) WHERE (NOT finished);
 
+CREATE INDEX refunds_purchase_id_idx ON public.refunds USING btree (purchase_id) WHERE (NOT finished);
+
+CREATE INDEX refunds_unfinished_idx ON public.refunds USING btree (leased_until) WHERE (NOT finished);
+
 CREATE INDEX request_counts_window_ends_at_idx ON public.request_counts USING btree (window_ends_at);
 
 CREATE INDEX transfers_created_at_idx ON public.transfers USING btree (created_at, id);
@@ -865,6 +925,8 @@ CREATE UNIQUE INDEX transfers_hold_id_key ON public.transfers USING btree (hold_
 CREATE INDEX transfers_reference_by_idx ON public.transfers USING btree (reference_by, reference, created_at, id) WHERE (reference IS NOT NULL);
 
 CREATE INDEX transfers_reference_idx ON public.transfers USING btree (reference, created_at, id) WHERE (reference IS NOT NULL);
+
+CREATE INDEX transfers_reverses_id_idx ON public.transfers USING btree (reverses_id) WHERE (reverses_id IS NOT NULL);
 
 CREATE INDEX users_created_at_idx ON public.users USING btree (created_at, id) WHERE (deleted_at IS NULL);
 
@@ -911,6 +973,8 @@ ALTER TABLE public.transfers ENABLE ALWAYS TRIGGER transfers_append_only_row;
 CREATE TRIGGER transfers_no_truncate BEFORE TRUNCATE ON public.transfers FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
 ALTER TABLE public.transfers ENABLE ALWAYS TRIGGER transfers_no_truncate;
+
+CREATE TRIGGER transfers_reversed_check BEFORE INSERT ON public.transfers FOR EACH ROW WHEN ((new.reverses_id IS NOT NULL)) EXECUTE FUNCTION public.refuse_excess();
 
 CREATE TRIGGER users_record_change AFTER UPDATE OF role ON public.users FOR EACH ROW WHEN ((old.role <> new.role)) EXECUTE FUNCTION public.record_role_change();
 
@@ -967,6 +1031,12 @@ ALTER TABLE ONLY public.purchases
 
 ALTER TABLE ONLY public.purchases
     ADD CONSTRAINT purchases_transfer_id_fkey FOREIGN KEY (transfer_id) REFERENCES public.transfers(id);
+
+ALTER TABLE ONLY public.refunds
+    ADD CONSTRAINT refunds_purchase_id_fkey FOREIGN KEY (purchase_id) REFERENCES public.purchases(id);
+
+ALTER TABLE ONLY public.refunds
+    ADD CONSTRAINT refunds_transfer_id_fkey FOREIGN KEY (transfer_id) REFERENCES public.transfers(id);
 
 ALTER TABLE ONLY public.transfers
     ADD CONSTRAINT transfers_created_by_fkey FOREIGN KEY (created_by) REFERENCES public.users(id);

@@ -52,13 +52,19 @@ INSERT INTO reservations (purchase_id, product_id, quantity, status, created_at,
 SELECT
     id, 1 + floor(250000 * pow(pg_temp.spread(id, 5), 2))::bigint, 1 + id % 3,
     CASE
-        WHEN id <= 150000 AND id % 50 = 0 THEN 'released'
         WHEN id <= 150000 THEN 'confirmed'
         WHEN id BETWEEN 159701 AND 159900 THEN 'reserved'
         ELSE 'refused'
     END,
     pg_temp.moment(2350000 + id), pg_temp.moment(2350000 + id)
 FROM generate_series(1::bigint, 160000) AS made (id);
+
+-- Every 50th sale was returned, but the last 20 are not back yet.
+INSERT INTO returns (refund_id, purchase_id, quantity, created_at)
+SELECT 2510000 + purchase_id / 50, purchase_id, quantity, pg_temp.moment(2510000 + purchase_id / 50)
+FROM reservations
+WHERE purchase_id <= 149000
+    AND purchase_id % 50 = 0;
 
 -- Every 20th product is archived; account 1 sells every 50th. The trigger that fills search does not run here.
 INSERT INTO products (
@@ -82,8 +88,9 @@ FROM (
     FROM generate_series(1::bigint, 250000) AS made (id)
 ) AS product
 LEFT JOIN (
-    SELECT product_id, sum(quantity) AS quantity
+    SELECT product_id, sum(reservations.quantity - coalesce(returns.quantity, 0)) AS quantity
     FROM reservations
+    LEFT JOIN returns ON returns.purchase_id = reservations.purchase_id
     WHERE status IN ('reserved', 'confirmed')
     GROUP BY product_id
 ) AS taken ON taken.product_id = product.id;

@@ -232,6 +232,14 @@ FROM transfers
 WHERE (id BETWEEN 1000001 AND 2000000 AND id % 100 = 0)
     OR (id BETWEEN 2350001 AND 2500000 AND id % 50 = 0);
 
+-- The last 20 refunds are unfinished.
+INSERT INTO refunds (transfer_id, purchase_id, quantity, finished, leased_until, created_at)
+SELECT
+    transfers.id AS transfer_id, purchases.id AS purchase_id, purchases.quantity, transfers.id <= 2512980,
+    transfers.created_at AS leased_until, transfers.created_at
+FROM transfers
+JOIN purchases ON purchases.transfer_id = transfers.reverses_id;
+
 INSERT INTO entries (account_id, version, transfer_id, amount, balance_after, created_at)
 SELECT
     account_id, row_number() OVER in_order, transfer_id, amount, sum(amount) OVER in_order, created_at

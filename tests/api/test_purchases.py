@@ -31,6 +31,8 @@ async def test_a_purchase_is_paid_and_taken_from_the_stock(shop: Shop) -> None:
         "status": "completed",
         "reason": None,
         "transfer_id": purchase["transfer_id"],
+        "refunded_amount": 0,
+        "refunded_quantity": 0,
         "reference": None,
         "metadata": None,
         "created_at": purchase["created_at"],
@@ -39,6 +41,7 @@ async def test_a_purchase_is_paid_and_taken_from_the_stock(shop: Shop) -> None:
     assert (await shop.stock(), await shop.reserved()) == (STOCK - 2, ["confirmed"])
     transfer = found(await shop.client.get(f"/transfers/{purchase['transfer_id']}", headers=shop.ada.headers))
     assert (transfer["amount"], transfer["description"]) == (200, f"Purchase {purchase['id']}")
+    assert transfer["purchase_id"] == purchase["id"]
     change = await shop.client.patch(
         f"/products/{shop.product}", json={"price": 7}, headers=shop.ada.headers | {"If-Match": "*"}
     )
@@ -238,13 +241,14 @@ async def test_a_refund_pays_back_and_gives_back_once(shop: Shop) -> None:
     problem(await shop.refund(purchase, eve), 404, "purchase_not_found")
     problem(await shop.refund(purchase, shop.bob), 403, "not_owner")
     answer = await shop.refund(purchase, key="k")
-    assert found(answer, 201) == purchase | {"status": "refunded"}
+    refunded = purchase | {"status": "refunded", "refunded_amount": 2 * PRICE, "refunded_quantity": 2}
+    assert found(answer, 201) == refunded
     again = await shop.refund(purchase, key="k")
     assert (again.status_code, again.content) == (201, answer.content)
     assert again.headers["Idempotency-Replayed"] == "true"
     problem(await shop.refund(purchase), 409, "already_refunded")
-    assert (await shop.money(), await shop.stock(), await shop.reserved()) == ((FUNDS, 0, 0), STOCK, ["released"])
-    assert found(await shop.buy(2, key="buy"), 201) == purchase | {"status": "refunded"}, "a purchase, as it is now"
+    assert (await shop.money(), await shop.stock(), await shop.reserved()) == ((FUNDS, 0, 0), STOCK, ["confirmed"])
+    assert found(await shop.buy(2, key="buy"), 201) == refunded, "a purchase, as it is now"
     assert await shop.clean()
 
 

@@ -33,6 +33,8 @@ async def test_a_transfer_moves_money_and_shows_the_payer_their_own_balance(
         "reference": None,
         "metadata": None,
         "hold_id": None,
+        "reversed_amount": 0,
+        "purchase_id": None,
         "balances": [{"account_id": payer, "balance": 400, "version": 2}],
     }
     assert await world.balances(payer, payee) == [400, 100]

@@ -1,8 +1,9 @@
-"""Reversals: a transfer paid back, once, by its recipient or an operator."""
+"""Reversals: a transfer paid back, in full or in parts, by its recipient or an operator."""
 
 import asyncio
 
 import httpx
+import psycopg
 import pytest
 
 from tests.harness.expect import found, insist, problem
@@ -66,3 +67,58 @@ async def test_20_reversals_at_once_are_one(client: httpx.AsyncClient, world: Wo
     received = await asyncio.gather(*(insist(client, path, None, ada.paying()) for _ in range(20)))
     assert sorted(answer.status_code for answer in received) == [201] + [409] * 19
     assert await world.balances(payer, payee) == [0, 0]
+
+
+async def test_a_transfer_is_reversed_in_parts_until_nothing_is_left(client: httpx.AsyncClient, world: World) -> None:
+    """More than what is left: 422 with `reversible`; no amount: the rest; a replay shows `reversed_amount` 0."""
+    ada, bob = await world.person("ada"), await world.person("bob")
+    payer, payee = await world.account(ada, minimum=None), await world.account(bob)
+    first = await client.post("/transfers", json=order(payer, payee), headers=ada.paying("paid"))
+    paid = found(first, 201)
+    path = f"/transfers/{paid['id']}/reversal"
+
+    async def reverse(amount: int | None = None, key: str | None = None) -> httpx.Response:
+        return await client.post(path, json=None if amount is None else {"amount": amount}, headers=bob.paying(key))
+
+    async def reversed_amount() -> int:
+        return int(found(await client.get(f"/transfers/{paid['id']}", headers=ada.headers))["reversed_amount"])
+
+    part = found(await reverse(60), 201)
+    assert (part["amount"], part["reverses_id"], part["reversed_amount"]) == (60, paid["id"], 0)
+    assert await reversed_amount() == 60
+    refusal = problem(await reverse(41, "k"), 422, "exceeds_reversible")
+    assert refusal["reversible"] == 40
+    assert (await reverse(41, "k")).json() == refusal
+    assert found(await reverse(), 201)["amount"] == 40
+    problem(await reverse(1), 409, "already_reversed")
+    problem(await reverse(), 409, "already_reversed")
+    for body in ({"amount": 0}, {"amount": 1.5}, {"quantity": 1}):
+        problem(await client.post(path, json=body, headers=bob.paying()), 422, "validation_error")
+    assert (await reversed_amount(), await world.balances(payer, payee)) == (100, [0, 0])
+    again = await client.post("/transfers", json=order(payer, payee), headers=ada.paying("paid"))
+    assert (again.headers["Idempotency-Replayed"], again.text) == ("true", first.text)
+
+
+async def test_two_reversals_of_60_of_100_at_once_are_one(client: httpx.AsyncClient, world: World) -> None:
+    """One is made; the other is refused as exceeds_reversible, decided under the locks of the accounts."""
+    ada = await world.person("ada")
+    payee = await world.account(ada, minimum=None)
+    await world.fund(payee, 100)
+    path = f"/transfers/{await world.value('SELECT max(id) FROM transfers')}/reversal"
+    received = await asyncio.gather(*(insist(client, path, {"amount": 60}, ada.paying()) for _ in range(2)))
+    assert sorted(answer.status_code for answer in received) == [201, 422]
+    [refused] = [answer for answer in received if answer.status_code == 422]
+    assert problem(refused, 422, "exceeds_reversible")["reversible"] == 40
+    assert await world.balances(payee) == [40]
+
+
+async def test_the_database_refuses_reversals_beyond_the_amount(client: httpx.AsyncClient, world: World) -> None:
+    """A release that does not know of parts cannot pay back more than was paid."""
+    ada = await world.person("ada")
+    payer, payee = await world.account(ada, minimum=None), await world.account(ada, minimum=None)
+    paid = found(await client.post("/transfers", json=order(payer, payee), headers=ada.paying()), 201)
+    found(await client.post(f"/transfers/{paid['id']}/reversal", json={"amount": 60}, headers=ada.paying()), 201)
+    again = "INSERT INTO transfers (from_account_id, to_account_id, amount, reverses_id, created_by, created_at)"
+    values = (payee, payer, 41, paid["id"], ada.id)
+    with pytest.raises(psycopg.errors.CheckViolation):
+        await world.connection.execute(f"{again} VALUES (%s, %s, %s, %s, %s, clock_timestamp())".encode(), values)

@@ -12,7 +12,7 @@ from tests.harness.world import Person, World
 
 TABLES = (
     *("users", "api_keys", "posts", "accounts", "transfers", "entries", "holds", "purchases"),
-    *("changes", "idempotency_keys"),
+    *("refunds", "changes", "idempotency_keys"),
 )
 
 

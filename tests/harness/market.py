@@ -49,17 +49,26 @@ class Market:
         """Return the number of unfinished purchases."""
         return int((await self._rows("main", "SELECT count(*) FROM purchases WHERE NOT finished"))[0][0])
 
-    async def verify(self, keys: int) -> None:
-        """Assert every promise in both databases, after `keys` requests that were retried until answered."""
+    async def unreturned(self) -> int:
+        """Return the number of refunds whose quantity is not known to be back in stock."""
+        return int((await self._rows("main", "SELECT count(*) FROM refunds WHERE NOT finished"))[0][0])
+
+    async def verify(self, keys: int, *, pieces: int | None = None, returned: int = 0) -> None:
+        """Assert every promise in both databases, after `keys` requests that were retried until answered.
+
+        They bought `pieces`, one each by default, of which `returned` were refunded.
+        """
+        pieces = keys if pieces is None else pieces
+        sold = pieces - returned
         statuses = dict(await self._rows("main", "SELECT status, count(*) FROM purchases GROUP BY status"))
         assert statuses == {"completed": keys}, "each key is one purchase"
         [(paid, transfers)] = await self._rows(
             "main", "SELECT sum(amount), count(*) FROM transfers WHERE description LIKE 'Purchase %'"
         )
-        assert (paid, transfers) == (keys * PRICE, keys), "no purchase was charged twice"
+        assert (paid, transfers) == (pieces * PRICE, keys), "no purchase was charged twice"
         balances = await self._rows("main", "SELECT balance, held FROM accounts ORDER BY id LIMIT 2")
-        assert balances == [(keys * PRICE, 0), (FUNDS - keys * PRICE, 0)]
-        assert await self._rows("catalog", "SELECT stock FROM products") == [(STOCK - keys,)]
+        assert balances == [(sold * PRICE, 0), (FUNDS - sold * PRICE, 0)]
+        assert await self._rows("catalog", "SELECT stock FROM products") == [(STOCK - sold,)]
         await self._rows("main", "UPDATE purchases SET decided_at = decided_at - interval '1 hour' RETURNING id")
         done = command("audit", "--json", settings=self.settings)
         assert done.returncode == 0, done.stdout + done.stderr

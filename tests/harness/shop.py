@@ -49,10 +49,11 @@ class Shop:
         return await self.client.post("/purchases", json=self.wanted(quantity, **more), headers=self.bob.paying(key))
 
     async def refund(
-        self, purchase: dict[str, Any], who: Person | None = None, key: str | None = None
+        self, purchase: dict[str, Any], who: Person | None = None, key: str | None = None, **part: int
     ) -> httpx.Response:
-        """Refund a purchase, as Ada unless `who` is given."""
-        return await self.client.post(f"/purchases/{purchase['id']}/refund", headers=(who or self.ada).paying(key))
+        """Refund a purchase, or a part of it, as Ada unless `who` is given."""
+        path, headers = f"/purchases/{purchase['id']}/refund", (who or self.ada).paying(key)
+        return await self.client.post(path, json=part or None, headers=headers)
 
     async def read(self, purchase: dict[str, Any]) -> Any:
         """Return the purchase as Bob sees it."""
@@ -78,7 +79,10 @@ class Shop:
 
     async def finish_abandoned(self) -> int:
         """Expire every lease and run the job that finishes abandoned purchases; return how many it leased."""
-        await self.world.connection.execute("UPDATE purchases SET leased_until = '-infinity' WHERE NOT finished")
+        for table in ("purchases", "refunds"):
+            await self.world.connection.execute(
+                f"UPDATE {table} SET leased_until = '-infinity' WHERE NOT finished".encode()
+            )
         with running(Operation("finish_purchases")):
             return await purchasing.finish_abandoned(service_of(self.app).pools)
 

@@ -80,6 +80,7 @@ PARTICULAR: dict[str, dict[str, Any]] = {
     "catalog/products/lock": {"seller_id": None},
     "catalog/products/search": {"seller_id": None},
     # A reserved one writes the row of its product, and so hides that its foreign key locks it.
+    "catalog/reservations/give_back": {"refund_id": 9999, "purchase_id": 15},
     "catalog/reservations/insert": {"purchase_id": 9999, "status": "refused"},
     "main/accounts/close_owned": {"owner_id": 900},
     "main/accounts/list_changed": {"ids": [9, 5, 3], "versions": [-1, -1, -1]},
@@ -132,7 +133,9 @@ PARTICULAR: dict[str, dict[str, Any]] = {
     "main/purchases/insert": {"unit_price": 10, "account_id": 3, "payee_account_id": 5},
     "main/purchases/refund": {"id": 15},
     "main/request_counts/add": {"kind": "wrong_key", "source": "10.1.2.3"},
-    "main/transfers/find_reversal": {"reverses_id": 5},
+    "main/refunds/finish": {"transfer_id": 4005},
+    "main/refunds/insert": {"transfer_id": 3500, "purchase_id": 3500},
+    "main/refunds/lease": {"seconds": 60},
     "main/transfers/insert": {
         "from_account_ids": [3, 4, 3, 4],
         "to_account_ids": [5, 6, 5, 6],

@@ -1,4 +1,5 @@
--- Products whose stock differs from what their sellers supplied less what reservations took.
+-- Products whose stock differs from what their sellers supplied less what reservations took and did not
+-- return.
 --
 -- $1 after  bigint  products.id after this one; null: from the first
 -- $2 until  bigint  up to and including this one; null: to the last
@@ -6,13 +7,21 @@
 --
 -- Returns  product_id bigint, stock bigint, supplied bigint, taken numeric;
 --          no row if all is well
--- Index    products_pkey, reservations_product_id_idx
--- Locks    products, reservations AccessShareLock
+-- Index    products_pkey, reservations_product_id_idx, returns_purchase_id_idx
+-- Locks    products, reservations, returns AccessShareLock
 SELECT /* catalog/invariants/stock */
     products.id AS product_id, products.stock, products.supplied, coalesce(taken.quantity, 0) AS taken
 FROM products
 LEFT JOIN (
-    SELECT product_id, sum(quantity) AS quantity
+    SELECT
+        product_id,
+        sum(
+            quantity - coalesce((
+                SELECT sum(returns.quantity)
+                FROM returns
+                WHERE returns.purchase_id = reservations.purchase_id
+            ), 0)
+        ) AS quantity
     FROM reservations
     WHERE product_id > coalesce($1::bigint, 0)
         AND product_id <= coalesce($2::bigint, 9223372036854775807)

@@ -5,8 +5,9 @@
 --
 -- Returns  id bigint;
 --          one row for each product that was counted
--- Index    products_pkey, reservations_product_id_idx
--- Locks    products AccessShareLock, RowShareLock, RowExclusiveLock; its rows FOR NO KEY UPDATE, by id; reservations AccessShareLock
+-- Index    products_pkey, reservations_product_id_idx, returns_purchase_id_idx
+-- Locks    products AccessShareLock, RowShareLock, RowExclusiveLock; its rows FOR NO KEY UPDATE, by id; reservations,
+--          returns AccessShareLock
 WITH /* catalog/products/count_supplied */ uncounted AS MATERIALIZED (
     SELECT id, stock, updated_at
     FROM products
@@ -15,7 +16,17 @@ WITH /* catalog/products/count_supplied */ uncounted AS MATERIALIZED (
     LIMIT $1::bigint
 ),
 counted AS MATERIALIZED (
-    SELECT uncounted.id, uncounted.stock, uncounted.updated_at, coalesce(sum(reservations.quantity), 0) AS taken
+    SELECT
+        uncounted.id, uncounted.stock, uncounted.updated_at,
+        coalesce(
+            sum(
+                reservations.quantity - coalesce((
+                    SELECT sum(returns.quantity)
+                    FROM returns
+                    WHERE returns.purchase_id = reservations.purchase_id
+                ), 0)
+            ), 0
+        ) AS taken
     FROM uncounted
     LEFT JOIN reservations
         ON reservations.product_id = uncounted.id

@@ -3,11 +3,11 @@
 -- $1 seconds  bigint  duration
 -- $2 limit    bigint  purchases at most
 --
--- Returns  id bigint, buyer_id bigint, product_id bigint, quantity bigint, unit_price bigint, amount bigint, currency text, account_id bigint, payee_account_id bigint, seller_id bigint, status text, reason text, transfer_id bigint, finished boolean, created_at timestamptz, reference text, metadata json;
+-- Returns  id bigint, buyer_id bigint, product_id bigint, quantity bigint, unit_price bigint, amount bigint, currency text, account_id bigint, payee_account_id bigint, seller_id bigint, status text, reason text, transfer_id bigint, finished boolean, created_at timestamptz, reference text, metadata json, refunded_amount bigint, refunded_quantity bigint, returned boolean, released boolean;
 --          one row for each leased purchase, by id
--- Index    purchases_unfinished_idx, purchases_pkey, accounts_pkey
+-- Index    purchases_unfinished_idx, purchases_pkey, accounts_pkey, transfers_reverses_id_idx, refunds_pkey
 -- Locks    purchases AccessShareLock, RowShareLock, RowExclusiveLock; its rows FOR NO KEY UPDATE, without waiting;
---          accounts AccessShareLock
+--          accounts, transfers, refunds AccessShareLock
 WITH /* main/purchases/lease */ idle AS MATERIALIZED (
     SELECT id
     FROM purchases
@@ -26,7 +26,8 @@ leased AS (
 )
 SELECT
     purchase_details.id, buyer_id, product_id, quantity, unit_price, amount, currency, account_id, payee_account_id,
-    seller_id, status, reason, transfer_id, finished, created_at, reference, metadata
+    seller_id, status, reason, transfer_id, finished, created_at, reference, metadata,
+    refunded_amount, refunded_quantity, returned, released
 FROM leased
 JOIN purchase_details ON purchase_details.id = leased.id
 ORDER BY purchase_details.id

@@ -1,7 +1,6 @@
--- Mark a completed purchase, locked by this unit of work, as refunded and unfinished: the catalog must be told.
+-- Mark a completed purchase, locked by this unit of work, as refunded: the whole amount was paid back.
 --
--- $1 id     bigint  purchases.id
--- $2 lease  bigint  seconds during which no job takes it
+-- $1 id  bigint  purchases.id
 --
 -- Returns  none
 -- Index    purchases_pkey
@@ -9,8 +8,6 @@
 UPDATE /* main/purchases/refund */ purchases
 SET
     status = 'refunded',
-    decided_at = statement_timestamp(),
-    finished = FALSE,
-    leased_until = statement_timestamp() + make_interval(secs => $2::bigint)
+    decided_at = statement_timestamp()
 WHERE id = $1::bigint
     AND status = 'completed';

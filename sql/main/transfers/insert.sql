@@ -17,7 +17,7 @@
 --          one row for each transfer, in the order of the arrays
 -- Index    accounts_pkey
 -- Locks    users RowShareLock; its rows FOR KEY SHARE; accounts AccessShareLock, RowShareLock, RowExclusiveLock;
---          holds RowShareLock; its rows FOR KEY SHARE; transfers RowShareLock, RowExclusiveLock; its rows FOR KEY SHARE;
+--          holds RowShareLock; its rows FOR KEY SHARE; transfers AccessShareLock, RowShareLock, RowExclusiveLock; its rows FOR KEY SHARE;
 --          entries, idempotency_keys RowExclusiveLock
 WITH /* main/transfers/insert */ transfer AS MATERIALIZED (
     SELECT nextval('transfers_id_seq') AS id, asked.*

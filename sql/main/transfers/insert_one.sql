@@ -17,7 +17,7 @@
 --          one row
 -- Index    accounts_pkey
 -- Locks    users RowShareLock; its row FOR KEY SHARE; accounts AccessShareLock, RowShareLock, RowExclusiveLock;
---          holds RowShareLock; its row FOR KEY SHARE; transfers RowShareLock, RowExclusiveLock; its row FOR KEY SHARE;
+--          holds RowShareLock; its row FOR KEY SHARE; transfers AccessShareLock, RowShareLock, RowExclusiveLock; its row FOR KEY SHARE;
 --          entries, idempotency_keys RowExclusiveLock
 WITH /* main/transfers/insert_one */ clock AS MATERIALIZED (
     -- The statement was sent under the locks; its time is never earlier than an account's last entry.

@@ -5,10 +5,11 @@
 -- $3 before_id    bigint       keyset: transfers.id of that row
 -- $4 limit        bigint       rows at most
 --
--- Returns  id bigint, from_account_id bigint, to_account_id bigint, currency text, amount bigint, description text, created_at timestamptz, from_owner_id bigint, from_balance bigint, from_version bigint, to_owner_id bigint, to_balance bigint, to_version bigint, reverses_id bigint, hold_id bigint, created_by bigint, reference text, reference_by bigint, metadata json;
+-- Returns  id bigint, from_account_id bigint, to_account_id bigint, currency text, amount bigint, description text, created_at timestamptz, from_owner_id bigint, from_balance bigint, from_version bigint, to_owner_id bigint, to_balance bigint, to_version bigint, reverses_id bigint, hold_id bigint, created_by bigint, reference text, reference_by bigint, metadata json, reversed_amount bigint, purchase_id bigint;
 --          a page of rows
--- Index    transfers_created_at_idx, transfers_pkey, entries_transfer_id_key, accounts_pkey
--- Locks    transfers, entries, accounts AccessShareLock
+-- Index    transfers_created_at_idx, transfers_pkey, entries_transfer_id_key, accounts_pkey, transfers_reverses_id_idx,
+--          purchases_transfer_id_key
+-- Locks    transfers, entries, accounts, purchases AccessShareLock
 WITH /* main/transfers/list */ page AS MATERIALIZED (
     -- The planner underestimates the joins of transfer_details, and would compute all of them instead of one page.
     SELECT id
@@ -21,7 +22,7 @@ WITH /* main/transfers/list */ page AS MATERIALIZED (
 SELECT
     transfer_details.id, from_account_id, to_account_id, currency, amount, description, created_at,
     from_owner_id, from_balance, from_version, to_owner_id, to_balance, to_version,
-    reverses_id, hold_id, created_by, reference, reference_by, metadata
+    reverses_id, hold_id, created_by, reference, reference_by, metadata, reversed_amount, purchase_id
 FROM page
 JOIN transfer_details ON transfer_details.id = page.id
 ORDER BY transfer_details.created_at DESC, transfer_details.id DESC

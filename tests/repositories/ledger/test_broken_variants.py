@@ -17,7 +17,7 @@ from repositories.postgres.pools import Checkout
 from repositories.postgres.statements import Statement
 from repositories.postgres.unit_of_work import Work
 from repositories.transfers import InsertedTransfer, TransferOrder, TransferRepository
-from tests.api import test_holds
+from tests.api import test_holds, test_transfers_reversal
 from tests.api.http import test_idempotency
 from tests.harness.payments import order
 from tests.harness.variants import without
@@ -47,6 +47,7 @@ class Meeting:
     ("statement", "guarantee"),
     [
         (accounts.LOCK_PAIR, test_concurrency.test_of_20_transfers_at_one_version_one_is_made),
+        (accounts.LOCK_PAIR, test_transfers_reversal.test_two_reversals_of_60_of_100_at_once_are_one),
         (accounts.LOCK, test_concurrency.test_of_20_batches_at_one_version_one_is_made),
     ],
 )
@@ -57,7 +58,7 @@ async def test_without_the_row_lock(
     world: World,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Two transfers, or two batches, are judged at the same version."""
+    """Two transfers, or two batches, are judged at the same version; two reversals on the same sum."""
     lock, meeting = AccountRepository.lock_each, Meeting()
 
     async def unlocked(self: AccountRepository, **options: Any) -> dict[int, Account]:

@@ -67,7 +67,7 @@ class Transfer:
     payer: Account
     payee: Account
     amount: int
-    reversed: bool = False
+    reversed: int = 0
 
 
 @dataclass
@@ -267,20 +267,23 @@ def machine(folio: Running) -> type[RuleBasedStateMachine]:  # noqa: C901 - one 
                 account.overdue = 0
 
         @precondition(lambda self: self.transfers)
-        @rule(pick=st.integers(0, 60))
-        def reverse(self, pick: int) -> None:
+        @rule(pick=st.integers(0, 60), part=st.none() | amounts)
+        def reverse(self, pick: int, part: int | None) -> None:
             transfer = self.transfers[pick % len(self.transfers)]
             path, owner = f"/transfers/{transfer.id}/reversal", transfer.payee.owner
-            code = self.why_not(transfer.payee, transfer.payer, transfer.amount)
-            if transfer.reversed and code not in {"account_frozen", "account_unavailable"}:
-                code = "already_reversed"
+            left = transfer.amount - transfer.reversed
+            amount = left if part is None else part
+            body = {} if part is None else {"amount": part}
+            code = self.why_not(transfer.payee, transfer.payer, amount)
+            if code not in {"account_frozen", "account_unavailable"} and (not left or amount > left):
+                code = "exceeds_reversible" if left else "already_reversed"
             if code:
-                self.refused(path, {}, owner, code)
+                self.refused(path, body, owner, code)
                 return
-            reversal = self.post(path, {}, owner, 201)
-            assert reversal["reverses_id"] == transfer.id
-            transfer.reversed = True
-            self.move(transfer.payee, transfer.payer, transfer.amount, reversal["id"])
+            reversal = self.post(path, body, owner, 201)
+            assert (reversal["reverses_id"], reversal["amount"]) == (transfer.id, amount)
+            transfer.reversed += amount
+            self.move(transfer.payee, transfer.payer, amount, reversal["id"])
 
         @rule(pick=picks)
         def freeze_or_thaw(self, pick: int) -> None:

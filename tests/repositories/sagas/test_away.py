@@ -120,7 +120,7 @@ async def test_with_the_catalog_away_after_the_decision_a_worker_tells_it(
     await networks["catalog"].restore(databases_of["catalog"])
     assert await shop.finish_abandoned() == 1
     assert (await shop.refund(paid, key="k")).status_code == 201
-    assert (await shop.stock(), await shop.reserved()) == (STOCK, ["released"])
+    assert (await shop.stock(), await shop.reserved()) == (STOCK, ["confirmed"])
     assert await shop.clean()
 
 
@@ -145,7 +145,9 @@ async def test_a_lost_commit_of_any_step_of_a_purchase_is_found_out(
 
 @pytest.mark.parametrize("trouble", [Trouble.CUT_BEFORE, Trouble.CUT_AFTER])
 @pytest.mark.parametrize(
-    ("database", "passing"), [("main", 0), ("catalog", 0), ("main", 1)], ids=["refund", "release", "finish"]
+    ("database", "passing"),
+    [("main", 0), ("catalog", 0), ("main", 1), ("main", 2)],
+    ids=["refund", "return", "list", "returned"],
 )
 async def test_a_lost_commit_of_any_step_of_a_refund_is_found_out(
     shop: Shop, networks: dict[str, Network], database: str, passing: int, trouble: Trouble

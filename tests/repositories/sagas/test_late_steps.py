@@ -119,7 +119,7 @@ async def test_a_request_that_was_stuck_finds_the_purchase_decided(begun: Begun)
     found(await shop.refund({"id": begun.purchase.id}), 201)
     for stale in (begun.purchase, replace(late.purchase, finished=False)):
         await Saga(service_of(shop.app).pools, stale).finish()
-    assert (await shop.money(), await shop.stock(), await shop.reserved()) == ((FUNDS, 0, 0), STOCK, ["released"])
+    assert (await shop.money(), await shop.stock(), await shop.reserved()) == ((FUNDS, 0, 0), STOCK, ["confirmed"])
     assert await shop.clean()
 
 

@@ -13,4 +13,8 @@ INSERT INTO reservations (purchase_id, product_id, quantity, status)
 SELECT i, i % 4000 + 1, 1, CASE WHEN i <= 10 THEN 'reserved' ELSE 'confirmed' END
 FROM generate_series(4500, 1, -1) AS i;
 
+INSERT INTO returns (refund_id, purchase_id, quantity)
+SELECT i, i, 1
+FROM generate_series(4500, 3001, -1) AS i;
+
 SELECT setval(pg_get_serial_sequence('products', 'id'), 1000000);

@@ -82,6 +82,13 @@ SELECT
     CASE WHEN i % 5 = 0 THEN 'reference' || i % 40 END
 FROM generate_series(4500, 1, -1) AS i;
 
+-- Unfinished: 4001 to 4020.
+INSERT INTO refunds (transfer_id, purchase_id, quantity, finished, leased_until, created_at)
+SELECT
+    i, i - 4000, 1, i > 4020, '2026-01-01'::timestamptz - make_interval(mins => i),
+    '2026-01-01'::timestamptz - make_interval(mins => i)
+FROM generate_series(5000, 4001, -1) AS i;
+
 INSERT INTO audits (id, ok, checks, finished_at)
 SELECT i, TRUE, '[]', '2026-01-01'::timestamptz - make_interval(mins => i)
 FROM generate_series(2000, 1, -1) AS i;
