@@ -260,7 +260,7 @@ CREATE TABLE public.returns (
     refund_id bigint NOT NULL,
     purchase_id bigint NOT NULL,
     quantity bigint NOT NULL,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_at timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
     CONSTRAINT returns_quantity_check CHECK (((quantity >= 1) AND (quantity <= '9007199254740991'::bigint)))
 );
 COMMENT ON TABLE public.returns IS 'Stock that refunds of the main database gave back, each once.';

@@ -647,7 +647,7 @@ CREATE TABLE public.refunds (
     quantity bigint NOT NULL,
     finished boolean NOT NULL,
     leased_until timestamp with time zone NOT NULL,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_at timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
     CONSTRAINT refunds_finished_check CHECK ((finished OR (quantity > 0))),
     CONSTRAINT refunds_quantity_check CHECK (((quantity >= 0) AND (quantity <= '9007199254740991'::bigint)))
 );
