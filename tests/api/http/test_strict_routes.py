@@ -28,7 +28,7 @@ async def ada(world: World) -> Person:
 def without_members(app: FastAPI) -> list[Operation]:
     """Return the POSTs that take no member."""
     taking_none = [operation for operation in operations(app) if operation.method == "POST" and not operation.body]
-    assert {operation.id for operation in taking_none} >= {"release_hold", "create_reversal", "refund_purchase"}
+    assert {operation.id for operation in taking_none} >= {"release_hold", "run_audit"}
     return taking_none
 
 
@@ -65,13 +65,14 @@ async def test_a_post_without_members_accepts_no_body_or_an_empty_object(
 
 
 async def test_an_amount_does_not_reverse_the_whole(client: httpx.AsyncClient, world: World, ada: Person) -> None:
-    """The same key then reverses with no body, and its repeat with an empty object is the same request."""
+    """It reverses that much; no body and an empty object are the same request, for the rest."""
     payer, payee = await world.account(ada, minimum=None), await world.account(ada)
     transfer = found(await client.post("/transfers", json=order(payer, payee), headers=ada.paying()), 201)
+    amount = transfer["amount"]
     path, headers = f"/transfers/{transfer['id']}/reversal", ada.paying("once")
-    before = await world.balances(payer, payee)
-    problem(await client.post(path, json={"amount": 1}, headers=headers), 422, "validation_error")
-    assert await world.balances(payer, payee) == before
+    problem(await client.post(path, json={"Amount": 1}, headers=headers), 422, "validation_error")
+    found(await client.post(path, json={"amount": 1}, headers=ada.paying()), 201)
+    assert await world.balances(payer, payee) == [1 - amount, amount - 1]
     first = found(await client.post(path, headers=headers), 201)
     assert found(await client.post(path, json={}, headers=headers), 201) == first
     assert await world.balances(payer, payee) == [0, 0]
@@ -142,7 +143,7 @@ async def test_a_query_parameter_is_known_and_sent_once(
 ) -> None:
     """Else 422, which names it: a misspelt filter would list everything. Operators' routes accept any."""
     lists = [operation for operation in operations(app) if operation.id.startswith("list_")]
-    for operation in lists:
+    for operation in (noun for noun in lists if not noun.path.startswith("/ops/")):
         path = operation.path.replace("{id}", "1")
         errors = problem(await client.get(f"{path}?{query}", headers=ada.headers), 422, "validation_error")["errors"]
         assert [error["loc"] for error in errors] == [["query", name]], path
