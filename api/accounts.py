@@ -69,7 +69,7 @@ class Account(Representation):
 
 
 class Payee(Representation):
-    """What any user may learn of an account before paying to it."""
+    """An account as any user may see it before paying to it."""
 
     account_id: Id
     username: str | None = Field(description="of the owner; null once the owner has left")

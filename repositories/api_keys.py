@@ -166,7 +166,7 @@ async def find_registered(connection: Connection, *, secret: str) -> User | None
 
 
 def _permissions(key: ApiKey | RevokedKey) -> State:
-    """Return what the record of changes says of a key."""
+    """Return the key's members in the record of changes."""
     return {"read_only": key.read_only, "expires_at": key.expires_at and key.expires_at.isoformat()}
 
 

@@ -23,7 +23,7 @@ class Check:
     in_flight: list[dict[str, Any]] | None = None
 
     def members(self) -> dict[str, Any]:
-        """Return what is stored and shown of the check."""
+        """Return the stored and shown members of the check."""
         return {name: value for name, value in vars(self).items() if value is not None}
 
 

@@ -171,7 +171,7 @@ async def read_limits(connection: Connection) -> Limits:
 
 
 async def read_identity(connection: Connection) -> Identity:
-    """Read which database this is, whatever address leads to it."""
+    """Read the identity of this database, equal for every address that leads to it."""
     return await IDENTITY.one(connection, Identity)
 
 

@@ -91,7 +91,7 @@ class Transfer:
     reference_by: int | None
     metadata: Metadata | None
     reversed_amount: int = 0
-    """What reversals have paid back by now."""
+    """The amount that reversals have paid back by now."""
     purchase_id: int | None = None
     """The purchase that the transfer pays or refunds."""
 

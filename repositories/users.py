@@ -162,7 +162,7 @@ class UserRepository:
         await SET_OFF_SALE.run(self._connection, ids=list(ids))
 
     async def list_sellers(self, *, products: Sequence[ProductState]) -> builtins.list[SellerState]:
-        """Return what the main database has of each product."""
+        """Return the owner and payee of each product, as the main database has them."""
         return await LIST_SELLERS.all(
             self._connection,
             SellerState,

@@ -1,4 +1,4 @@
-"""What every test may ask for: databases of its own, the application on them, and somebody to be."""
+"""Fixtures of every test: databases of its own, the application on them, and users."""
 
 import functools
 import logging
@@ -176,5 +176,5 @@ def world(sql: psycopg.AsyncConnection[psycopg.rows.TupleRow]) -> World:
 
 @pytest.fixture
 async def scraper(client: httpx.AsyncClient, world: World) -> Scraper:
-    """An operator who reads the metrics."""
+    """An operator, to read the metrics."""
     return Scraper(client, await world.person("scraper", role="operator"))

@@ -1,4 +1,4 @@
-"""docs/scaling.md claims what another page measured, or what its own sums give."""
+"""Each figure of docs/scaling.md is measured on another page, or the result of a sum that it shows."""
 
 import re
 from pathlib import Path

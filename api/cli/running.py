@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 
 
 class UsageError(Exception):
-    """The command cannot do what its arguments ask for; the message says why."""
+    """The arguments cannot be carried out; the message says why."""
 
 
 def run(settings: Settings, work: Callable[[], Awaitable[Result]]) -> Result:

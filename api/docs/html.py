@@ -31,5 +31,5 @@ def choose(request: Request, shown: Mapping[str, Any], title: str, body: Callabl
 
 
 def marked(text: str) -> str:
-    """Return text as HTML; what stands between backticks is code."""
+    """Return text as HTML; text between backticks is code."""
     return _CODE.sub(r"<code>\1</code>", escape(text, quote=False))

@@ -1,4 +1,4 @@
-"""API keys: the caller of a request, and what their key permits."""
+"""API keys: the caller of a request, and the rights of their key."""
 
 import re
 from collections.abc import AsyncIterator

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 @dataclass(frozen=True)
 class Effect:
-    """What a refused request wrote, and whether to repeat it."""
+    """The effect of a refused request, and whether to repeat it."""
 
     written: str
     repeat: str

@@ -13,7 +13,7 @@ from repositories.postgres.metrics import FOLLOWERS_DROPPED
 log = structlog.get_logger()
 
 WRITE_SECONDS = 10.0
-"""Seconds for a client to take what is sent, beyond what its connection buffers (64 KiB, and the system's queue)."""
+"""Seconds for a client to take its events, beyond the buffer of its connection (64 KiB, and the system's queue)."""
 # nginx would collect events before it passes them on.
 _UNBUFFERED = {"X-Accel-Buffering": "no"}
 

@@ -1,4 +1,4 @@
-"""Faults and defects as problems: what they say, what a caller can do, and how they are logged."""
+"""Faults and defects as problems: their details, the caller's next step, and their log lines."""
 
 from typing import Any
 

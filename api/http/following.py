@@ -109,7 +109,7 @@ async def follow_request(
         Header(alias="Last-Event-ID", description="version of the last event of a stream; wins over after_version"),
     ] = None,
 ) -> FollowRequest:
-    """Return what a request wants to follow; a dependency."""
+    """Return the account and version that a request follows; a dependency."""
     return FollowRequest(request, service, key, after_version, wait or 0, last_event_id)
 
 
@@ -192,7 +192,7 @@ class Follower:
             rows = await EntryRepository(connection).list_after(account_id=account_id, after=version, limit=limit)
             return Changes(rows, caller, self._show)
 
-        # Followers with the same rights share what they read.
+        # Followers with the same rights share their reads.
         key = ("entries", account_id, version, limit, caller.user_id, caller.role)
         changes = await self._followers.read(key, work)
         if changes.rows:

@@ -195,7 +195,7 @@ def _connect(conninfo: str, role: str = "primary") -> AbstractAsyncContextManage
 
 
 async def _store(connection: Connection, *, state: Pass, found: list[Check]) -> Audit | None:
-    """Store a result in place of its pass; an audit of what is new keeps what the one before found."""
+    """Store a result in place of its pass; an audit of new rows keeps the findings of the one before."""
     audits = AuditRepository(connection)
     last = await audits.get_last()
     if not await AuditPassRepository(connection).delete(state):

@@ -21,7 +21,7 @@ from repositories.users import UserRepository
 SETTLED_SECONDS = 60
 """Seconds after which no request of a user who left is in flight: every product they put up for sale is visible."""
 USERS_AT_ONCE = 100
-"""Users after whom one round of the job cleans up at most."""
+"""Most users that one round of the job cleans up after."""
 ROWS_AT_ONCE = 1000
 """Products or posts in one unit of work: its locks last some milliseconds, and others get the connection after it."""
 

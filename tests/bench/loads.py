@@ -91,7 +91,7 @@ class Client:
         self.socket.sendall(request)
 
     def receive(self) -> int | None:
-        """Read what arrived; return the status if the answer is complete. Raises ConnectionError."""
+        """Read the bytes that arrived; return the status if the answer is complete. Raises ConnectionError."""
         chunk = self.socket.recv(1 << 18)
         if not chunk:
             raise ConnectionResetError

@@ -51,7 +51,7 @@ class Shop:
     async def refund(
         self, purchase: dict[str, Any], who: Person | None = None, key: str | None = None, **part: int
     ) -> httpx.Response:
-        """Refund a purchase, or a part of it, as Ada unless `who` is given."""
+        """Refund a purchase or a part of it, as Ada by default."""
         path, headers = f"/purchases/{purchase['id']}/refund", (who or self.ada).paying(key)
         return await self.client.post(path, json=part or None, headers=headers)
 

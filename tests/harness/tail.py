@@ -55,7 +55,7 @@ class Tail:
             writer.close()
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Send a request for what comes after the last event."""
+        """Send a request for the entries after the last event."""
         reader, self._writer = await asyncio.open_connection(self._host.hostname, self._host.port)
         fields = self._person.headers | {"Host": "folio", "Accept": "text/event-stream"}
         fields["Last-Event-ID"] = str(self.last)
@@ -92,7 +92,7 @@ class Tail:
 
 @contextlib.asynccontextmanager
 async def tailing(*tails: Tail) -> AsyncIterator[None]:
-    """Let tails follow in this context; cut them off at its end."""
+    """Let tails follow in this context, and cut them off after it."""
     tasks = [asyncio.create_task(tail.follow()) for tail in tails]
     try:
         yield

@@ -1,4 +1,4 @@
-"""`folio import`: every line once, in its order, whatever ends a run."""
+"""`folio import`: every line once, in order, also after a run that failed."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ async def accounts(world: World) -> tuple[int, int]:
 
 
 def imported(file: Path, text: str, settings: dict[str, str], *options: str) -> tuple[int, dict[str, Any]]:
-    """Write a file and import it; return the exit status and what --json printed."""
+    """Write a file and import it; return the exit status and the JSON result."""
     file.write_text(text, newline="")
     done = command("import", str(file), "--as", "root", "--json", *options, settings=settings)
     assert done.stderr == "", done.stderr

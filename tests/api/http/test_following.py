@@ -207,7 +207,7 @@ async def test_followers_do_not_count_as_requests_in_flight(
 async def test_a_wait_is_no_slow_request(
     app: FastAPI, client: httpx.AsyncClient, world: World, account: int, ada: Person
 ) -> None:
-    """Operators see who follows; the histogram of durations has no wait."""
+    """Operators see the followers; the histogram of durations has no wait."""
     root = await world.person("root", role="operator")
 
     async def durations() -> tuple[float, float]:
@@ -330,7 +330,7 @@ async def test_a_stream_ends_with_the_access(
 async def test_a_stream_shows_what_the_role_allows_now(
     address: str, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An operator who becomes a member sees no later reference of others."""
+    """A former operator sees no later reference of others."""
     monkeypatch.setattr(following, "JUDGE_SECONDS", 0.2)
     root, bob = await world.person("root", role="operator"), await world.person("bob")
     account, payer = await world.account(root), await world.account(bob, minimum=None)

@@ -20,7 +20,7 @@ from api.process.settings import networks
         ("10.0.0.1", [], "10.0.0.1"),
         ("10.0.0.1", ["10.0.0.3"], "10.0.0.3"),
         ("198.51.100.7", ["203.0.113.5"], "198.51.100.7"),
-        # What is no address counts as the nearest proxy.
+        # An entry that is no address counts as the nearest proxy.
         ("10.0.0.1", ["unknown"], "10.0.0.1"),
         ("10.0.0.1", ["203.000.113.005"], "10.0.0.1"),
         ("10.0.0.1", ["x" * 4096], "10.0.0.1"),

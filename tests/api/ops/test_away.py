@@ -1,4 +1,4 @@
-"""Operators read what needs no database while the main database is away."""
+"""Operators read the routes that need no database while the main database is away."""
 
 from collections.abc import AsyncIterator
 

@@ -18,7 +18,7 @@ from tests.harness.world import Person, World
 MANY = 200
 BATCHES = 8
 DURABLE = {"max_connections": "100"}
-"""Options of a server that keeps what it acknowledged, as PostgreSQL does by default."""
+"""Options of a server with PostgreSQL's default durability."""
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def test_an_escaped_password_is_well_formed() -> None:
     ],
 )
 def test_both_urls_must_name_two_databases(main: str, catalog: str) -> None:
-    """The same host, port and database, whatever the user."""
+    """The same host, port and database, for any user."""
     with pytest.raises(ValidationError, match="name one database"):
         Settings(main_database_url=main, catalog_database_url=catalog)
 

@@ -140,7 +140,7 @@ CHECKS = [
 
 
 NEW = {f"main/{name}" for name in stages.NEW} | {"main/keys", "main/transfer_keys", "both/purchases"}
-"""Checks of an audit of what is new."""
+"""Checks of an audit of new rows."""
 OLD = {
     "DELETE FROM transfers WHERE id = 1",
     "UPDATE transfers SET created_at = created_at - interval '1 year' WHERE id = 1",

@@ -41,7 +41,7 @@ async def test_sellers_supply_and_sales_do_not(books: Books) -> None:
 
 
 async def test_a_return_to_a_full_stock_is_audited(books: Books) -> None:
-    """The stock is capped at its maximum, and so is what the seller supplied."""
+    """The stock is capped at its maximum, and so is the seller's supply."""
     await set_stock(books, books.bob, MAXIMUM)
     await books.post(books.bob, "/purchases/1/refund")
     assert await supplied(books.catalog) == [(MAXIMUM, MAXIMUM)]

@@ -58,7 +58,7 @@ def carried(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 class Purse:
-    """Ada, who has an account without minimum, and three payees."""
+    """Ada with an account without minimum, and three payees."""
 
     def __init__(self, client: httpx.AsyncClient, world: World, app: FastAPI) -> None:
         self.client = client
@@ -408,7 +408,7 @@ async def test_a_payment_is_judged_after_those_before_it(purse: Purse, carried: 
 
 
 async def test_without_the_balances_that_earlier_payments_left(purse: Purse, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Negative control: judged on what was locked, all are made."""
+    """Negative control: judged on the balances before the first payment, all are made."""
     monkeypatch.setattr(payments, "apply", lambda *_: None)
     with pytest.raises(AssertionError):
         await of_20_gathered_payments_at_one_version_one_is_made(purse)

@@ -1,4 +1,4 @@
-"""Connections: what ends them."""
+"""Connections: the reasons for which they end."""
 
 import socket
 import struct

@@ -319,7 +319,7 @@ async def test_a_re_run_that_finds_its_value_taken_is_an_unknown_outcome(
 
 
 async def test_a_re_run_that_meets_a_defect_is_an_unknown_outcome(app: FastAPI, network: Proxy) -> None:
-    """The first run may have been committed, whatever the second one meets."""
+    """The first run may have been committed, even if the second one fails."""
     network.trouble = Trouble.CUT_AFTER
     states = iter(["SELECT 1", "SELECT 1 / 0"])
 

@@ -93,7 +93,7 @@ async def test_posts_of_a_leaver_are_not_shown_before_they_are_deleted(
 
 
 async def test_the_leaving_commit_waits_for_no_post(owner: Shop) -> None:
-    """Somebody who locks a post of the leaver delays neither the leaving nor anybody's lists."""
+    """A locked post of the leaver delays neither the leaving nor any list."""
     async with owner.world.connection.transaction():
         await owner.world.connection.execute("SELECT FROM posts WHERE author_id = %s FOR UPDATE", (owner.ada.id,))
         service = service_of(owner.app)

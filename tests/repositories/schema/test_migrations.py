@@ -86,7 +86,7 @@ async def test_an_unknown_migration_among_known_ones_is_refused(empty: str, file
 
 @pytest.mark.parametrize("trouble", [Trouble.CUT_BEFORE, Trouble.CUT_AFTER])
 async def test_a_lost_commit_of_a_migration_is_told(trouble: Trouble, empty: str) -> None:
-    """The sentence names the migration, and a further `folio migrate` applies what is missing."""
+    """The sentence names the migration, and a further `folio migrate` applies the missing ones."""
     async with proxy(empty) as network:
         network.trouble, network.passing = trouble, 1
         with pytest.raises(MigrationError, match=r"lost during the COMMIT of 0002_\w+\.sql, which may be applied"):

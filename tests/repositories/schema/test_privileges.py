@@ -32,7 +32,7 @@ def _superuser() -> None:
 def test_the_privileges_that_are_checked_are_those_that_roles_sql_grants(
     database: str, databases: dict[str, str]
 ) -> None:
-    """The list is read from the files, and equals what PostgreSQL made of them."""
+    """The list is read from the files, and equals PostgreSQL's own."""
     with psycopg.connect(databases[database]) as connection:
         granted = {Privilege(*row) for row in connection.execute(GRANTED).fetchall()}
     assert set(privileges.needed(database)) == granted

@@ -30,7 +30,7 @@ CHANGES = ["UPDATE {} SET {} = {}", "DELETE FROM {}", "TRUNCATE {} CASCADE"]
 @pytest.mark.parametrize("role", ["origin", "replica"])
 @pytest.mark.parametrize("change", CHANGES)
 def test_the_ledger_and_the_record_refuse_changes(change: str, role: str, table: str, column: str) -> None:
-    """An administrator who skips ordinary triggers is refused as well."""
+    """An administrator without ordinary triggers is refused as well."""
     with templates.clones() as conninfos, psycopg.connect(conninfos["main"], autocommit=True) as connection:
         connection.execute(ROWS)
         connection.execute(f"SET session_replication_role = {role}".encode())

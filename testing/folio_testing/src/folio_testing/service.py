@@ -71,7 +71,7 @@ class Folio:
     url: str
     databases: dict[str, str]
     operator: User = field(init=False)
-    """The operator, who reads everything."""
+    """The operator: reads everything."""
     _outside: dict[str, int] = field(default_factory=dict)
 
     @classmethod
