@@ -95,12 +95,15 @@ VALUES
 ('main/accounts/list_by_owner', 'owns few', $$(100000, '9999-12-31', 9223372036854775807, 51)$$, NULL),
 (
     'main/accounts/list_currencies', '1,000 of an import',
-    '(ARRAY(SELECT n * 10 + 1 FROM generate_series(1, 1000) AS n))', NULL
+    format('(%L)', (SELECT array_agg(n * 10 + 1) FROM generate_series(1, 1000) AS made (n))), NULL
 ),
 (
     'main/accounts/list_changed', '1,000 followed, 1 changed',
-    '(ARRAY(SELECT n * 10 + 1 FROM generate_series(1, 1000) AS n),'
-    ' ARRAY(SELECT CASE n WHEN 1 THEN 0 ELSE 9007199254740991 END FROM generate_series(1, 1000) AS n))', NULL
+    format(
+        '(%L, %L)',
+        (SELECT array_agg(n * 10 + 1) FROM generate_series(1, 1000) AS made (n)),
+        (SELECT array_agg(CASE n WHEN 1 THEN 0 ELSE 9007199254740991 END) FROM generate_series(1, 1000) AS made (n))
+    ), NULL
 ),
 (
     'main/accounts/lock', '1,001 of a batch',
