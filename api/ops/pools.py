@@ -74,7 +74,7 @@ class RootBlocker(Representation):
     application: str | None = Field(description="`application_name` of the session")
     database: str | None
     client: str | None = Field(description="network address; null on a Unix socket")
-    state: str | None
+    state: str | None = Field(description="of the session, such as `idle in transaction`")
     state_ms: float | None = Field(description="milliseconds since that state began")
     transaction_ms: float | None = Field(description="age of the transaction in milliseconds")
     statement: str | None = Field(description="the file below sql/ or the query that runs, or that ran last")

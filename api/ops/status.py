@@ -102,7 +102,7 @@ class Status(Representation):
     started_at: Time = Field(description="when that worker started")
     followers: int = Field(description="requests that follow an account, in that worker")
     databases: list[DatabaseStatus]
-    traffic: Traffic
+    traffic: Traffic = Field(description="counts since the service started")
     slowest_routes: list[Route] = Field(description=f"at most {MAX_ITEMS}, by p95_ms")
     purchases: PurchasesInFlight | None = Field(description="null if the main database is away")
 

@@ -33,6 +33,9 @@ ARGUMENTS = {
     "request_hash": "sha256(convert_to(:key::text, 'UTF8'))",
     "reverses_id": "NULL",
     "hold_id": "NULL",
+    "reference": "NULL",
+    "reference_by": "NULL",
+    "metadata": "NULL",
 }
 """Arguments of the present statements, by the parameter names of their headers."""
 PAYERS = r"""\set payer random(1, 10000)

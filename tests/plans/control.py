@@ -21,6 +21,9 @@ UNDETECTED = {
     "holds_active_idx": "accounts with thousands of holds",
     "holds_expires_at_idx": "many more active holds than overdue ones",
     "purchases_buyer_id_idx": "buyers of more than a thousand purchases",
+    "purchases_product_id_idx": "an audit's slice of products with many purchases",
+    "reservations_product_id_idx": "products with many reservations",
+    "transfers_reference_by_idx": "writers of many references among many more transfers",
 }
 
 

@@ -201,4 +201,6 @@ async def test_a_service_follows_a_failover(servers: Servers, record_property: A
     trial = Trial(record_property, judge)
     trial.service_settings = settings_of(both)
     figures = await trial.run("primary killed, standby promoted", failover(), seconds=2)
-    figures.check("database_unavailable", "outcome_unknown", "pool_exhausted", "database_read_only")
+    codes = ["database_unavailable", "outcome_unknown", "pool_exhausted", "database_read_only"]
+    seen = [code for code in codes if code in figures.refused]  # which of them depends on the moment of the kill
+    figures.check(*seen, *(code for code in codes if code not in seen))

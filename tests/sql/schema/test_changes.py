@@ -124,7 +124,7 @@ def test_accounts_from_before_the_record_have_a_first_row(monkeypatch: pytest.Mo
             ("account_opened", 1, 3, None, OPENED),
         ]
         invariant = (ROOT / "main/invariants/record.sql").read_text()
-        assert psycopg.RawCursor(connection).execute(invariant, [100]).fetchall() == []
+        assert psycopg.RawCursor(connection).execute(invariant, [None, None, 100]).fetchall() == []
 
 
 def test_a_change_during_the_first_rows_comes_after_them(monkeypatch: pytest.MonkeyPatch) -> None:
