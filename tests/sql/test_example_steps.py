@@ -92,7 +92,7 @@ async def test_the_purchase_takes_the_steps_of_the_service(
     product = await a_product(catalog, bob, till)
     body = {"product_id": product, "quantity": 2, "account_id": purse}
     found(await client.post("/purchases", json=body, headers=ada.paying()), 201)
-    steps = units_of_example(committed("purchase"))
+    steps = units_of_example(committed("purchase"))[:6]  # a refund follows
     assert steps.pop(2) == ["catalog/products/lock", "catalog/reservations/get"]
     assert steps == units(events)
 

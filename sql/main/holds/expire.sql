@@ -15,7 +15,8 @@ WITH /* main/holds/expire */ overdue AS MATERIALIZED (
             FROM holds AS candidate
             WHERE candidate.from_account_id = ANY($1::bigint[])
                 AND candidate.status = 'active'
-                AND candidate.expires_at <= statement_timestamp()
+                -- As a subselect, the time does not lead the planner to the index on expires_at alone.
+                AND candidate.expires_at <= (SELECT statement_timestamp())
             ORDER BY candidate.expires_at
             LIMIT $2::bigint
         )
