@@ -12,7 +12,13 @@ from folio_testing.service import PATIENCE, Folio, running
 
 COMMIT = b"Q\x00\x00\x00\x0bCOMMIT\x00"
 """COMMIT as Folio sends it to PostgreSQL."""
-SETTINGS = {"FOLIO_REQUEST_TIMEOUT": "3", "FOLIO_DRAIN_TIME": "0", "FOLIO_KEY_CACHE_SECONDS": "0"}
+SETTINGS = {
+    "FOLIO_REQUEST_TIMEOUT": "3",
+    "FOLIO_DRAIN_TIME": "0",
+    "FOLIO_KEY_CACHE_SECONDS": "0",
+    "FOLIO_SWEEP_INTERVAL": "3600",  # the first Folio runs the jobs: no COMMIT of theirs is lost here
+    "FOLIO_AUDIT_INTERVAL": "0",
+}
 """A short deadline, so that a test waits no longer than it must for 503."""
 
 
