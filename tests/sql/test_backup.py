@@ -84,7 +84,9 @@ class Shop:
     def clean(self, folio: Service) -> None:
         """Assert that every purchase is finished, and that an audit of all of them finds nothing."""
         with psycopg.connect(self.databases["main"], autocommit=True) as main:
-            until(lambda: main.execute("SELECT count(*) FROM purchases WHERE NOT finished").fetchone() == (0,))
+            for table in ("purchases", "refunds"):
+                query = f"SELECT count(*) FROM {table} WHERE NOT finished"
+                until(lambda query=query: main.execute(query).fetchone() == (0,))  # type: ignore[misc]
             main.execute("UPDATE purchases SET decided_at = decided_at - interval '1 hour'")
         assert folio.answers()
         audit = printed(command("audit", "--json", settings=self.settings))
