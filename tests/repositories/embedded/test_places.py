@@ -49,7 +49,7 @@ def test_a_path_that_no_socket_can_have_works(
 def test_a_socket_folder_that_others_can_enter_is_refused(
     folder: Path, temporary: Path, copy_template: Callable[[Path], Path]
 ) -> None:
-    """A user who can enter the socket's folder could impersonate the server."""
+    """With access to the socket's folder, another user could impersonate the server."""
     data_dir = copy_template(folder / ("l" * 120))
     with EmbeddedServer(data_dir).running():
         (socket_folder,) = temporary.iterdir()
