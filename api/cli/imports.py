@@ -29,9 +29,6 @@ from repositories.users import UserRepository
 Item = TypeVar("Item")
 NumberedLine = tuple[int, Line]
 
-RETRY_SECONDS = 0.5
-"""Seconds between two attempts at a batch, for instance while a server restarts."""
-
 
 @dataclass
 class Result:
@@ -118,18 +115,12 @@ async def _apply(
     if len(lines) < len(batch):
         raise UsageError("The file has changed since it was checked.")
     payments = [line.payment(user_id) for _, line in lines]
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + settings.start_timeout
-    while True:
-        try:
-            async with pool.checkout() as checkout:
-                done = await unit_of_work.run(checkout, partial(import_batch, payments=payments), repeatable=True)
-            break
-        except Fault:
-            if loop.time() > deadline:
-                raise
-            await asyncio.sleep(RETRY_SECONDS)
-    _count(done, lines, result)
+
+    async def work() -> Imported:
+        async with pool.checkout() as checkout:
+            return await unit_of_work.run(checkout, partial(import_batch, payments=payments), repeatable=True)
+
+    _count(await startup.patiently(settings, work, say, Fault), lines, result)
 
 
 def _count(done: Imported, lines: list[NumberedLine], result: Result) -> None:

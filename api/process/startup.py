@@ -15,7 +15,7 @@ from repositories.doctor import capacity
 from repositories.doctor.capacity import Demand
 from repositories.embedded import EmbeddedServer
 from repositories.postgres import connections, poolers
-from repositories.postgres.errors import DatabaseUnavailable
+from repositories.postgres.errors import DatabaseUnavailable, Fault
 from repositories.postgres.poolers import Pooler
 from repositories.schema import databases, migrations, pair, privileges, roles
 from repositories.schema.databases import DATABASES
@@ -77,19 +77,25 @@ def servers(settings: Settings, announce: Callable[[str], None], *, create: bool
 
 
 async def patiently(
-    settings: Settings, work: Callable[[], Awaitable[Result]], announce: Callable[[str], None]
+    settings: Settings,
+    work: Callable[[], Awaitable[Result]],
+    announce: Callable[[str], None],
+    faults: type[Fault] = DatabaseUnavailable,
 ) -> Result:
-    """Retry idempotent work until both databases are reachable. Raises DatabaseUnavailable after `start_timeout`."""
+    """Retry idempotent work after these faults, by default until both databases are reachable.
+
+    Raises the fault that still occurs after `start_timeout`.
+    """
     deadline = time.monotonic() + settings.start_timeout
     announced = False
     while True:
         try:
             return await work()
-        except DatabaseUnavailable as error:
+        except faults as error:
             if time.monotonic() > deadline:
                 raise
             if not announced:
-                announce(f"Waiting up to {settings.start_timeout:g} s for a database: {error.__cause__}")
+                announce(f"Waiting up to {settings.start_timeout:g} s for a database: {error.__cause__ or error}")
                 announced = True
         await asyncio.sleep(RETRY_SECONDS)
 
