@@ -210,8 +210,7 @@ def _authenticated(request: Request, caller: Caller) -> Caller:
 
 async def _invalid_key(request: Request, hashed: bytes, main: Checkout, service: Service) -> Problem:
     """Count an invalid key for its address; return the 401, or the 429 beyond the limit."""
-    service.callers.forget(hashed)
-    service.operators.forget(hashed)
+    service.forget_key(hashed)
     try:
         await limit(request, main, kind="wrong_key", most=service.settings.wrong_keys_per_minute)
     except TooMany as refusal:

@@ -179,7 +179,7 @@ class Follower:
         look = partial(_look_up, key_digest=self._digest, account_id=self._account_id)
         caller, account = await self._followers.read(("judge", self._digest, self._account_id), look)
         if caller is None:
-            self._service.callers.forget(self._digest)
+            self._service.forget_key(self._digest)
             raise unauthorized("The API key is revoked or expired.")
         self.compare(visible(account, "account", self._account_id, caller))
         self.caller = caller

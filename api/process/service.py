@@ -91,6 +91,11 @@ class Service:
         for pool in self.all_pools:
             await pool.open()
 
+    def forget_key(self, digest: bytes) -> None:
+        """Forget a key that was found invalid, wherever this process remembers valid ones."""
+        self.callers.forget(digest)
+        self.operators.forget(digest)
+
     async def close(self) -> None:
         """End what waits for a connection, stop the followers' queries and close every connection."""
         await self.payments.close()
