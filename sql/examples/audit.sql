@@ -19,7 +19,7 @@ EXECUTE "catalog/invariants/references" (NULL, NULL, 100);
 PREPARE "catalog/invariants/returns" AS :sql
 EXECUTE "catalog/invariants/returns" (NULL, NULL, 100);
 
--- Products whose stock differs from what their sellers supplied less what reservations took and did not return.
+-- Products whose stock differs from the supplied quantity less the reserved one that did not return.
 \set sql `cat sql/catalog/invariants/stock.sql`
 PREPARE "catalog/invariants/stock" AS :sql
 EXECUTE "catalog/invariants/stock" (NULL, NULL, 100);
@@ -91,7 +91,7 @@ PREPARE "main/invariants/purchases" AS :sql
 EXECUTE "main/invariants/purchases" (NULL, NULL, 100);
 
 -- Accounts whose owner, minimum and status are not those of the last row in the record of changes, and rows of the record
--- that do not begin with what the row before ends with.
+-- that do not begin as the row before ends.
 \set sql `cat sql/main/invariants/record.sql`
 PREPARE "main/invariants/record" AS :sql
 EXECUTE "main/invariants/record" (NULL, NULL, 100);

@@ -38,7 +38,7 @@ def pgbouncer(conninfos: Mapping[str, str], mode: str) -> Iterator[dict[str, str
             "server_login_retry = 1\nignore_startup_parameters = extra_float_digits\n"
         )
         with (folder / "log").open("wb") as log:
-            process = subprocess.Popen([PROGRAM, f"{folder}/pgbouncer.ini"], stdout=log, stderr=log, **_account())
+            process = subprocess.Popen([PROGRAM, f"{folder}/pgbouncer.ini"], stdout=log, stderr=log, **_account(str(server["host"])))
             try:
                 through = {
                     database: make_conninfo(conninfo, host="127.0.0.1", port=port, hostaddr="127.0.0.1")
@@ -51,9 +51,10 @@ def pgbouncer(conninfos: Mapping[str, str], mode: str) -> Iterator[dict[str, str
                 process.wait(20)
 
 
-def _account() -> dict[str, Any]:
-    """Return options of Popen: PgBouncer does not run as root."""
+def _account(host: str) -> dict[str, Any]:
+    """Return options of Popen: PgBouncer does not run as root, but as the owner of the server's socket, or as nobody."""
     if os.geteuid() != 0:
         return {}
-    nobody = pwd.getpwnam("nobody")
-    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    owner = Path(host).stat() if host.startswith("/") else None
+    user = pwd.getpwuid(owner.st_uid) if owner and owner.st_uid else pwd.getpwnam("nobody")
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}

@@ -1,5 +1,4 @@
--- Products whose stock differs from what their sellers supplied less what reservations took and did not
--- return.
+-- Products whose stock differs from the supplied quantity less the reserved one that did not return.
 --
 -- $1 after  bigint  products.id after this one; null: from the first
 -- $2 until  bigint  up to and including this one; null: to the last

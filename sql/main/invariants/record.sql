@@ -1,5 +1,5 @@
 -- Accounts whose owner, minimum and status are not those of the last row in the record of changes, and rows of the record
--- that do not begin with what the row before ends with.
+-- that do not begin as the row before ends.
 --
 -- $1 after  bigint  accounts.id after this one; null: from the first
 -- $2 until  bigint  up to and including this one; null: to the last
