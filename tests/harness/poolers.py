@@ -38,7 +38,8 @@ def pgbouncer(conninfos: Mapping[str, str], mode: str) -> Iterator[dict[str, str
             "server_login_retry = 1\nignore_startup_parameters = extra_float_digits\n"
         )
         with (folder / "log").open("wb") as log:
-            process = subprocess.Popen([PROGRAM, f"{folder}/pgbouncer.ini"], stdout=log, stderr=log, **_account(str(server["host"])))
+            account = _account(str(server["host"]))
+            process = subprocess.Popen([PROGRAM, f"{folder}/pgbouncer.ini"], stdout=log, stderr=log, **account)
             try:
                 through = {
                     database: make_conninfo(conninfo, host="127.0.0.1", port=port, hostaddr="127.0.0.1")
@@ -52,7 +53,7 @@ def pgbouncer(conninfos: Mapping[str, str], mode: str) -> Iterator[dict[str, str
 
 
 def _account(host: str) -> dict[str, Any]:
-    """Return options of Popen: PgBouncer does not run as root, but as the owner of the server's socket, or as nobody."""
+    """Return options of Popen: PgBouncer does not run as root, but as the owner of the server's socket or as nobody."""
     if os.geteuid() != 0:
         return {}
     owner = Path(host).stat() if host.startswith("/") else None
