@@ -48,6 +48,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
         openapi_url=None,
         generate_unique_id_function=_operation_id,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # Folio has metrics and logs of its own
     )
     app.state.service = Service(settings or Settings())
     app.add_middleware(RequestMiddleware)

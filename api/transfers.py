@@ -30,6 +30,7 @@ from api.http.types import (
     Representation,
     Time,
 )
+from api.process.service import service_of
 from repositories.accounts import MAXIMUM
 from repositories.api_keys import Caller
 from repositories.ledger import transfers as ledger
@@ -165,13 +166,13 @@ NOT_ATOMIC: dict[int | str, dict[str, Any]] = {
     responses=answers(*REFUSALS, *problems.BODY, *problems.WRITES),
     response_model=Transfer,
 )
-async def create_transfer(new: NewTransfer, payer: PayerWithKey, service: CurrentService) -> Response:
+async def create_transfer(request: Request, new: NewTransfer, payer: PayerWithKey) -> Response:
     """Move money from an account of yours to any account of the same currency.
 
     Safe to repeat under the same Idempotency-Key: a repeat gets the first answer again, refusals included.
     """
     order = TransferOrder(ordered_by=payer.caller.user_id, **vars(new))
-    outcome = await service.payments.run(Payment(order, payer.key))
+    outcome = await service_of(request.app).payments.run(Payment(order, payer.key))
     return keyed_answer(outcome, partial(_show, caller=payer.caller), location="/transfers/{id}")
 
 

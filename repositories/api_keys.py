@@ -3,6 +3,7 @@
 import hashlib
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -15,6 +16,7 @@ from repositories.users import User, UserRepository
 INSERT = statement("main/api_keys/insert")
 FIND = statement("main/api_keys/find")
 AUTHENTICATE = statement("main/api_keys/authenticate")
+AUTHENTICATE_MANY = statement("main/api_keys/authenticate_many")
 LIST = statement("main/api_keys/list")
 REVOKE = statement("main/api_keys/revoke")
 REVOKE_ALL = statement("main/api_keys/revoke_all")
@@ -129,6 +131,11 @@ class ApiKeyRepository:
     async def authenticate(self, *, digest: bytes) -> Caller | None:
         """Return the owner of a key, or None if the key is unknown, revoked or expired."""
         return await AUTHENTICATE.maybe(self._connection, Caller, digest=digest)
+
+    async def authenticate_many(self, *, digests: Sequence[bytes]) -> dict[bytes, Caller]:
+        """Return the owners of the keys among these that `authenticate` finds, by digest."""
+        rows = await AUTHENTICATE_MANY.dicts(self._connection, digests=[*digests])
+        return {row.pop("digest"): Caller(**row) for row in rows}
 
     async def list(self, *, user_id: int, page: Keyset) -> list[ApiKey]:
         """Return the user's keys that are not revoked, newest first."""

@@ -61,7 +61,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start to wait for the first request."""
         self._raw = transport
-        super().connection_made(cast(asyncio.Transport, LeavingTransport(transport, self)))
+        super().connection_made(cast(asyncio.Transport, LeavingTransport(transport, self, self.loop)))
         self._others = connections_of(self.server_state, self.loop)
         self._others.admit(self)
         self._wait(HEADERS_TIMEOUT_SECONDS)

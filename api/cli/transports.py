@@ -27,10 +27,15 @@ class Leaver(Protocol):
 
 
 class LeavingTransport:
-    """A transport whose `close` lets the client stop sending first."""
+    """A transport whose `close` lets the client stop sending first.
 
-    def __init__(self, transport: asyncio.Transport, connection: Leaver) -> None:
+    The head and the body of an answer are written at different times; both are sent by one system call.
+    """
+
+    def __init__(self, transport: asyncio.Transport, connection: Leaver, loop: asyncio.AbstractEventLoop) -> None:
         self._write = transport.write
+        self._call_soon = loop.call_soon
+        self._written: list[bytes] = []
         self.abort = transport.abort
         self.pause_reading = transport.pause_reading
         self.resume_reading = transport.resume_reading
@@ -39,11 +44,20 @@ class LeavingTransport:
 
     def write(self, data: bytes) -> None:
         """Send bytes that the client has to acknowledge."""
-        self._connection.unacknowledged = True
-        self._write(data)
+        if not self._written:
+            self._call_soon(self.flush)
+        self._written.append(data)
+
+    def flush(self) -> None:
+        """Send what was written by now."""
+        if self._written:
+            self._connection.unacknowledged = True
+            self._write(b"".join(self._written))
+            self._written.clear()
 
     def close(self) -> None:
         """Let the connection leave."""
+        self.flush()
         self._connection.leave()
 
     def is_closing(self) -> bool:

@@ -1,7 +1,7 @@
 """API keys: the caller of a request, and the rights of their key."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Annotated
 
@@ -57,11 +57,11 @@ class KeyScheme(HTTPBearer):
             scheme_name="ApiKey",
             description="A key from `POST /users`, `folio operator add` or `folio key issue`.",
         )
-        self._needed = needed
+        self.needed = needed
 
     async def __call__(self, request: Request) -> str | None:  # type: ignore[override]
         """Return the request's key."""
-        return judge_form(request, needed=self._needed)
+        return judge_form(request, needed=self.needed)
 
 
 # Asked for before the connection: a request without a key of the right form takes none.
@@ -142,16 +142,10 @@ Member = Annotated[Caller, Depends(authenticate)]
 Anyone = Annotated[Caller | None, Depends(authenticate_if_given)]
 AnyoneBeforeCatalog = Annotated[Caller | None, Depends(authenticate_before_catalog)]
 Writer = Annotated[Caller, Depends(writer)]
-WriterOutside = Annotated[Caller, Depends(writer_outside)]
 OperatorWriter = Annotated[Caller, Depends(operator_writer)]
 OnCall = Annotated[Caller, Depends(authenticate_operator)]
 OperatorView = Annotated[Checkout | None, Depends(view_operations, scope="function")]
 OnCallWriter = Annotated[Caller, Depends(on_call_writer)]
-
-
-NEEDS_KEY = frozenset({authenticate, authenticate_operator, view_operations, writer, writer_outside})
-"""The dependencies of a route that answers no request without a key."""
-TAKES_KEY = NEEDS_KEY | {authenticate_if_given, authenticate_before_catalog}
 
 
 async def check_first(request: Request) -> None:
@@ -179,26 +173,39 @@ def identify(scope: Scope, callers: Callers) -> CallerName:
 
 
 async def _authenticate_outside(request: Request, key: str) -> Caller:
-    """Return the owner of a key; if it must be looked up, on a connection that is back afterwards."""
+    """Return the owner of a key; if it must be looked up, together with others, on a connection that is back then."""
     service = service_of(request.app)
-    if (caller := service.callers.find(digest(key))) is not None:
-        return _authenticated(request, caller)
-    async with service.pools["main"].checkout() as main:
-        return await _authenticate(request, key, main)
+    caller = await _find(service, key, service.key_look_ups.run)
+    if caller is None:
+        async with service.pools["main"].checkout() as main:
+            raise await _invalid_key(request, digest(key), main, service)
+    return _authenticated(request, caller)
 
 
 async def _authenticate(request: Request, key: str, main: Checkout) -> Caller:
+    """Return the owner of a key; if it must be looked up, on the connection that the request has."""
     service = service_of(request.app)
-    callers, hashed = service.callers, digest(key)
-    caller = callers.find(hashed)
+
+    async def look_up(hashed: bytes) -> Caller | None:
+        return await ApiKeyRepository(main.connection).authenticate(digest=hashed)
+
+    caller = await _find(service, key, look_up)
     if caller is None:
-        look_up = callers.look_up()
-        caller = await ApiKeyRepository(main.connection).authenticate(digest=hashed)
-        if caller is None:
-            raise await _invalid_key(request, hashed, main, service)
-        callers.confirm(hashed, caller, look_up)
-        service.operators.remember(hashed, caller)
+        raise await _invalid_key(request, digest(key), main, service)
     return _authenticated(request, caller)
+
+
+async def _find(service: Service, key: str, look_up: Callable[[bytes], Awaitable[Caller | None]]) -> Caller | None:
+    """Return the owner of a key, which is looked up unless this process knows it to be valid; None if it is invalid."""
+    hashed = digest(key)
+    caller = service.callers.find(hashed)
+    if caller is None:
+        begun = service.callers.look_up()
+        caller = await look_up(hashed)
+        if caller is not None:
+            service.callers.confirm(hashed, caller, begun)
+            service.operators.remember(hashed, caller)
+    return caller
 
 
 def _authenticated(request: Request, caller: Caller) -> Caller:

@@ -12,7 +12,8 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Request
 
-from api.http.authentication import Writer, WriterOutside
+from api.http.authentication import Key as ApiKey
+from api.http.authentication import Writer, writer_outside
 from api.http.json_bodies import JsonRequest
 from api.http.problems import Problem
 from repositories.api_keys import Caller
@@ -62,10 +63,9 @@ class Payer:
     key: Key
 
 
-async def payer(
-    request: Request, caller: WriterOutside, idempotency_key: Annotated[str | None, KeyHeader] = None
-) -> Payer:
-    """Return caller and key as one dependency: FastAPI walks those of the caller once more for each that needs it."""
+async def payer(request: Request, key: ApiKey, idempotency_key: Annotated[str | None, KeyHeader] = None) -> Payer:
+    """Return caller and key as one dependency, because FastAPI takes 40 µs for each."""
+    caller = await writer_outside(request, key)
     return Payer(caller, await required_key(request, caller, idempotency_key))
 
 

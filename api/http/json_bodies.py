@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.http.authentication import NEEDS_KEY, TAKES_KEY, check_first, judge_form
+from api.http.authentication import KeyScheme, check_first, judge_form
 from api.http.problems import Problem, invalid
 
 MAX_MEMBERS = 100
@@ -48,8 +48,8 @@ class JsonRoute(APIRoute):
         """Return FastAPI's handler, called with a strict request."""
         handle = super().get_route_handler()
         dependants = list(_tree(self.dependant))
-        calls = {dependant.call for dependant in dependants}
-        takes_key, needs_key = not calls.isdisjoint(TAKES_KEY), not calls.isdisjoint(NEEDS_KEY)
+        schemes = [dependant.call for dependant in dependants if isinstance(dependant.call, KeyScheme)]
+        takes_key, needs_key = bool(schemes), any(scheme.needed for scheme in schemes)
         parameters = {field.alias for dependant in dependants for field in dependant.query_params}
         strict_query = self.strict_query
         check_body = self._body_check()

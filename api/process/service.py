@@ -12,6 +12,7 @@ from api.process.background import Background
 from api.process.callers import Callers
 from api.process.drain import Drain
 from api.process.followers import Followers
+from api.process.key_look_ups import KeyLookUps
 from api.process.operators import Operators
 from api.process.readiness import Readiness
 from api.process.settings import Settings
@@ -37,6 +38,7 @@ class Service:
     operator_pools: Mapping[str, Pool]
     """Pools of one connection, by database: operators are answered even if the other pools are exhausted."""
     payments: Payments
+    key_look_ups: KeyLookUps
     readiness: Readiness
     followers: Followers
     drain: Drain
@@ -72,6 +74,7 @@ class Service:
             single = replace(options, min_size=0, max_size=1)
             self.operator_pools[name] = Pool(f"{name} (operations)", conninfo, single, purpose="operations")
         self.payments = Payments(self.pools["main"], gather=self.settings.gather)
+        self.key_look_ups = KeyLookUps(self.pools["main"])
         self.readiness = Readiness(self.pools)
         self.followers = Followers(
             self.pools["main"],
@@ -99,6 +102,7 @@ class Service:
     async def close(self) -> None:
         """End what waits for a connection, stop the followers' queries and close every connection."""
         await self.payments.close()
+        await self.key_look_ups.close()
         await self.followers.close()
         await asyncio.gather(*(pool.close() for pool in self.all_pools))
 

@@ -9,6 +9,7 @@ from repositories.ledger import transfers
 from repositories.ledger.accounts import lock_each
 from repositories.ledger.keys import Keyed, Outcome, replay_each, run_keyed, run_keyed_again, to_store
 from repositories.ledger.orders import apply, judge_transfer, write
+from repositories.postgres import metrics
 from repositories.postgres.gathering import Gathering
 from repositories.postgres.pools import Checkout, Pool
 from repositories.postgres.slices import sliced
@@ -45,6 +46,7 @@ class Payments(Gathering[Payment, Outcome[ShownTransfer]]):
         self, connection: Connection, members: Sequence[Payment]
     ) -> list[Outcome[ShownTransfer] | Exception]:
         """Make the transfers one after the other within the present unit of work."""
+        metrics.GATHERED.observe(len(members))
         return await transfer_each(connection, payments=members)
 
     async def run_again(

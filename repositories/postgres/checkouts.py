@@ -3,7 +3,7 @@
 import asyncio
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -25,6 +25,8 @@ class CheckedOutConnection:
     connection: Connection
     backend_pid: int  # a lost connection no longer tells its own
     task: "asyncio.Task[Any] | None"
+    share_of: Hashable | None = None
+    """The caller whose share it belongs to; None if shares are not limited."""
     since: datetime = field(default_factory=lambda: datetime.now(UTC))
     overdue: bool = False
     """True once it exceeds the soft limit."""
@@ -65,9 +67,12 @@ class CheckedOutConnections:
     def __iter__(self) -> Iterator[CheckedOutConnection]:
         return iter(list(self._timers))
 
-    def add(self, operation: Operation | None, connection: Connection) -> CheckedOutConnection:
+    def add(
+        self, operation: Operation | None, connection: Connection, *, share_of: Hashable | None = None
+    ) -> CheckedOutConnection:
         """Record that the current task has checked out a connection, and start the soft limit."""
-        record = CheckedOutConnection(operation, connection, connection.info.backend_pid, asyncio.current_task())
+        backend_pid = connection.pgconn.backend_pid
+        record = CheckedOutConnection(operation, connection, backend_pid, asyncio.current_task(), share_of)
         self._timers[record] = asyncio.get_running_loop().call_later(self._soft_limit, self._exceed, record)
         self.total += 1
         self.peak = max(self.peak, len(self))

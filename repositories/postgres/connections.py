@@ -221,8 +221,8 @@ def read_only(connection: Connection) -> bool:
 
     PostgreSQL reports both settings whenever they change, so this is no round trip. PgBouncer may report neither.
     """
-    status = connection.info.parameter_status
-    return status("default_transaction_read_only") == "on" or status("in_hot_standby") == "on"
+    status = connection.pgconn.parameter_status
+    return status(b"default_transaction_read_only") == b"on" or status(b"in_hot_standby") == b"on"
 
 
 def hang_up(connection: Connection) -> None:

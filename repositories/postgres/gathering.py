@@ -1,7 +1,9 @@
 """Gathering: requests that would have to wait for a connection share the next one.
 
 A request has a connection and a unit of work of its own while a connection is free. Requests that would have to wait
-are a queue: the next free connection takes all of them, up to a limit, and runs them as one unit of work.
+are a queue: the next free connection takes all of them, up to a limit, and runs them as one unit of work. While two
+units run, further requests wait for a moment, too: one of the two is most likely about to end, and a third one at the
+same time would cost more than it saves.
 
 Each request keeps its own deadline, and may be cancelled at any time. If the unit fails, or if a request's time is up
 before COMMIT is sent, nothing was written, and the others run again, each in a unit of its own. If COMMIT is lost, each
@@ -11,12 +13,13 @@ request finds out what became of its own part.
 import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
+from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 
 import structlog
 
-from repositories.postgres import metrics, operation, statements, unit_of_work
+from repositories.postgres import operation, statements, unit_of_work
 from repositories.postgres.errors import DatabaseUnavailable, Fault, OutcomeUnknown, described
 from repositories.postgres.operation import CommitState, Operation
 from repositories.postgres.pools import Checkout, Pool
@@ -27,6 +30,10 @@ log = structlog.get_logger()
 LOCK_SECONDS = 1.0
 """Seconds that a shared unit waits for row locks: longer than a busy row is locked. A row that hangs delays the other
 requests for no longer."""
+UNITS = 2
+"""Units of work that run at once, unless they take longer than PAUSE."""
+PAUSE = 0.02
+"""Seconds for which requests wait for one of UNITS to end, although a connection is free."""
 
 Member = TypeVar("Member")
 Result = TypeVar("Result")
@@ -35,7 +42,8 @@ Result = TypeVar("Result")
 class Gathering(ABC, Generic[Member, Result]):
     """Runs the units of work of many requests, each alone or together with others.
 
-    `name` is that of the operation that runs them together, which carries at most `limit` of them.
+    `name` is that of the operation that runs them together, which carries at most `limit` of them. What only reads
+    needs no unit of work: `in_unit` decides.
     """
 
     def __init__(self, name: str, pool: Pool, *, limit: int, enabled: bool = True) -> None:
@@ -47,6 +55,7 @@ class Gathering(ABC, Generic[Member, Result]):
         self._waiting: set[_SharedUnit[Member, Result]] = set()
         """Shared units that wait for a connection."""
         self._tasks: set[asyncio.Task[None]] = set()
+        self._turns = asyncio.Semaphore(UNITS)
 
     @abstractmethod
     async def run_alone(self, checkout: Checkout, member: Member) -> Result:
@@ -54,16 +63,23 @@ class Gathering(ABC, Generic[Member, Result]):
 
     @abstractmethod
     async def run_together(self, connection: Connection, members: Sequence[Member]) -> Sequence[Result | Exception]:
-        """Run members within the present unit of work; return the result of each, or the error to raise for it."""
+        """Run members on one connection; return the result of each, or the error to raise for it."""
 
-    @abstractmethod
-    async def run_again(self, checkout: Checkout, member: Member, result: Result) -> Result:
+    async def in_unit(self, checkout: Checkout, work: Callable[[Connection], Awaitable[None]]) -> None:
+        """Run members together, as `work` does, in one unit of work."""
+        await unit_of_work.run(checkout, work)
+
+    async def run_again(self, checkout: Checkout, member: Member, result: Result) -> Result:  # noqa: ARG002
         """Run a member as a unit of work of its own, which finds out if a lost COMMIT wrote `result`."""
+        return await self.run_alone(checkout, member)
 
     async def run(self, member: Member) -> Result:
         """Run a member within the operation in progress. Raises what `run_alone` and a checkout raise."""
-        if not self._enabled or (not self._queue and self._pool.is_free()):
+        if not self._enabled:
             return await self._run_alone(member)
+        if not (self._queue or self._turns.locked()) and self._pool.is_free():
+            async with self._turns:
+                return await self._run_alone(member)
         self._pool.refuse_if_full()
         place: _Place[Member, Result] = _Place(member, self._pool.options.timeout)
         self._queue.append(place)
@@ -110,7 +126,7 @@ class Gathering(ABC, Generic[Member, Result]):
     async def _wait_and_run(self, unit: "_SharedUnit[Member, Result]") -> None:
         with operation.running(unit):
             try:
-                async with self._pool.checkout() as checkout:
+                async with self._turn(), self._pool.checkout() as checkout:
                     self._waiting.discard(unit)
                     unit.take(self._queue, self._limit)
                     self._share_rest()
@@ -124,6 +140,20 @@ class Gathering(ABC, Generic[Member, Result]):
                 self._waiting.discard(unit)
                 unit.cancel()
                 self._share_rest()
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Wait for one of UNITS to end, for PAUSE at most."""
+        try:
+            async with asyncio.timeout(PAUSE):
+                await self._turns.acquire()
+        except TimeoutError:
+            yield
+            return
+        try:
+            yield
+        finally:
+            self._turns.release()
 
     def _share_rest(self) -> None:
         while self._queue and self._queue[0].taken.done():
@@ -139,7 +169,6 @@ class Gathering(ABC, Generic[Member, Result]):
             unit.settle([error])
 
     async def _run_all(self, checkout: Checkout, unit: "_SharedUnit[Member, Result]") -> None:
-        metrics.GATHERED.observe(len(unit.places))
         results: Sequence[Result | Exception] = []
 
         async def work(connection: Connection) -> None:
@@ -147,7 +176,7 @@ class Gathering(ABC, Generic[Member, Result]):
             results = await self.run_together(connection, [place.member for place in unit.places])
 
         try:
-            await unit_of_work.run(checkout, work)
+            await self.in_unit(checkout, work)
         except OutcomeUnknown:
             unit.settle([result if isinstance(result, Exception) else _CommitLost(result) for result in results])
         except Exception as error:  # noqa: BLE001 - each member meets its own error when it runs alone

@@ -68,6 +68,8 @@ class PoolCounts:
         """Seconds that the latest checkouts waited for a connection."""
         self.checkout_seconds: deque[float] = deque(maxlen=RECENT_CHECKOUTS)
         """Seconds for which the latest connections were checked out."""
+        self._wait_metric = metrics.POOL_WAIT_SECONDS.labels(database)
+        self._hold_metric = metrics.POOL_HOLD_SECONDS.labels(database)
         for counter in COUNTERS.values():
             counter.labels(database)  # at 0 from the start: an alert sees the first one
 
@@ -83,12 +85,12 @@ class PoolCounts:
     def add_wait(self, seconds: float) -> None:
         """Record how long a checkout waited, whether it got a connection or not."""
         self.wait_seconds.append(seconds)
-        metrics.POOL_WAIT_SECONDS.labels(self._database).observe(seconds)
+        self._wait_metric.observe(seconds)
 
     def add_checkout(self, seconds: float) -> None:
         """Record for how long a returned connection was checked out."""
         self.checkout_seconds.append(seconds)
-        metrics.POOL_HOLD_SECONDS.labels(self._database).observe(seconds)
+        self._hold_metric.observe(seconds)
 
     def take_over(self, counters: dict[str, int]) -> None:
         """Add the counters that psycopg's pool has just reset."""

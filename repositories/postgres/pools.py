@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Hashable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, Self, cast
 
@@ -96,27 +95,34 @@ class Pool:
             connections.hang_up(record.connection)
         await self._pool.close(CLOSE_TIMEOUT)
 
-    @asynccontextmanager
-    async def checkout(self) -> AsyncIterator["Checkout"]:
+    def checkout(self) -> "Checkout":
         """Check out one connection until the context ends.
 
         A caller that has its share of the connections waits in a queue of its own until it returns one; both waits
         together last at most the checkout timeout. Raises PoolExhausted if a queue is full or the wait takes too long
         while connections are in use, and DatabaseUnavailable if none can be opened.
         """
-        async with AsyncExitStack() as stack:
-            yield Checkout(self, stack, await self.take(stack))
+        return Checkout(self)
 
-    async def take(self, stack: AsyncExitStack) -> Connection:
-        """Check out a live connection, which is returned to the pool when `stack` closes."""
+    async def take(self) -> CheckedOutConnection:
+        """Take a live connection, as `checkout` does."""
         while True:
-            connection = await self._enter(stack)
-            if not (connections.hung_up(connection) or self._frozen(connection)):
-                return connection
+            record = await self._take()
+            if not (connections.hung_up(record.connection) or self._frozen(record.connection)):
+                return record
             # The server was restarted, it ended this idle session, or it may take writes again on a new one. The pool
             # replaces a closed connection.
-            await connection.close()
-            await stack.aclose()
+            await record.connection.close()
+            await self.put_back(record)
+
+    async def put_back(self, record: CheckedOutConnection) -> None:
+        """Return a connection."""
+        self.checked_out.remove(record)
+        self.counts.add_checkout(record.seconds)
+        try:
+            await self._pool.putconn(record.connection)
+        finally:
+            self._end_claim(record.share_of)
 
     def expect_writes(self) -> None:
         """Record that a new connection takes writes now: connections that take none are replaced at their checkout."""
@@ -132,19 +138,20 @@ class Pool:
         """Return True if a caller has less than its share of the connections."""
         return caller is None or self._shares.limit >= self.options.max_size or self._shares.has_room(caller)
 
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Count the operation in progress as one that waits for a connection."""
-        started = time.monotonic()
+    def waiting(self) -> "Wait":
+        """Count the operation in progress as one that waits for a connection, within a context."""
+        return Wait(self)
+
+    def begin_wait(self) -> None:
+        """Count one operation more that waits."""
         self._waiting += 1
-        try:
-            yield
-        finally:
-            self._waiting -= 1
-            seconds = time.monotonic() - started
-            self.counts.add_wait(seconds)
-            if (current := operation.current()) is not None:
-                current.pool_seconds += seconds
+
+    def end_wait(self, seconds: float) -> None:
+        """Count one operation less; record how long it waited."""
+        self._waiting -= 1
+        self.counts.add_wait(seconds)
+        if (current := operation.current()) is not None:
+            current.pool_seconds += seconds
 
     def refuse_if_full(self) -> None:
         """Raise PoolExhausted if as many operations wait as may."""
@@ -204,53 +211,59 @@ class Pool:
         else:
             self.counts.add("reconnects")
 
-    async def _enter(self, stack: AsyncExitStack) -> Connection:
+    async def _take(self) -> CheckedOutConnection:
         timeout = remaining(self.options.timeout)
         started, total = time.monotonic(), self.checked_out.total
         full = len(self.checked_out) >= self.options.max_size
         current = operation.current()
-        has_share = False
+        caller = None if current is None or self._shares.limit >= self.options.max_size else current.caller
+        claim = None
         try:
             with self.waiting():
-                async with asyncio.timeout(timeout):
-                    if current is not None and current.caller is not None:
-                        await self._take_share(stack, current.caller)
-                    has_share = True
-                    left = max(0.0, timeout - (time.monotonic() - started))
-                    connection = await stack.enter_async_context(self._pool.connection(timeout=left))
-        except TooManyRequests:
-            self.refuse_if_full()
-            self.counts.add("refusals")
-            # Until a connection is returned, psycopg's queue also has the requests that gave up: it is full of those.
-            raise self._timed_out(total, full=full) from None
-        except (PoolTimeout, TimeoutError):
-            self.counts.add("timeouts")
-            if not has_share:
-                detail = f"All connections to the {self.name} database that one caller may have are in use."
-                raise PoolExhausted(detail) from None
-            raise self._timed_out(total, full=full) from None
-        except PoolClosed:
-            raise DatabaseUnavailable("Folio is shutting down.") from None
-        stack.callback(self._returned, self.checked_out.add(current, connection))
-        return connection
+                if caller is not None:
+                    await self._claim_share(caller, timeout)
+                    claim = caller
+                left = max(0.0, timeout - (time.monotonic() - started))
+                connection = await self._pool.getconn(left)
+        except (psycopg.Error, TimeoutError) as error:
+            self._end_claim(claim)
+            raise self._refused(error, total, full=full, has_share=claim == caller) from None
+        except asyncio.CancelledError:
+            self._end_claim(claim)
+            raise
+        return self.checked_out.add(current, connection, share_of=claim)
 
-    async def _take_share(self, stack: AsyncExitStack, caller: Hashable) -> None:
-        """Wait until the caller has less than its share. `stack` ends the claim once it has returned the connection."""
-        if self._shares.limit >= self.options.max_size:
-            return
-        if self._waiting > self.options.max_waiting:
+    async def _claim_share(self, caller: Hashable, seconds: float) -> None:
+        """Wait until the caller has less than its share, for so many seconds at most."""
+        if not self._shares.has_room(caller) and self._waiting > self.options.max_waiting:
             raise TooManyRequests
-        await self._shares.claim(caller)
-        stack.callback(self._shares.release, caller)
+        async with asyncio.timeout(seconds):
+            await self._shares.claim(caller)
+
+    def _end_claim(self, caller: Hashable | None) -> None:
+        if caller is not None:
+            self._shares.release(caller)
 
     def _frozen(self, connection: Connection) -> bool:
         opened_at = cast("connections.BoundedConnection", connection).opened_at
         since = max(self._writable_at, time.monotonic() - READ_ONLY_SECONDS)
         return opened_at < since and connections.read_only(connection)
 
-    def _returned(self, record: CheckedOutConnection) -> None:
-        self.checked_out.remove(record)
-        self.counts.add_checkout(record.seconds)
+    def _refused(self, error: Exception, total: int, *, full: bool, has_share: bool) -> Exception:
+        """Count a checkout that failed; return the error to raise."""
+        if isinstance(error, TooManyRequests):
+            self.refuse_if_full()
+            self.counts.add("refusals")
+            # Until a connection is returned, psycopg's queue also has the requests that gave up: it is full of those.
+            return self._timed_out(total, full=full)
+        if isinstance(error, (PoolTimeout, TimeoutError)):
+            self.counts.add("timeouts")
+            if has_share:
+                return self._timed_out(total, full=full)
+            return PoolExhausted(f"All connections to the {self.name} database that one caller may have are in use.")
+        if isinstance(error, PoolClosed):
+            return DatabaseUnavailable("Folio is shutting down.")
+        return error
 
     def _timed_out(self, total: int, *, full: bool) -> Fault:
         """Return the fault for a wait that got no connection; when it began, `total` had been handed out.
@@ -263,19 +276,47 @@ class Pool:
         return self._refusal or DatabaseUnavailable(f"The {self.name} database cannot be reached.")
 
 
-class Checkout:
-    """One checked-out connection of one database; it can be replaced if it is lost, and returned early."""
+class Wait:
+    """An operation's wait for a connection. It is no generator: each request has one, and a generator costs more."""
 
-    def __init__(self, pool: Pool, stack: AsyncExitStack, connection: Connection) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._stack = stack
-        self.connection = connection
+
+    def __enter__(self) -> None:
+        self._started = time.monotonic()
+        self._pool.begin_wait()
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.end_wait(time.monotonic() - self._started)
+
+
+class Checkout:
+    """One connection of one database, within a context; it can be replaced if it is lost, and returned early."""
+
+    connection: Connection
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._record: CheckedOutConnection | None = None
+
+    async def __aenter__(self) -> Self:
+        await self._take()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.give_back()
 
     async def give_back(self) -> None:
         """Return the connection early, so that others can use it while this request waits for something else."""
-        await self._stack.aclose()
+        record, self._record = self._record, None
+        if record is not None:
+            await self._pool.put_back(record)
 
     async def renew(self) -> None:
         """Return the connection and check out another: never two at once, which could deadlock the pool."""
         await self.give_back()
-        self.connection = await self._pool.take(self._stack)
+        await self._take()
+
+    async def _take(self) -> None:
+        self._record = await self._pool.take()
+        self.connection = self._record.connection

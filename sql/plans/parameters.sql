@@ -119,6 +119,13 @@ VALUES
 ('main/accounts/share', '', '(500001)', NULL),
 ('main/accounts/update', '', $$(500001, 'Renamed', 100000, 0, 'open')$$, NULL),
 ('main/api_keys/authenticate', '', $$(sha256('key 7'))$$, NULL),
+(
+    'main/api_keys/authenticate_many', '100 keys, gathered',
+    format(
+        '(%L)',
+        (SELECT array_agg(sha256(convert_to('key ' || id, 'UTF8'))) FROM generate_series(1, 100) AS made (id))
+    ), NULL
+),
 ('main/api_keys/find', '', $$(sha256('key 7'))$$, NULL),
 ('main/api_keys/insert', '', $$(100000, 'laptop', sha256('new'), FALSE, NULL, 100000, 100)$$, NULL),
 ('main/api_keys/list', 'has many', $$(1, '9999-12-31', 9223372036854775807, 51)$$, NULL),

@@ -88,6 +88,7 @@ PARTICULAR: dict[str, dict[str, Any]] = {
     "main/accounts/lock_pair": {"from_id": 9, "to_id": 5, "owner_id": None},
     "main/accounts/update": {"minimum": None, "status": "open"},
     "main/api_keys/authenticate": {"digest": hashlib.sha256(b"key5").digest()},
+    "main/api_keys/authenticate_many": {"digests": [hashlib.sha256(b"key5").digest(), DIGEST]},
     "main/api_keys/find": {"digest": hashlib.sha256(b"key5").digest()},
     "main/api_keys/insert": {"digest": DIGEST, "read_only": False, "expires_at": LATE, "issued_by": 7},
     "main/api_keys/revoke": {"user_id": 6},

@@ -137,7 +137,13 @@ async def test_with_the_commit_after_the_answer(
         connection = checkout.connection
         await connection.execute("BEGIN")
         result = await work(connection)
-        checkout._stack.push_async_callback(connection.execute, "COMMIT")
+        give_back = checkout.give_back
+
+        async def commit_and_give_back() -> None:
+            await connection.execute("COMMIT")
+            await give_back()
+
+        monkeypatch.setattr(checkout, "give_back", commit_and_give_back)
         return result
 
     monkeypatch.setattr(unit_of_work, "run", commit_at_exit)

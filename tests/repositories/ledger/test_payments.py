@@ -125,6 +125,34 @@ async def test_payments_that_wait_share_the_next_connection(purse: Purse, carrie
     assert await purse.world.value("SELECT count(DISTINCT xmin::text) FROM transfers") == 1
 
 
+async def test_while_two_units_run_further_payments_share_the_next(
+    purse: Purse, carried: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although connections are free."""
+    monkeypatch.setattr(gathering, "PAUSE", 30.0)
+    pool = service_of(purse.app).pools["main"]
+    pool.checked_out.peak = 0
+    answers = await asyncio.gather(*(purse.pay(f"k{number}", number % 3) for number in range(12)))
+    assert statuses(answers) == [201] * 12
+    assert pool.checked_out.peak == 2
+    assert max(carried) > 2
+
+
+async def test_payments_wait_for_a_moment_for_units_that_hang(purse: Purse, world: World) -> None:
+    """Two units wait for a locked account; a third payment takes a free connection."""
+    bob = await world.person("bob")
+    body = order(await world.account(bob, minimum=None), purse.targets[0])
+    async with world.connection.transaction():
+        await world.connection.execute("SELECT FROM accounts WHERE id = %s FOR UPDATE", (purse.source,))
+        stuck = [asyncio.create_task(purse.pay(f"k{number}")) for number in range(2)]
+        async with asyncio.timeout(30):
+            while len(service_of(purse.app).pools["main"].checked_out) < 2:  # noqa: ASYNC110 - no event
+                await asyncio.sleep(0.01)
+        found(await purse.client.post("/transfers", json=body, headers=bob.paying()), 201)
+        assert not any(answer.done() for answer in stuck)
+    assert statuses(await asyncio.gather(*stuck)) == [201] * 2
+
+
 async def test_without_gathering_each_runs_alone(purse: Purse, carried: list[int]) -> None:
     """FOLIO_GATHER=false."""
     service_of(purse.app).payments._enabled = False
@@ -472,6 +500,7 @@ async def test_without_shares_one_caller_takes_all_connections(purse: Purse, mon
     """Negative control: every payment finds the pool free."""
     monkeypatch.setattr(gathering._Place, "caller", None)
     monkeypatch.setattr(Pool, "has_room", lambda *_: True)
+    monkeypatch.setattr(gathering, "PAUSE", 0.0)
     with pytest.raises((AssertionError, TimeoutError)):
         await others_are_served(purse)
 

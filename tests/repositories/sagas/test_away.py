@@ -1,7 +1,6 @@
 """A database away before, between and after the steps of a purchase: a true answer, and no step lost or done twice."""
 
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from api.process.service import service_of
 from api.process.settings import Settings
 from repositories.ledger import purchases as ledger
 from repositories.postgres import unit_of_work
+from repositories.postgres.checkouts import CheckedOutConnection
 from repositories.postgres.errors import DatabaseUnavailable, DeadlineExceeded
 from repositories.postgres.pools import Pool
 from repositories.postgres.statements import Connection
@@ -293,11 +293,11 @@ async def test_no_connection_is_held_while_the_other_database_is_waited_for(
     take = Pool.take
     checkouts: list[str] = []
 
-    async def watching(self: Pool, held: AsyncExitStack) -> Connection:
+    async def watching(self: Pool) -> CheckedOutConnection:
         [other] = [database for database in databases_of.values() if database is not self]
         assert len(other.checked_out) == 0, f"{self.name} is waited for with {other.name} in hand"
         checkouts.append(self.name)
-        return await take(self, held)
+        return await take(self)
 
     monkeypatch.setattr(Pool, "take", watching)
     purchase = found(await shop.buy(), 201)
