@@ -20,6 +20,8 @@ from repositories.postgres.errors import Defect, Fault, Taken, fault
 
 MAX_ERRORS = 20
 """Errors that an answer lists."""
+MAX_NAME_LENGTH = 100
+"""Characters of a member's or parameter's name that an answer quotes."""
 TAKEN = {
     "users_username_key": ("username_taken", "Another user has or had this username."),
     "users_email_key": ("email_taken", "Another user has this e-mail address."),
@@ -49,13 +51,15 @@ def _allowed(request: Request, routers: Sequence[APIRouter]) -> str:
 
 async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
-    # The input is left out: it may contain lone surrogates, which JSON in UTF-8 cannot carry.
+    # The input is left out: it may be long, or contain lone surrogates, which JSON in UTF-8 cannot carry.
     every = error.errors()
-    errors = [{"loc": list(item["loc"]), "message": item["msg"], "type": item["type"]} for item in every[:MAX_ERRORS]]
-    first = errors[0]
-    location = ".".join(str(part) for part in first["loc"])
-    detail = f"{location}: {first['message']}" + (f" (and {len(every) - 1} more)" if len(every) > 1 else "")
-    return respond(request.scope, "validation_error", _printable(detail), extra={"errors": _printable_all(errors)})
+    errors = [
+        {"loc": [_shown(part) for part in item["loc"]], "message": item["msg"], "type": item["type"]}
+        for item in every[:MAX_ERRORS]
+    ]
+    location = ".".join(str(part) for part in errors[0]["loc"])
+    detail = f"{location}: {errors[0]['message']}" + (f" (and {len(every) - 1} more)" if len(every) > 1 else "")
+    return respond(request.scope, "validation_error", detail, extra={"errors": errors})
 
 
 async def _fault(request: Request, error: Exception) -> Response:
@@ -90,14 +94,6 @@ def register(app: FastAPI, routers: Sequence[APIRouter]) -> None:
     app.add_exception_handler(KeyReused, _key_reused)
 
 
-def _printable(text: str) -> str:
-    """Replace lone surrogates, which UTF-8 cannot carry: a member's name may contain one."""
-    return text.encode(errors="replace").decode()
-
-
-def _printable_all(errors: list[dict[str, object]]) -> list[dict[str, object]]:
-    return [
-        error | {"loc": [_printable(part) if isinstance(part, str) else part for part in loc]}
-        for error in errors
-        if isinstance(loc := error["loc"], list)
-    ]
+def _shown(part: str | int) -> str | int:
+    """Return a part of a location. A name may be long or contain a lone surrogate: it is cut and cleaned."""
+    return part[:MAX_NAME_LENGTH].encode(errors="replace").decode() if isinstance(part, str) else part

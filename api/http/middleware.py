@@ -31,7 +31,7 @@ METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Methods with metric series of their own; the server accepts 40 more, which are counted as `other`."""
 HEALTH = frozenset({"/livez", "/readyz"})
 """Paths that are answered even if the process is overloaded: a busy process is alive."""
-SINGLE = (b"authorization", b"content-type", b"host", b"idempotency-key", b"transfer-encoding")
+SINGLE = frozenset({b"authorization", b"content-type", b"host", b"idempotency-key", b"transfer-encoding"})
 """Headers that a request may have only once: a proxy may have read the other one."""
 
 
@@ -49,9 +49,8 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = dict(scope["headers"])
         state = scope.setdefault("state", {})
-        state["headers"] = headers
+        state["headers"] = headers = _headers(scope)
         state["head"] = scope["method"] == "HEAD"
         if state["head"]:
             # uvicorn omits the body, since its own scope still says HEAD.
@@ -166,20 +165,34 @@ class RequestOperation(Operation):
         return f"{self.method} {self.route}"
 
 
+def _headers(scope: Scope) -> dict[bytes, bytes]:
+    """Return the headers by name. Repeated lines become one list (RFC 9110, 5.3), in the scope too: none is ignored."""
+    headers = dict(scope["headers"])
+    scope["state"]["repeated"] = ()
+    if len(headers) < len(scope["headers"]):
+        lines: dict[bytes, list[bytes]] = {}
+        for name, value in scope["headers"]:
+            lines.setdefault(name, []).append(value)
+        headers = {name: b", ".join(values) for name, values in lines.items()}
+        scope["state"]["repeated"] = [name for name, values in lines.items() if len(values) > 1]
+        scope["headers"] = [*headers.items()]
+    return headers
+
+
 def _refusal(scope: Scope) -> tuple[str, str] | None:
-    """Return code and detail if the connection refused the request or its headers are malformed."""
-    state, pairs = scope["state"], scope["headers"]
+    """Return code and detail if the connection refused the request or its head is malformed."""
+    state = scope["state"]
     if "refusal" in state:
         code, detail = state["refusal"]
         return code, detail
+    for name in state["repeated"]:
+        if name in SINGLE:
+            return "bad_request", f"The request has more than one {name.decode().title()} header."
     headers = state["headers"]
-    if len(headers) < len(pairs):
-        names = [name for name, _ in pairs]
-        for name in SINGLE:
-            if names.count(name) > 1:
-                return "bad_request", f"The request has more than one {name.decode().title()} header."
     if b"host" not in headers and scope["http_version"] == "1.1":
         return "bad_request", "The request has no Host header."
     if headers.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
         return "bad_request", "The only Transfer-Encoding is chunked."
+    if b"%2f" in scope["raw_path"].lower():
+        return "not_found", "An escaped slash separates no parts of a path."
     return None

@@ -27,6 +27,7 @@ Network = IPv4Network | IPv6Network
 
 MAX_REQUEST_SECONDS = LEASE_SECONDS - 1
 """A request that outlived the lease of its purchase would race with the job that finishes abandoned purchases."""
+_IPV4_MAPPED = IPv6Network("::ffff:0:0/96")
 _AUTHORITY = re.compile(r"postgres(?:ql)?://(?:[^@/]*@)?[^@?]*(?:\?.*)?", re.DOTALL)
 """A URL in which an unescaped @ or / of a password has not moved a part of it into the host or the database's name."""
 MALFORMED = (
@@ -180,17 +181,26 @@ def bracketed(host: str) -> str:
 
 
 def networks(text: str) -> list[Network]:
-    """Return the addresses and networks of a list with commas. Raises ValueError for anything else."""
+    """Return the addresses and networks of a list with commas.
+
+    An IPv4 network that is written as IPv6 (`::ffff:192.0.2.1`) is returned as IPv4. Raises ValueError for anything
+    else, and for a network of all addresses: every client could choose the address by which it is counted.
+    """
     found: list[Network] = []
     for entry in filter(None, (part.strip() for part in text.split(","))):
         try:
-            found.append(ip_network(entry))
+            network = ip_network(entry)
         except ValueError as error:
             if str(error).endswith("has host bits set"):
                 reason = f"has host bits set: the network is {ip_network(entry, strict=False)}"
             else:
                 reason = "is neither an address nor a network, such as 192.0.2.1 or 10.0.0.0/8"
             raise ValueError(f"{entry} {reason}") from None
+        if isinstance(network, IPv6Network) and network.subnet_of(_IPV4_MAPPED):
+            network = IPv4Network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - 96))
+        if network.prefixlen == 0:
+            raise ValueError(f"{entry} trusts every client; name the addresses of the proxies")
+        found.append(network)
     return found
 
 

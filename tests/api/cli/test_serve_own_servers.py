@@ -279,15 +279,26 @@ if __name__ == "__main__":
     assert done.returncode == STARTUP_FAILURE
 
 
-def test_a_port_that_is_taken_is_named_with_its_setting(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("family", "host", "shown"),
+    [(socket.AF_INET, "127.0.0.1", "127.0.0.1"), (socket.AF_INET6, "::1", "[::1]")],
+    ids=["IPv4", "IPv6"],
+)
+def test_a_port_that_is_taken_is_named_with_its_setting(
+    tmp_path: Path, family: socket.AddressFamily, host: str, shown: str
+) -> None:
     """Nothing was started, no data folder included."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    with socket.socket(family) as taken:
+        try:
+            taken.bind((host, 0))
+        except OSError:
+            pytest.skip(f"this machine has no address {host}")
+        taken.listen()
         port = taken.getsockname()[1]
-        refused = command("serve", settings={"FOLIO_PORT": str(port), "FOLIO_DATA_DIR": str(tmp_path / "data")})
-    message = (
-        f"error: Cannot listen on 127.0.0.1:{port}. Port {port} is taken. Choose another by FOLIO_PORT or --port.\n"
-    )
-    assert (refused.returncode, refused.stderr) == (1, message)
+        settings = {"FOLIO_HOST": host, "FOLIO_PORT": str(port), "FOLIO_DATA_DIR": str(tmp_path / "data")}
+        refused = command("serve", settings=settings)
+    hint = f"Port {port} is taken. Choose another by FOLIO_PORT or --port."
+    assert (refused.returncode, refused.stderr) == (1, f"error: Cannot listen on {shown}:{port}. {hint}\n")
     assert not (tmp_path / "data").exists()
 
 

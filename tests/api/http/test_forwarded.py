@@ -17,6 +17,8 @@ from api.process.settings import networks
         ("10.0.0.1", ["203.0.113.5:8080"], "203.0.113.5"),
         ("10.0.0.1", ["[2001:db8::1]:8080"], "2001:db8::1"),
         ("::ffff:10.0.0.1", ["203.0.113.5"], "203.0.113.5"),
+        ("192.0.2.1", ["203.0.113.5"], "203.0.113.5"),
+        ("::ffff:192.0.2.1", ["203.0.113.5"], "203.0.113.5"),
         ("10.0.0.1", [], "10.0.0.1"),
         ("10.0.0.1", ["10.0.0.3"], "10.0.0.3"),
         ("198.51.100.7", ["203.0.113.5"], "198.51.100.7"),
@@ -42,5 +44,5 @@ async def test_the_client_is_the_nearest_address_that_is_no_trusted_proxy(
 
     headers = [(b"x-forwarded-for", entry.encode()) for entry in forwarded]
     scope = {"type": "http", "client": (peer, 1234), "headers": headers}
-    await ForwardedClient(app, networks("10.0.0.0/8"))(scope, nothing, nothing)  # type: ignore[arg-type]
+    await ForwardedClient(app, networks("10.0.0.0/8, ::ffff:192.0.2.1"))(scope, nothing, nothing)  # type: ignore[arg-type]
     assert seen == [client]

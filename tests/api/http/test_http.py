@@ -20,13 +20,15 @@ INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
 async def test_an_unknown_path_is_404(client: httpx.AsyncClient, world: World) -> None:
-    """The problem names the path, with or without a key; an additional slash makes a path unknown."""
+    """The problem names the path, with or without a key; an additional or an escaped slash makes a path unknown."""
     ada = await world.person("ada")
     for path in (
         "/nowhere",
         "/users/",
         "/posts/1/",
         "/users/1/keys",
+        "/users%2Fme",
+        "/users%2f1",
         "//posts",
         "/caf\u00e9/\u540d",
         "/%00",

@@ -134,6 +134,23 @@ async def test_a_header_that_counts_is_not_sent_twice(client: httpx.AsyncClient,
     found(await client.post("/transfers", content=body, headers=[*headers.items(), ("X-A", "1"), ("X-A", "2")]), 201)
 
 
+async def test_every_line_of_a_header_counts(client: httpx.AsyncClient, world: World, ada: Person) -> None:
+    """Lines of one name are one list, in any order; a header that is no list is 422."""
+    account = await world.account(ada)
+    for stale, present in (('"7"', '"1"'), ('"1"', '"7"')):
+        lines = [*ada.headers.items(), ("If-Match", stale), ("If-Match", present)]
+        found(await client.patch("/users/me", json={}, headers=lines))
+        lines = [*ada.headers.items(), ("If-None-Match", stale), ("If-None-Match", present)]
+        assert (await client.get("/users/me", headers=lines)).status_code == 304
+    for kinds in (("text/csv", "application/json;q=0.1"), ("application/json;q=0.1", "text/csv")):
+        lines = [*ada.headers.items(), *(("Accept", kind) for kind in kinds)]
+        answer = await client.get(f"/accounts/{account}/entries", headers=lines)
+        assert answer.headers["Content-Type"].startswith("text/csv")
+    lines = [*ada.headers.items(), ("Accept", "text/event-stream"), *(("Last-Event-ID", "0") for _ in range(2))]
+    answer = await client.get(f"/accounts/{account}/entries", headers=lines)
+    assert problem(answer, 422, "validation_error")["errors"][0]["loc"] == ["header", "Last-Event-ID"]
+
+
 @pytest.mark.parametrize(
     ("query", "name"),
     [("limit=1&limit=2", "limit"), ("account=5", "account"), ("limit=1&x", "x"), ("Limit=1", "Limit")],
@@ -155,9 +172,12 @@ async def test_members_and_listed_errors_are_bounded(client: httpx.AsyncClient, 
     """The answer to any number of wrong members is small."""
     item = {str(number): 1 for number in range(json_bodies.MAX_MEMBERS)}
     many = {str(number): 1 for number in range(99_000)}
+    long = 1_000_000 * "x"
     for path, body in (
         ("/users", many),
         ("/users", item),
+        ("/users", {long: 1}),
+        ("/transfers", order(1, 2) | {"metadata": {long: "1"}}),
         ("/posts", {"title": {"x": many}}),
         ("/transfers/batch", {"transfers": [item] * 900}),
         ("/transfers/batch", {"transfers": [item] * 400}),

@@ -83,10 +83,13 @@ def test_both_urls_must_name_two_databases(main: str, catalog: str) -> None:
         ("10.0.0.0/33", "neither an address nor a network"),
         ("*", "neither an address nor a network"),
         ("10.0.0.1, proxy.example", "proxy.example is neither"),
+        ("0.0.0.0/0", "0.0.0.0/0 trusts every client"),
+        ("10.0.0.0/8, ::/0", "::/0 trusts every client"),
+        ("::ffff:0:0/96", "trusts every client"),
     ],
 )
 def test_trusted_proxies_are_addresses_or_networks(proxies: str, reason: str) -> None:
-    """Anything else would match no proxy, and all clients would share the proxy's limits."""
+    """Anything else would match no proxy, so that all clients share the proxy's limits, or match every client."""
     with pytest.raises(ValidationError, match=reason):
         Settings(trusted_proxies=proxies)
     assert Settings(trusted_proxies="127.0.0.1, 10.0.0.0/8, ::1, 2001:db8::/32").trusted_proxies
