@@ -16,6 +16,7 @@ CONNECTIONS = statement("both/server/connections")
 PRIVILEGES = statement("both/server/privileges")
 ACTIVITY = statement("both/server/activity")
 BLOCKERS = statement("both/server/blockers")
+BUSY = statement("both/server/busy")
 IDENTITY = statement("both/server/identity")
 LIST_DATABASES = statement("both/server/list_databases")
 
@@ -146,6 +147,11 @@ class _Time:
     seconds: float
 
 
+@dataclass(frozen=True)
+class _Busy:
+    busy: bool
+
+
 async def read_state(connection: Connection) -> State:
     """Read the version of the server and the settings that decide if a commit survives a crash."""
     return await STATE.one(connection, State)
@@ -196,6 +202,11 @@ async def read_activity(connection: Connection, *, pids: Iterable[int]) -> Mappi
 async def read_blockers(connection: Connection, *, pids: Iterable[int]) -> list[Blocker]:
     """Read the root blockers of backends: they block them, directly or through others, and wait for no lock."""
     return await BLOCKERS.all(connection, Blocker, pids=list(pids))
+
+
+async def is_busy(connection: Connection, *, milliseconds: int) -> bool:
+    """Tell if a backend of the database works for a client other than an audit, or did in the last `milliseconds`."""
+    return (await BUSY.one(connection, _Busy, milliseconds=milliseconds)).busy
 
 
 async def read_databases(connection: Connection) -> list[str]:

@@ -16,6 +16,7 @@ from functools import partial
 import psycopg
 import structlog
 
+from repositories import server
 from repositories.audit import invariants, reconciliation, sellers, stages
 from repositories.audit.stages import Stage
 from repositories.audit.steps import Connections, Findings
@@ -49,6 +50,10 @@ SAVE_INTERVAL_SECONDS = 5.0
 """Seconds between two times at which the progress is stored."""
 SHARE = 0.1
 """Part of the time for which a scheduled audit reads; then it pauses, so that it takes a tenth of a core."""
+BUSY_SHARE = 0.2
+"""Part of the time for which an operator's audit reads while the database works for others, too."""
+BUSY_MILLISECONDS = 20
+"""A database is busy for so long after a statement: longer than the gaps of a load, shorter than those of the jobs."""
 MAX_PAUSE_SECONDS = 5.0
 OVERLAP = timedelta(minutes=5)
 """An audit of what is new begins so long before the start of the one before: longer than a transaction lasts, or two
@@ -119,7 +124,7 @@ class _Run:
     """The work of this process on one pass."""
 
     def __init__(
-        self, databases: Databases, state: Pass, on_progress: Progress = lambda *_: None, share: float = 1.0
+        self, databases: Databases, state: Pass, on_progress: Progress = lambda *_: None, share: float | None = None
     ) -> None:
         self._databases = databases
         self._state = state
@@ -178,7 +183,15 @@ class _Run:
                 return False
             if now - self._saved_at > SAVE_INTERVAL_SECONDS and not await self._save(LEASE_SECONDS):
                 return False
-            await asyncio.sleep(min((now - began) * (1 / self._share - 1), MAX_PAUSE_SECONDS))
+            await self._pause(opened, now - began)
+
+    async def _pause(self, opened: Connections, seconds: float) -> None:
+        """Leave the server to others after reading for `seconds`."""
+        share = self._share
+        if share is None:
+            busy = await server.is_busy(opened.reader, milliseconds=BUSY_MILLISECONDS)
+            share = BUSY_SHARE if busy else 1.0
+        await asyncio.sleep(min(seconds * (1 / share - 1), MAX_PAUSE_SECONDS))
 
     async def _save(self, lease_seconds: int) -> bool:
         self._saved_at = time.monotonic()

@@ -13,6 +13,7 @@ processes    CPU time and memory
 results      measurements, medians, ratios and the JSON file
 targets      the figures to reach
 report       tables
+audits       transfers to one hot account, alone and beside an audit (a program of its own)
 neighbours   other callers while one member sends expensive requests; a program of its own
 plots        throughput and p99 over the number of clients
 """

@@ -66,6 +66,7 @@ USUAL: dict[str, Any] = {
 PARTICULAR: dict[str, dict[str, Any]] = {
     "both/server/activity": {"pids": [1, 2]},
     "both/server/blockers": {"pids": [1, 2]},
+    "both/server/busy": {"milliseconds": 20},
     "both/server/missing_privileges": {
         "objects": ["users", "absent"],
         "attributes": ["email", ""],

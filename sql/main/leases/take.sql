@@ -7,9 +7,19 @@
 --          one row if the lease was taken; else none
 -- Index    leases_pkey
 -- Locks    leases RowExclusiveLock
-INSERT /* main/leases/take */ INTO leases (name, leased_until)
-VALUES ($1::text, clock_timestamp() + make_interval(secs => $2::bigint))
-ON CONFLICT ON CONSTRAINT leases_pkey DO UPDATE
-    SET leased_until = excluded.leased_until
-    WHERE leases.leased_until <= clock_timestamp()
-RETURNING name;
+WITH /* main/leases/take */ expired AS (
+    UPDATE leases
+    SET leased_until = statement_timestamp() + make_interval(secs => $2::bigint)
+    WHERE name = $1::text
+        AND leased_until <= statement_timestamp()
+    RETURNING name
+),
+first AS (
+    INSERT INTO leases (name, leased_until)
+    VALUES ($1::text, statement_timestamp() + make_interval(secs => $2::bigint))
+    ON CONFLICT ON CONSTRAINT leases_pkey DO NOTHING
+    RETURNING name
+)
+SELECT name FROM expired
+UNION ALL
+SELECT name FROM first;

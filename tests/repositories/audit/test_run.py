@@ -1,5 +1,6 @@
 """Running an audit: in slices, with its progress in the database, so that any process goes on with it."""
 
+import asyncio
 from collections import Counter
 
 import psycopg
@@ -28,6 +29,7 @@ OPEN = """
 @pytest.fixture(autouse=True)
 def _unpaced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "SHARE", 1.0)
+    monkeypatch.setattr(run, "BUSY_SHARE", 1.0)
 
 
 @pytest.fixture
@@ -103,6 +105,34 @@ async def test_no_snapshot_outlives_a_slice(
         await run.run_audit(audited, count)
     assert len(opened) > 50
     assert any(opened) == broken
+
+
+@pytest.mark.usefixtures("small_slices")
+@pytest.mark.parametrize("busy", [False, True])
+async def test_an_audit_pauses_while_the_database_works_for_others(
+    busy: bool, books: Books, audited: Databases, databases: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An operator's audit reads an idle database without a pause."""
+    monkeypatch.setattr(run, "BUSY_SHARE", 0.5)
+    pauses: list[float] = []
+    auditor, sleep = asyncio.current_task(), asyncio.sleep
+
+    async def pause(seconds: float) -> None:
+        if asyncio.current_task() is auditor:
+            pauses.append(seconds)
+        await sleep(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", pause)
+    async with await psycopg.AsyncConnection.connect(databases["main"]) as other:
+        working = asyncio.create_task(other.execute("SELECT pg_sleep(60)")) if busy else None
+        await run.run_audit(audited)
+        if working:
+            await other.cancel_safe()
+            with pytest.raises(psycopg.errors.QueryCanceled):
+                await working
+    assert len(pauses) > 40
+    # The jobs of the service work now and then.
+    assert (pauses.count(0) < len(pauses) / 2) == busy
 
 
 @pytest.mark.usefixtures("small_slices")
