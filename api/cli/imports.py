@@ -3,8 +3,8 @@
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from contextlib import aclosing, closing
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -13,21 +13,21 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from api.cli.import_file import BadLine, Line, SeenKeys, judge_accounts, read
+from api.cli.import_file import BadLine, SeenKeys, judge_accounts, read
 from api.cli.running import UsageError, main_pool, run
 from api.cli.terminal import AsJson, complain, output, progress, put, say
 from api.process import startup
 from api.process.settings import Settings
 from repositories.accounts import AccountRepository
 from repositories.ledger.imports import Imported, import_batch
-from repositories.ledger.payments import BATCH_LIMIT
+from repositories.ledger.payments import BATCH_LIMIT, Payment
 from repositories.postgres import unit_of_work
 from repositories.postgres.errors import Fault
 from repositories.postgres.pools import Pool
 from repositories.users import UserRepository
 
 Item = TypeVar("Item")
-NumberedLine = tuple[int, Line]
+NumberedPayment = tuple[int, Payment]
 
 
 @dataclass
@@ -81,11 +81,12 @@ async def _import(settings: Settings, file: Path, operator: str, result: Result,
             if dry_run or result.bad_lines:
                 return
             bar.reset(task, total=result.lines, description="import")
-            for batch in _batches(read(file), BATCH_LIMIT):
-                await _apply(settings, pool, batch, user.id, result)
-                bar.update(task, advance=len(batch))
-                if result.refused is not None:
-                    return
+            async with aclosing(_ahead(_batches(_payments(file, user.id), BATCH_LIMIT))) as batches:
+                async for batch in batches:
+                    await _apply(settings, pool, batch, result)
+                    bar.update(task, advance=len(batch))
+                    if result.refused is not None:
+                        return
 
 
 async def _check(pool: Pool, file: Path, result: Result, on_batch: Callable[[], None]) -> None:
@@ -107,28 +108,40 @@ async def _check(pool: Pool, file: Path, result: Result, on_batch: Callable[[], 
             on_batch()
 
 
-async def _apply(
-    settings: Settings, pool: Pool, batch: list[NumberedLine | BadLine], user_id: int, result: Result
-) -> None:
+async def _apply(settings: Settings, pool: Pool, batch: list[NumberedPayment], result: Result) -> None:
     """Make the transfers of a batch; tried again within `start_timeout` while a database is away or locked."""
-    lines = [line for line in batch if not isinstance(line, BadLine)]
-    if len(lines) < len(batch):
-        raise UsageError("The file has changed since it was checked.")
-    payments = [line.payment(user_id) for _, line in lines]
+    payments = [payment for _, payment in batch]
 
     async def work() -> Imported:
         async with pool.checkout() as checkout:
             return await unit_of_work.run(checkout, partial(import_batch, payments=payments), repeatable=True)
 
-    _count(await startup.patiently(settings, work, say, Fault), lines, result)
-
-
-def _count(done: Imported, lines: list[NumberedLine], result: Result) -> None:
+    done = await startup.patiently(settings, work, say, Fault)
     result.imported += done.made
     result.imported_earlier += done.earlier
     if done.refusal is not None:
-        number, _ = lines[done.made + done.earlier]
+        number, _ = batch[done.made + done.earlier]
         result.refused = BadLine(number, f"{done.refusal.code}: {done.refusal.detail}")
+
+
+def _payments(file: Path, user_id: int) -> Iterator[NumberedPayment]:
+    """Yield the payments of a checked file. Raises UsageError if it has a bad line by now."""
+    for line in read(file):
+        if isinstance(line, BadLine):
+            raise UsageError("The file has changed since it was checked.")
+        number, content = line
+        yield number, content.payment(user_id)
+
+
+async def _ahead(batches: Iterator[Item]) -> AsyncGenerator[Item]:
+    """Yield batches. A thread reads the next one while the database writes the last."""
+    coming = asyncio.create_task(asyncio.to_thread(next, batches, None))
+    try:
+        while (batch := await coming) is not None:
+            coming = asyncio.create_task(asyncio.to_thread(next, batches, None))
+            yield batch
+    finally:
+        coming.cancel()
 
 
 def _batches(lines: Iterable[Item], size: int) -> Iterator[list[Item]]:

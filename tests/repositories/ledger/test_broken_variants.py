@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from api.process.service import service_of
-from repositories import accounts, holds
+from repositories import accounts, holds, purchases
 from repositories.accounts import Account, AccountRepository
 from repositories.holds import Hold, HoldRepository
 from repositories.idempotency_keys import Key
@@ -17,10 +17,12 @@ from repositories.postgres import unit_of_work
 from repositories.postgres.pools import Checkout
 from repositories.postgres.statements import Statement
 from repositories.postgres.unit_of_work import Work
+from repositories.purchases import Purchase, PurchaseRepository
 from repositories.transfers import InsertedTransfer, TransferOrder, TransferRepository
-from tests.api import test_holds, test_transfers_reversal
+from tests.api import test_holds, test_purchases_refund, test_transfers_reversal
 from tests.api.http import test_idempotency
 from tests.harness.payments import order
+from tests.harness.shop import Shop
 from tests.harness.variants import without
 from tests.harness.world import World
 from tests.repositories.ledger import test_concurrency
@@ -71,6 +73,23 @@ async def test_without_the_row_lock(
     monkeypatch.setattr(AccountRepository, "lock_each", unlocked)
     with pytest.raises(AssertionError):
         await guarantee(client, world)
+
+
+async def test_with_refunds_that_lock_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two refunds are judged on the same sum; the trigger of the database still refuses one, as an internal error."""
+    lock, meeting = PurchaseRepository.lock, Meeting()
+
+    async def unlocked(self: PurchaseRepository, *, id: int) -> Purchase:
+        purchase = await lock(self, id=id)
+        if purchase.status == "completed":
+            await meeting.attend()
+        return purchase
+
+    for statement in (accounts.LOCK_PAIR, purchases.LOCK):
+        without(monkeypatch, statement, "FOR NO KEY UPDATE")
+    monkeypatch.setattr(PurchaseRepository, "lock", unlocked)
+    with pytest.raises(AssertionError):
+        await test_purchases_refund.test_two_refunds_of_60_of_100_at_once_are_one(shop)
 
 
 async def test_without_the_lock_order(
