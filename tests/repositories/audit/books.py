@@ -1,6 +1,7 @@
 """Books with a row of every kind, written through the API, and what an audit of them finds."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import httpx
@@ -10,6 +11,11 @@ from api.process.service import service_of
 from repositories.audit import run
 from repositories.audit_passes import AuditPassRepository
 from repositories.audits import AuditRepository
+from repositories.idempotency_keys import Key
+from repositories.ledger.imports import Imported, import_batch
+from repositories.ledger.payments import Payment
+from repositories.postgres import unit_of_work
+from repositories.transfers import TransferOrder
 from tests.harness.expect import found, problem
 from tests.harness.payments import hold_order, order
 from tests.harness.world import Connection, Person, World
@@ -28,7 +34,7 @@ class Books:
     app: FastAPI
 
     async def open(self) -> "Books":
-        """Transfers 1 to 9: funds, payment, reversal, batch of two, capture, purchase, purchase and its refund."""
+        """Transfers 1 to 10: funds, payment, reversal, batch of two, capture, purchase, purchase and refund, import."""
         self.ada, self.bob, cyd = [await self.world.person(name) for name in ("ada", "bob", "cyd")]
         self.root = await self.world.person("root", role="operator")
         for owner in (self.ada, self.bob):
@@ -45,6 +51,7 @@ class Books:
         for _ in range(2):
             await self.post(self.ada, "/purchases", {"product_id": 1, "quantity": 1, "account_id": 1})
         await self.post(self.bob, "/purchases/2/refund")
+        await self.bring("old-1")
         await self.post(self.ada, "/posts", {"title": "Title", "content": "Content"})
         problem(
             await self.client.post("/transfers", json=order(1, 2, 10**6), headers=self.ada.paying()),
@@ -60,6 +67,14 @@ class Books:
 
     async def post(self, person: Person, path: str, body: object = None, status: int = 201) -> None:
         found(await self.client.post(path, json=body, headers=person.paying()), status)
+
+    async def bring(self, key: str) -> None:
+        """Import a transfer of another system under a key."""
+        transfer = TransferOrder(ordered_by=self.root.id, from_account_id=1, to_account_id=2, amount=1, consented=True)
+        payments = [Payment(transfer, Key(self.root.id, key, bytes(32), request_id=""))]
+        async with service_of(self.app).pools["main"].checkout() as checkout:
+            done = await unit_of_work.run(checkout, partial(import_batch, payments=payments))
+        assert done == Imported(made=1, earlier=0, refusal=None)
 
     async def corrupt(self, database: str, *statements: str) -> None:
         """Run statements behind Folio's back, without triggers, foreign keys and checks."""

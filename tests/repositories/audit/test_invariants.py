@@ -70,6 +70,11 @@ MAIN = {
     "INSERT INTO idempotency_keys (user_id, key, request_hash, kind, resource_id, shown_account_ids)"
     " SELECT user_id, 'again', request_hash, kind, resource_id, shown_account_ids FROM idempotency_keys"
     " WHERE kind = 'transfer'": "transfer_keys",
+    "UPDATE idempotency_keys SET resource_id = 99 WHERE kind = 'import'": "transfer_keys",
+    "UPDATE idempotency_keys SET resource_id = 2 WHERE kind = 'import'": "transfer_keys",
+    "UPDATE idempotency_keys SET user_id = 2 WHERE kind = 'import'": "transfer_keys",
+    "UPDATE idempotency_keys SET created_at = created_at + interval '2 minutes' WHERE kind = 'import'": "transfer_keys",
+    "DELETE FROM transfers WHERE id = 10": "entries_pair_up transfer_keys",
     # Dates
     "UPDATE transfers SET created_at = created_at - interval '1 year' WHERE id = 1": "dates entries_pair_up",
     "UPDATE transfers SET created_at = 'tomorrow' WHERE id = 5": "dates entries_pair_up",
@@ -224,7 +229,7 @@ async def test_entries_that_are_dated_in_the_future_are_found(books: Books) -> N
     assert [(row["kind"], row["id"]) for row in rows["main/dates"]] == [
         ("account", 1),
         ("account", 2),
-        ("transfer", 10),
+        ("transfer", 11),
     ]
     assert list(rows) == ["main/dates"]
 
