@@ -53,7 +53,7 @@ export function showStatus(status) {
   purchases.show(oldest.map((purchase) => [`${purchase.id}`, purchase.status, clock(purchase.since)]));
   byId("versions").textContent =
     `Folio ${status.version} on Python ${status.python}; worker ${status.worker_pid}, `
-    + `started ${clock(status.started_at)}`;
+    + `started ${clock(status.started_at)}, has ${count(status.followers, "follower")}`;
   const unready = status.databases.filter((database) => database.state !== "ready" || database.pending.length);
   schemaFold.show(
     unready.length === 0,

@@ -22,6 +22,7 @@ from repositories.postgres import metrics
 from tests.api.ops.page.browser import Page
 from tests.harness.launcher import PATIENCE
 from tests.harness.processes import until
+from tests.harness.tail import Tail, tailing
 from tests.harness.world import Connection, Person, World
 
 HOSTILE = "<img src=x onerror=\"document.title = 'taken over'\">"
@@ -248,6 +249,16 @@ async def test_an_audit_that_takes_longer_than_a_request_is_shown_when_it_ends(
     service_of(application).settings = settings
     await sql.execute("COMMIT")
     board.see("#audit-result", f"{len(run.NAMES)} checks", "all ok")
+
+
+async def test_the_followers_of_a_worker_are_counted(address: str, board: Page, world: World) -> None:
+    """A stream counts while it is open."""
+    board.see("#versions", "has 0 followers")
+    ada = await world.person("ada")
+    async with tailing(tail := Tail(address, await world.account(ada), ada)):
+        await tail.until(lambda: tail.statuses == [200])
+        await asyncio.to_thread(board.see, "#versions", "has 1 follower")
+    board.see("#versions", "has 0 followers")
 
 
 async def test_the_latest_changes_are_shown(
