@@ -6,11 +6,13 @@ units run, further requests wait for a moment, too: one of the two is most likel
 same time would cost more than it saves.
 
 Each request keeps its own deadline, and may be cancelled at any time. If the unit fails, or if a request's time is up
-before COMMIT is sent, nothing was written, and the others run again, each in a unit of its own. If COMMIT is lost, each
-request finds out what became of its own part.
+before COMMIT is sent, nothing was written, and the others run again, each in a unit of its own; both waits for a
+connection together last at most the checkout timeout. If COMMIT is lost, each request finds out what became of its own
+part.
 """
 
 import asyncio
+import math
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
@@ -87,9 +89,10 @@ class Gathering(ABC, Generic[Member, Result]):
         try:
             with self._pool.waiting():
                 await place.taken
+            left = max(place.patience(), PAUSE)
             return await place.result
         except _RolledBack:
-            return await self._run_alone(member)
+            return await self._run_alone(member, left)
         except _CommitLost as lost:
             with unit_of_work.resolving():
                 async with self._pool.checkout() as checkout:
@@ -106,8 +109,8 @@ class Gathering(ABC, Generic[Member, Result]):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _run_alone(self, member: Member) -> Result:
-        async with self._pool.checkout() as checkout:
+    async def _run_alone(self, member: Member, seconds: float = math.inf) -> Result:
+        async with self._pool.checkout(seconds) as checkout:
             return await self.run_alone(checkout, member)
 
     def _share(self, place: "_Place[Member, Result]") -> None:

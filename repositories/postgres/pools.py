@@ -1,6 +1,7 @@
 """Connection pools: one for each database. A request checks out one connection of a database at a time."""
 
 import asyncio
+import math
 import time
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -95,19 +96,19 @@ class Pool:
             connections.hang_up(record.connection)
         await self._pool.close(CLOSE_TIMEOUT)
 
-    def checkout(self) -> "Checkout":
+    def checkout(self, seconds: float = math.inf) -> "Checkout":
         """Check out one connection until the context ends.
 
         A caller that has its share of the connections waits in a queue of its own until it returns one; both waits
-        together last at most the checkout timeout. Raises PoolExhausted if a queue is full or the wait takes too long
-        while connections are in use, and DatabaseUnavailable if none can be opened.
+        together last at most the checkout timeout, or `seconds` if that is less. Raises PoolExhausted if a queue is
+        full or the wait takes too long while connections are in use, and DatabaseUnavailable if none can be opened.
         """
-        return Checkout(self)
+        return Checkout(self, seconds)
 
-    async def take(self) -> CheckedOutConnection:
+    async def take(self, seconds: float = math.inf) -> CheckedOutConnection:
         """Take a live connection, as `checkout` does."""
         while True:
-            record = await self._take()
+            record = await self._take(seconds)
             if not (connections.hung_up(record.connection) or self._frozen(record.connection)):
                 return record
             # The server was restarted, it ended this idle session, or it may take writes again on a new one. The pool
@@ -211,8 +212,8 @@ class Pool:
         else:
             self.counts.add("reconnects")
 
-    async def _take(self) -> CheckedOutConnection:
-        timeout = remaining(self.options.timeout)
+    async def _take(self, seconds: float) -> CheckedOutConnection:
+        timeout = remaining(min(self.options.timeout, seconds))
         started, total = time.monotonic(), self.checked_out.total
         full = len(self.checked_out) >= self.options.max_size
         current = operation.current()
@@ -295,12 +296,13 @@ class Checkout:
 
     connection: Connection
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, seconds: float) -> None:
         self._pool = pool
+        self._seconds = seconds
         self._record: CheckedOutConnection | None = None
 
     async def __aenter__(self) -> Self:
-        await self._take()
+        await self._take(self._seconds)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -317,6 +319,6 @@ class Checkout:
         await self.give_back()
         await self._take()
 
-    async def _take(self) -> None:
-        self._record = await self._pool.take()
+    async def _take(self, seconds: float = math.inf) -> None:
+        self._record = await self._pool.take(seconds)
         self.connection = self._record.connection

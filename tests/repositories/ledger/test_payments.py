@@ -519,6 +519,28 @@ async def test_payments_that_find_no_connection_in_time_are_refused(
     assert statuses([await pay for pay in purse.three()]) == [201] * 3
 
 
+async def test_a_payment_that_runs_again_waits_for_a_connection_no_longer_in_all(
+    purse: Purse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wait for the shared connection and that for its own one are together within the checkout timeout."""
+    monkeypatch.setattr(gathering, "LOCK_SECONDS", 0.2)
+    pool = service_of(purse.app).pools["main"]
+    monkeypatch.setattr(pool, "options", pool.options.__class__(**{**vars(pool.options), "timeout": 4.0}))
+    started = asyncio.get_running_loop().time()
+    async with purse.world.connection.transaction(), contextlib.AsyncExitStack() as stack:
+        await purse.world.connection.execute("SELECT FROM accounts FOR UPDATE")
+        async with jam(purse.app) as queue:
+            answers = await queue.add(*purse.three())
+            [first, *_] = service_of(purse.app).payments._queue
+            while first.patience() > 1:  # noqa: ASYNC110 - time has no event
+                await asyncio.sleep(0.01)
+        for _ in range(pool.options.max_size):
+            await stack.enter_async_context(pool.checkout())
+        for answer in await asyncio.gather(*answers):
+            problem(answer, 503, "pool_exhausted")
+    assert asyncio.get_running_loop().time() - started < 6
+
+
 async def test_the_end_of_the_process_ends_the_payments_that_wait(purse: Purse) -> None:
     """No request hangs: each is answered that nothing was written."""
     async with jam(purse.app) as queue:
