@@ -113,8 +113,10 @@ class Pool:
                 return record
             # The server was restarted, it ended this idle session, or it may take writes again on a new one. The pool
             # replaces a closed connection.
-            await record.connection.close()
-            await self.put_back(record)
+            try:
+                await record.connection.close()
+            finally:
+                await self.put_back(record)
 
     async def put_back(self, record: CheckedOutConnection) -> None:
         """Return a connection."""
