@@ -119,8 +119,9 @@ EXECUTE "main/invariants/reversals" (NULL, NULL, 100);
 PREPARE "main/invariants/sum_zero" AS :sql
 EXECUTE "main/invariants/sum_zero" (NULL, NULL, 100);
 
--- Transfers that the idempotency keys of transfers and batches name wrongly: missing, another user's, named twice, at
--- another time, or paid from an account that their user did not own then, unless it is a reversal.
+-- Transfers that the idempotency keys of transfers, batches and imports name wrongly: missing, another user's, named
+-- twice, more than a minute later, or paid from an account that their user did not own then, unless it is a reversal or
+-- was imported.
 \set sql `cat sql/main/invariants/transfer_keys.sql`
 PREPARE "main/invariants/transfer_keys" AS :sql
 EXECUTE "main/invariants/transfer_keys" (NULL, NULL, 100);

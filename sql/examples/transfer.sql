@@ -13,6 +13,12 @@ EXECUTE "both/session/configure" (
     '{statement_timeout,lock_timeout,idle_in_transaction_session_timeout}', '{5s,2s,10s}'
 );
 
+-- Ada looks whose account it is before she pays.
+\set sql `cat sql/main/accounts/get_payee.sql`
+PREPARE "main/accounts/get_payee" AS :sql
+EXECUTE "main/accounts/get_payee" (:bobs) \gset payee_
+SELECT :'payee_username' AS username, :'payee_currency' AS currency, :'payee_accepts_payments' AS accepts_payments;
+
 -- Ada pays bob 12.50 EUR for lunch, under an Idempotency-Key, with a reference and metadata of her own. The SHA-256 of
 -- the request, shortened here, is stored with the key.
 \set key lunch-1
@@ -88,3 +94,23 @@ SELECT :changed_id = :bobs AS is_bobs, :changed_version AS version;
 PREPARE "main/entries/list_after" AS :sql
 EXECUTE "main/entries/list_after" (:bobs, 0, 100) \gset entry_
 SELECT :entry_version AS version, :entry_amount AS amount, :entry_balance_after AS balance_after;
+
+-- Bob pays 5.00 EUR back: POST /transfers/{id}/reversal. The sum of earlier reversals is read under the locks of both
+-- accounts, so that the decision holds: at most 12.50 EUR are left, however many reversals arrive at once.
+BEGIN ISOLATION LEVEL READ COMMITTED;
+EXECUTE "main/transfers/get" (:written_id) \gset original_
+EXECUTE "main/accounts/lock_pair" (:bobs, :adas, null) \crosstabview id currency balance
+EXECUTE "main/idempotency_keys/find" (:bob, 'back-1');
+\set sql `cat sql/main/transfers/sum_reversed.sql`
+PREPARE "main/transfers/sum_reversed" AS :sql
+EXECUTE "main/transfers/sum_reversed" (:written_id);
+EXECUTE "main/transfers/insert_one" (
+    :bobs, :adas, 500, null, :bob, 'back-1', sha256('["POST", "/transfers/2/reversal", {"amount": 500}]'),
+    :written_id, null, :'original_reference', :ada, null
+) \gset reversal_
+COMMIT;
+
+-- The reversal has inherited ada's reference, and she finds both. Of the lunch, 5.00 EUR are paid back.
+SELECT reversal.id = :reversal_id AS is_reversal, reversal.reference, reversal.reversed_amount
+FROM transfer_details AS reversal
+WHERE reversal.reference_by = :ada ORDER BY reversal.id;

@@ -2,12 +2,20 @@
 
 import re
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from psycopg import AsyncCursor
 
+from api.process.service import service_of
+from repositories.idempotency_keys import Key
+from repositories.ledger.imports import import_batch
+from repositories.ledger.payments import Payment
+from repositories.postgres import unit_of_work
+from repositories.transfers import TransferOrder
 from tests.harness.expect import found
 from tests.harness.world import Connection, World, a_product
 from tests.sql.examples import committed
@@ -55,14 +63,16 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 async def test_the_transfer_takes_the_steps_of_the_service(
     client: httpx.AsyncClient, world: World, events: list[str]
 ) -> None:
-    """POST /transfers and its repeat run the files of the example; another file is reported (negative control)."""
+    """POST /transfers, its repeat and a reversal run the files of the example; other files are reported."""
     ada = await world.person("ada")
     purse, till = await world.account(ada), await world.account(ada)
     await world.fund(purse, 10000)
     headers = ada.paying("lunch-1")
     for _ in range(2):
         body = {"from_account_id": purse, "to_account_id": till, "amount": 1250}
-        found(await client.post("/transfers", json=body, headers=headers), 201)
+        paid = found(await client.post("/transfers", json=body, headers=headers), 201)
+    path = f"/transfers/{paid['id']}/reversal"
+    found(await client.post(path, json={"amount": 500}, headers=ada.paying()), 201)
     example = committed("transfer")
     assert units_of_example(example) == units(events)
     other = example.replace('EXECUTE "main/idempotency_keys/find"', 'EXECUTE "main/accounts/get"', 1)
@@ -95,6 +105,24 @@ async def test_the_purchase_takes_the_steps_of_the_service(
     steps = units_of_example(committed("purchase"))[:6]  # a refund follows
     assert steps.pop(2) == ["catalog/products/lock", "catalog/reservations/get"]
     assert steps == units(events)
+
+
+async def test_the_import_takes_the_steps_of_the_service(app: FastAPI, world: World, events: list[str]) -> None:
+    """A batch of `folio import` and its repeat run the files of the example."""
+    ada, bob = await world.person("ada"), await world.person("bob")
+    pairs = [(await world.account(ada, minimum=None), await world.account(bob))]
+    pairs.append(pairs[0][::-1])
+    payments = [
+        Payment(
+            TransferOrder(ordered_by=bob.id, from_account_id=payer, to_account_id=payee, amount=1, consented=True),
+            Key(bob.id, f"old-{payer}", bytes(32), request_id=""),
+        )
+        for payer, payee in pairs
+    ]
+    for _ in range(2):
+        async with service_of(app).pools["main"].checkout() as checkout:
+            await unit_of_work.run(checkout, partial(import_batch, payments=payments))
+    assert units_of_example(committed("import")) == units(events)
 
 
 async def test_the_change_takes_the_steps_of_the_service(
