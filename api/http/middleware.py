@@ -189,6 +189,8 @@ def _refusal(scope: Scope) -> tuple[str, str] | None:
         if name in SINGLE:
             return "bad_request", f"The request has more than one {name.decode().title()} header."
     headers = state["headers"]
+    if scope["http_version"] not in {"1.0", "1.1"}:
+        return "bad_request", "The version of HTTP is neither 1.1 nor 1.0."
     if b"host" not in headers and scope["http_version"] == "1.1":
         return "bad_request", "The request has no Host header."
     if headers.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
