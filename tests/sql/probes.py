@@ -19,11 +19,15 @@ from tests.sql.arguments import AGAIN, arguments
 
 
 def files(root: Path) -> list[str]:
-    """Return the names of all statement files below a folder like sql/."""
+    """Return the names of the statement files below a folder like sql/.
+
+    Migrations and the steps of a move run once, each on the state that the one before left: test_migrations.py and
+    test_moving.py run them.
+    """
     return sorted(
         str(path.relative_to(root).with_suffix(""))
         for path in root.glob("*/*/*.sql")
-        if path.parent.name != "migrations"
+        if path.parent.name not in {"migrations", "move"}
     )
 
 
