@@ -236,6 +236,11 @@ async def test_the_headers_of_the_steps_are_true(move: Move) -> None:
     check("thaw", move.source)
     move.run("SOURCE", "hand_over")
     check("take_over", move.target)
+    move.page("cancel")
+    assert move.run("SOURCE", "lag") == ""
+    move.page("unfreeze")
+    for url in move.urls("folio_service", move.source).values():
+        psycopg.connect(url).close()
     assert checked == {path.stem for path in (ROOT / "both/move").iterdir()}
 
 

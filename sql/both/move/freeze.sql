@@ -1,5 +1,5 @@
--- Refuse every write to this database and every login but a superuser's, from the next session on. Run by a superuser:
--- on the target before Folio can find it, and on the source when the switch begins.
+-- Refuse every later session of this database but those of superusers, and make these read-only. Run by a superuser: on
+-- the target when it is set up, and on the source when the switch begins.
 --
 -- $ none
 --

@@ -1,5 +1,5 @@
--- End every session of this frozen database, wait until the target has all of its changes, and write the last one: what
--- its sequences gave, and the number of its last migration. Run on the source, by a superuser whose session may write. It
+-- End every session of this frozen database, wait until the target has all changes, and write the last one: the values
+-- of the sequences, and the number of the last migration. Run on the source, by a superuser whose session may write. It
 -- refuses if a write could still follow, or if the target would lack a table.
 --
 -- $ none
@@ -39,8 +39,8 @@ BEGIN
             USING HINT = 'Commit or roll back what pg_prepared_xacts shows.';
     END IF;
 
-    -- A session that still starts, perhaps with settings from before the freeze, locks its database, and is not in
-    -- pg_stat_activity before it lets go: so its locks are read first. Later sessions are read-only.
+    -- A session that is starting may have read its settings before the freeze. It locks its database until it is listed
+    -- in pg_stat_activity, so the locks are read first. Every later session is read-only.
     PERFORM pg_terminate_backend(pid, 5000)
     FROM (
         SELECT pid FROM pg_locks
@@ -59,7 +59,7 @@ BEGIN
         RAISE EXCEPTION 'a session did not end within 5 s';
     END IF;
 
-    -- The target must have lost the last change of an earlier attempt before it sees this one.
+    -- After a switch that failed, the target must have deleted the old rows of handover before the new ones arrive.
     position_of_source := pg_current_wal_insert_lsn();
     WHILE NOT EXISTS (
         SELECT FROM pg_replication_slots
@@ -68,7 +68,7 @@ BEGIN
     ) LOOP
         IF clock_timestamp() > begin_time + interval '20 seconds' THEN
             RAISE EXCEPTION 'the target has not followed within 20 s'
-                USING HINT = 'Run sql/both/move/thaw.sql: this database then serves on. The log of the target says why.';
+                USING HINT = 'Run sql/both/move/thaw.sql, and this database serves on. See the log of the target.';
         END IF;
         PERFORM pg_sleep(0.02);
     END LOOP;

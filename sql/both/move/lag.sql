@@ -3,8 +3,8 @@
 -- $ none
 --
 -- Returns  following boolean, bytes numeric;
---          one row for the slot of the move, none before the subscription; bytes of the write-ahead log of the server that
---          the target has not confirmed
+--          one row for the slot of the move, none before the subscription; bytes of the write-ahead log that the target
+--          has not confirmed
 -- Index    pg_database_datname_index, pg_database_oid_index
 -- Locks    pg_database AccessShareLock
 SELECT /* both/move/lag */

@@ -1,5 +1,5 @@
--- Publish the tables of this database to the server that it moves to, and make the table by which it is handed over.
--- Run on the source, by a superuser. It refuses if logical replication would miss a change.
+-- Publish the tables of this database, and create the table by which it is handed over. Run on the source, by a
+-- superuser. It refuses if logical replication would miss a change.
 --
 -- $ none
 --

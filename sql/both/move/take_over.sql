@@ -1,5 +1,6 @@
--- Wait for the last change of the source, set the sequences as it says, end the subscription, and take writes. Run on the
--- target, by a superuser whose session may write. It refuses, and changes nothing, if a table or a migration is missing.
+-- Wait for the last change of the source, set the sequences to its values, end the subscription, and take writes. Run
+-- on the target, by a superuser whose session may write. It refuses, and changes nothing, if a table or a migration is
+-- missing.
 --
 -- $ none
 --
@@ -17,7 +18,7 @@ BEGIN
     WHILE NOT EXISTS (SELECT FROM handover) LOOP
         IF clock_timestamp() > begin_time + interval '20 seconds' THEN
             RAISE EXCEPTION 'the last change of the source has not arrived within 20 s'
-                USING HINT = 'Run sql/both/move/hand_over.sql on the source first. The log of this server may say more.';
+                USING HINT = 'Run sql/both/move/hand_over.sql on the source first. See the log of this server.';
         END IF;
         PERFORM pg_sleep(0.02);
     END LOOP;
@@ -27,7 +28,8 @@ BEGIN
         AND relname <> 'schema_migrations'
         AND NOT EXISTS (SELECT FROM pg_subscription_rel WHERE srrelid = pg_class.oid AND srsubstate = 'r');
     IF incomplete IS NOT NULL THEN
-        RAISE EXCEPTION 'tables that are not copied: %', incomplete USING HINT = 'Run sql/both/move/thaw.sql on the source.';
+        RAISE EXCEPTION 'tables that are not copied: %', incomplete
+            USING HINT = 'Run sql/both/move/thaw.sql on the source.';
     END IF;
     SELECT max(version) INTO migration FROM schema_migrations;
     IF migration IS DISTINCT FROM (SELECT value FROM handover WHERE name = 'schema_migrations') THEN
@@ -38,11 +40,13 @@ BEGIN
     PERFORM setval(format('%I', name)::regclass, value)
     FROM handover
     WHERE name <> 'schema_migrations' AND value IS NOT NULL;
-    ALTER SUBSCRIPTION folio_move DISABLE;
-    ALTER SUBSCRIPTION folio_move SET (slot_name = NONE); -- the source drops its slot itself, and may be away
-    DROP SUBSCRIPTION folio_move;
     DROP TABLE handover;
     EXECUTE format('ALTER DATABASE %I RESET default_transaction_read_only', current_database());
     EXECUTE format('ALTER DATABASE %I CONNECTION LIMIT -1', current_database());
+    -- Last, because a rollback restores the subscription without its position. The slot is dropped on the source, which
+    -- may be away.
+    ALTER SUBSCRIPTION folio_move DISABLE;
+    ALTER SUBSCRIPTION folio_move SET (slot_name = NONE);
+    DROP SUBSCRIPTION folio_move;
 END;
 $take_over$;

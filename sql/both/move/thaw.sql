@@ -1,5 +1,5 @@
--- Take writes again, if the switch failed. Run on the source, by a superuser whose session may write. It refuses if the
--- target no longer follows: it may have taken over.
+-- Take writes again after a switch that failed. Run on the source, by a superuser whose session may write. It refuses
+-- if the target does not follow, because it may have taken over.
 --
 -- $ none
 --
@@ -12,7 +12,8 @@ BEGIN
         SELECT FROM pg_replication_slots
         WHERE database = current_database() AND plugin = 'pgoutput' AND slot_name LIKE 'folio\_move%' AND active
     ) THEN
-        RAISE EXCEPTION 'the target does not follow: it may have taken over';
+        RAISE EXCEPTION 'the target does not follow: it may have taken over'
+            USING HINT = 'If it certainly has not, see "Give the move up" in docs/moving.md.';
     END IF;
     DELETE FROM handover;
     EXECUTE format('ALTER DATABASE %I RESET default_transaction_read_only', current_database());
