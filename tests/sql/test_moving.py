@@ -66,7 +66,10 @@ def ids_given_twice(load: Load) -> set[tuple[str, int | None]]:
     ("image", "name"), [("", "PostgreSQL 18 to 18"), ("postgres:15-alpine", "PostgreSQL 15 to 18")], ids=["18", "15"]
 )
 async def test_a_book_moves_under_load(image: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every promise of the faults is kept, writes are refused for less than 5 s, and Folio is not restarted."""
+    """Every promise of the faults is kept, writes are refused for less than 5 s, and Folio is not restarted.
+
+    With UPDATE=1 the figures go into the page.
+    """
     if image and os.environ[KIND] != "container":
         pytest.skip("no Docker Engine answers")
     monkeypatch.setenv("FOLIO_TEST_IMAGE", image)
