@@ -23,5 +23,5 @@ def test_the_pages_print_the_answers_that_a_reader_gets(
     with service(settings) as folio:
         printed = readme.run(pasted, f"http://127.0.0.1:{folio.port}", environment(owner), shell)
     assert [readme.masked(answer) for answer in printed] == [readme.masked(answer) for answer in expected]
-    assert sum("{" in answer for answer in printed) == 10
+    assert sum("{" in answer for answer in printed) == 11
     assert max(len(line) for answer in printed for line in answer.splitlines()) <= 120

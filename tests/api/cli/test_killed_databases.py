@@ -83,6 +83,22 @@ def folder() -> Iterator[str]:
         yield folder
 
 
+def assert_complete(tail: Tail, version: int, entries: Counter[int]) -> None:
+    """Assert that a follower has every version once, in order, and so many entries of each amount."""
+    assert tail.versions == list(range(1, version + 1))
+    assert Counter(entry["amount"] for entry in tail.entries) == entries
+
+
+@pytest.mark.parametrize("followed", [((1, 7), (2, 7), (2, 7)), ((1, 7), (3, 7)), ((2, 7), (1, 7)), ((1, 7), (2, 8))])
+def test_an_entry_that_is_missed_doubled_or_changed_is_found(followed: tuple[tuple[int, int], ...]) -> None:
+    """Negative control: of two entries of 7, one is doubled, missing, out of order or of another amount."""
+    tail = Tail("http://folio", 1, Person(1, "ada", ""))
+    for version, amount in followed:
+        tail.take(f'data: {{"version": {version}, "amount": {amount}}}\nid: {version}')
+    with pytest.raises(AssertionError):
+        assert_complete(tail, 2, Counter({7: 2}))
+
+
 async def test_nothing_is_missed_doubled_or_lost(folder: str, tmp_path: Path) -> None:
     """The follower has every version once, in order; each request and each line moved its money once."""
     settings = {"FOLIO_DATA_DIR": folder}
@@ -105,8 +121,7 @@ async def test_nothing_is_missed_doubled_or_lost(folder: str, tmp_path: Path) ->
             entries = await trading + Counter({3: LINES})
             account = await trade.send("GET", f"/accounts/{trade.till}", trade.ada)
             await tail.until(lambda: tail.last >= account["version"])
-        assert tail.versions == list(range(1, account["version"] + 1))
-        assert Counter(entry["amount"] for entry in tail.entries) == entries
+        assert_complete(tail, account["version"], entries)
         assert imported["imported"] + imported["imported_earlier"] == LINES
         assert account["balance"] == sum(amount * number for amount, number in entries.items())
         assert printed(command("audit", "--json", settings=settings))["ok"]
