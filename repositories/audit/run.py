@@ -39,7 +39,12 @@ NAMES = [
 """The checks of an audit, in the order of its result."""
 # A slice takes a fraction of a second, and holds no lock that writers wait for. A product with millions of reservations
 # is one slice: it may take minutes.
-BUDGETS = {"statement_timeout": "300s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "60s"}
+BUDGETS = {
+    "statement_timeout": "300s",
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "60s",
+    "transaction_timeout": "600s",
+}
 # Slices differ, and so do their plans. They find their rows by index, in one process.
 PLANNING = {"plan_cache_mode": "force_custom_plan", "random_page_cost": "1.1", "max_parallel_workers_per_gather": "0"}
 ANSWER_SECONDS = 330.0

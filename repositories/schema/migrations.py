@@ -33,7 +33,12 @@ UNRELEASED = frozenset(
 )
 """First files, as (database, SHA-256), of the migrations that were rewritten before the first release."""
 # A migration may rewrite a table for minutes, but never wait long for a lock: behind it all traffic would queue.
-BUDGETS = {"statement_timeout": "0", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "60s"}
+BUDGETS = {
+    "statement_timeout": "0",
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "60s",
+    "transaction_timeout": "0",
+}
 ANSWER_SECONDS = 86400.0
 """Longest time for one answer of the server: a day, since a migration may rewrite a large table."""
 MAX_DEADLOCKS = 5

@@ -110,6 +110,17 @@ async def test_a_commit_of_a_migration_may_take_longer_than_one_of_a_request(
         assert len(await migrating) == len(migrations.migrations("main"))
 
 
+async def test_the_timeouts_of_a_database_end_no_migration(empty: str, files: Path) -> None:
+    """It may rewrite a table for minutes, whatever the database or the role allows other sessions."""
+    (files / "9999_slow.sql").write_text("SELECT pg_sleep(0.7); SELECT pg_sleep(0.7);")
+    with psycopg.connect(empty, autocommit=True) as connection:
+        name = connection.info.dbname
+        known = connection.execute("SELECT name FROM pg_settings WHERE name ~ '^(statement|transaction)_timeout'")
+        for (setting,) in known.fetchall():
+            connection.execute(f"ALTER DATABASE {name} SET {setting} = '1s'")
+    assert "9999_slow.sql" in await migrate(empty)
+
+
 async def test_a_migration_that_fails_is_rolled_back_whole(empty: str, files: Path) -> None:
     """Its own changes are undone, earlier migrations stay, and it stays pending."""
     await migrate(empty)
