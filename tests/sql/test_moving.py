@@ -63,9 +63,16 @@ def ids_given_twice(load: Load) -> set[tuple[str, int | None]]:
 
 
 @pytest.mark.parametrize(
-    ("image", "name"), [("", "PostgreSQL 18 to 18"), ("postgres:15-alpine", "PostgreSQL 15 to 18")], ids=["18", "15"]
+    ("image", "switches", "name"),
+    [
+        ("", ["folio_main folio_catalog"], "PostgreSQL 18 to 18, both databases at once"),
+        ("postgres:15-alpine", ["folio_main", "folio_catalog"], "PostgreSQL 15 to 18, main, then the catalog"),
+    ],
+    ids=["18", "15"],
 )
-async def test_a_book_moves_under_load(image: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_book_moves_under_load(
+    image: str, switches: list[str], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every promise of the faults is kept, writes are refused for less than 5 s, and Folio is not restarted.
 
     With UPDATE=1 the figures go into the page.
@@ -81,7 +88,10 @@ async def test_a_book_moves_under_load(image: str, name: str, tmp_path: Path, mo
         async def switched() -> AsyncIterator[None]:
             await asyncio.to_thread(move.copy)
             yield
-            await asyncio.to_thread(move.page, "switch")
+            for names in switches:
+                done = await asyncio.to_thread(move.shell, f"switch {names}")
+                assert done.returncode == 0, done.stdout
+                await trial.load.wait_for_successes(since=time.monotonic())
 
         figures = await trial.run(name, switched(), seconds=1)
         gap = seconds_without_writes(trial.load)
