@@ -34,7 +34,7 @@ class Walk:
         self._operations = sorted(writing, key=lambda operation: operation.id == "delete_me")  # the last one
 
     async def recorded(self) -> dict[str, set[str]]:
-        """Return what each operation recorded that changed something; assert that the record has the operator."""
+        """Return the kinds of change that each operation recorded; assert that each was recorded with the operator."""
         kinds: dict[str, set[str]] = {}
         for operation in self._operations:
             before, known = await self._covered(), await self._changes()
@@ -52,7 +52,7 @@ class Walk:
         return kinds
 
     async def _covered(self) -> list[tuple[Any, ...]]:
-        """Return what the record covers: accounts, roles, and the keys of others."""
+        """Return the rows that the record covers: accounts, roles, and keys of others."""
         cursor = await self._world.connection.execute(
             "SELECT 'account', id, owner_id, minimum, status FROM accounts"
             " UNION ALL SELECT 'role', id, NULL, NULL, role FROM users"

@@ -1,6 +1,6 @@
 """A model of the ledger: rules send requests and compare each answer with the model's, hypothesis chooses them.
 
-state      what the model knows: accounts, holds, transfers, purchases, and the application that it is compared with
+state      accounts, holds, transfers and purchases of the model, and the application that it is compared with
 machine    requests, refusals and movements of the model; the comparison after every rule
 transfers  rules for transfers, batches, gathered transfers, reversals and references
 holds      rules for holds, captures, releases and expiry

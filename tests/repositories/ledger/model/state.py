@@ -1,4 +1,4 @@
-"""What the model of the ledger knows, and the application that it is compared with."""
+"""The state of the model, and the application that it is compared with."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Reference:
-    """A reference and the user who wrote it."""
+    """A reference and its writer."""
 
     text: str
     writer: Person
