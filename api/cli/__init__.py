@@ -8,6 +8,7 @@
 - `ephemeral`    `folio serve --ephemeral`
 - `running`      a command's access to the databases
 - `server`       uvicorn: its workers, its signals
+- `worker`       the application of a worker
 - `protocol`     one connection, within limits of time, size and number
 - `connections`  all connections of a process: their number, and a check of each per interval
 - `transports`   what a client has yet to read, and answers without chunks for HTTP/1.0

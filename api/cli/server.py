@@ -1,28 +1,24 @@
 """Serve with uvicorn, in this process or in workers."""
 
 import errno
-import gc
 import signal
 import socket
 import sys
 from types import FrameType
 
 import uvicorn
-from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from api.app import create_app
 from api.cli.connections import raise_file_limit
 from api.cli.protocol import BoundedProtocol
 from api.ops import metrics
-from api.process import logs
 from api.process.drain import STOP_SIGNALS, grace
 from api.process.settings import Settings, bracketed
 from api.process.startup import StartupError
 
-APPLICATION = "api.cli.server:application"
-"""The factory that a worker process imports and calls."""
+APPLICATION = "api.cli.worker:application"
+"""The factory that a worker process imports and calls; the parent need not import the routes."""
 
 
 WORKER_SECONDS = 30
@@ -66,21 +62,6 @@ class Workers(Multiprocess):
         stopping = self.should_exit.is_set()
         super().keep_subprocess_alive()
         self.failed |= self.should_exit.is_set() and not stopping
-
-
-GARBAGE_THRESHOLD = 20_000
-"""New objects after which Python looks for garbage in cycles. Its 700 would be several times in each request, which
-makes next to no cycles."""
-
-
-def application() -> FastAPI:
-    """Return the application of a worker process, and configure the process's logs and its garbage collector."""
-    settings = Settings()
-    logs.configure(settings.log_format)
-    app = create_app(settings)
-    gc.freeze()  # modules, routes and models live as long as the process
-    gc.set_threshold(GARBAGE_THRESHOLD)
-    return app
 
 
 def listen(settings: Settings) -> socket.socket:
