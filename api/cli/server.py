@@ -51,17 +51,16 @@ class Workers(Multiprocess):
 
     def keep_subprocess_alive(self) -> None:
         """Replace workers that ended; stop if one ended with an error before it served."""
-        for worker in self.processes:
-            if worker.pid in self._served:
-                continue
+        starting = [worker for worker in self.processes if worker.pid not in self._served]
+        stopping = self.should_exit.is_set()
+        super().keep_subprocess_alive()
+        self.failed |= self.should_exit.is_set() and not stopping
+        for worker in starting:  # also those that were just replaced
             if (worker.exitcode or 0) > 0:
                 self.failed = True
                 self.should_exit.set()
             elif worker.is_ready(timeout=1):
                 self._served.add(worker.pid)
-        stopping = self.should_exit.is_set()
-        super().keep_subprocess_alive()
-        self.failed |= self.should_exit.is_set() and not stopping
 
 
 def listen(settings: Settings) -> socket.socket:
