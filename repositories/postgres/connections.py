@@ -47,6 +47,7 @@ FORMS = {
     "DateStyle": "ISO, MDY",
     "IntervalStyle": "postgres",
     "standard_conforming_strings": "on",
+    "array_nulls": "on",
     "TimeZone": "GMT",  # the one name that PostgreSQL knows without a time zone database
 }
 """Forms of values that psycopg and the statements rely on, in place of those of the role, the database or the URL.

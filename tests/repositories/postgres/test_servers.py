@@ -48,6 +48,7 @@ async def opened(application: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
         "client_encoding TO 'LATIN1'",
         "client_encoding TO 'SQL_ASCII'",
         "standard_conforming_strings TO off",
+        "array_nulls TO off",
         "TimeZone TO 'Asia/Tokyo'",
     ],
 )
@@ -61,6 +62,9 @@ async def test_settings_of_the_database_change_no_answer(setting: str, applicati
             await client.post("/transfers", json=order(*accounts) | {"description": "Λ"}, headers=ada.paying()), 201
         )
         assert found(await client.get(f"/transfers/{transfer['id']}", headers=ada.headers))["description"] == "Λ"
+        batch = {"transfers": [order(*accounts), order(*accounts) | {"description": "NULL"}]}
+        items = found(await client.post("/transfers/batch", json=batch, headers=ada.paying()), 201)["items"]
+        assert [item["description"] for item in items] == [None, "NULL"]
         created = datetime.fromisoformat(found(await client.get("/users/me", headers=ada.headers))["created_at"])
         assert abs((datetime.now(created.tzinfo) - created).total_seconds()) < PATIENCE
         found(await client.get("/readyz"))
