@@ -14,6 +14,7 @@ SCHEDULE = statement("main/audit_passes/schedule")
 TAKE = statement("main/audit_passes/take")
 SAVE = statement("main/audit_passes/save")
 DELETE = statement("main/audit_passes/delete")
+LONGEST_WAIT = statement("main/audit_passes/longest_wait")
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,11 @@ class Pass:
 @dataclass(frozen=True)
 class _Id:
     id: int
+
+
+@dataclass(frozen=True)
+class _Wait:
+    seconds: float
 
 
 class AuditPassRepository:
@@ -77,3 +83,7 @@ class AuditPassRepository:
     async def delete(self, state: Pass) -> bool:
         """Delete a finished pass; False if another process has taken it over."""
         return await DELETE.maybe(self._connection, _Id, id=state.id, turn=state.turn) is not None
+
+    async def longest_wait(self) -> float:
+        """Return the seconds without progress of the unfinished audit that waits longest; 0 if there is none."""
+        return (await LONGEST_WAIT.one(self._connection, _Wait)).seconds

@@ -19,6 +19,7 @@ from api.http.authentication import OperatorView
 from api.http.dependencies import CurrentService
 from api.http.json_bodies import OperationsRoute
 from api.http.problems import answers
+from repositories.audit_passes import AuditPassRepository
 from repositories.audits import AuditRepository
 from repositories.postgres.statements import Connection
 from repositories.purchases import PurchaseRepository
@@ -83,7 +84,12 @@ async def _stored(connection: Connection, audit_interval: float) -> bytes:
     interval = GaugeMetricFamily(
         "folio_audit_interval_seconds", "Seconds between scheduled audits; 0: none", audit_interval
     )
-    families = [unfinished, oldest, interval]
+    stalled = GaugeMetricFamily(
+        "folio_audit_stalled_seconds",
+        "Seconds without progress of the unfinished audit that waits longest; 0: none is unfinished",
+        await AuditPassRepository(connection).longest_wait(),
+    )
+    families = [unfinished, oldest, interval, stalled]
     audit = await AuditRepository(connection).get_last()
     if audit is not None:
         violations = GaugeMetricFamily(

@@ -69,7 +69,7 @@ BEGIN
     GRANT UPDATE (count, window_ends_at) ON request_counts TO folio_app;
     GRANT INSERT (ok, checks, started_at, completed_at) ON audits TO folio_app;
     GRANT INSERT (since, leased_until) ON audit_passes TO folio_app;
-    GRANT UPDATE (stage, position, checks, turn, leased_until) ON audit_passes TO folio_app;
+    GRANT UPDATE (stage, position, checks, progressed_at, turn, leased_until) ON audit_passes TO folio_app;
 
     -- A lease is taken and expires; it is never given back.
     GRANT SELECT ON leases TO folio_app;

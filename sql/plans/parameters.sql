@@ -175,6 +175,7 @@ VALUES
 ),
 ('main/audit_passes/delete', '', '(1, 1)', NULL),
 ('main/audit_passes/insert', '', '(600)', NULL),
+('main/audit_passes/longest_wait', '', '', NULL),
 ('main/audit_passes/save', '', $$(1, 1, 'ids', '5000', '[]', 600)$$, NULL),
 ('main/audit_passes/schedule', '', $$('2024-01-01')$$, NULL),
 ('main/audit_passes/take', '', '(600)', NULL),

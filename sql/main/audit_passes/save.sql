@@ -16,6 +16,7 @@ SET
     stage = $3::text,
     position = $4::text,
     checks = $5::text::json,
+    progressed_at = statement_timestamp(),
     leased_until = statement_timestamp() + make_interval(secs => $6::bigint)
 WHERE id = $1::bigint
     AND turn = $2::bigint
