@@ -8,6 +8,7 @@ rounds       the order of the measurements
 requests     templates of requests with random parts
 loads        the generators of load: wrk (wrk.lua), or one in Python
 pgbench      the yardstick, with fixed and with present statements
+growth       the bytes that a keyed transfer adds to each table and index (a program of its own)
 followers    transfers with and without followers, and the delay of their events (a program of its own)
 processes    CPU time and memory
 results      measurements, medians, ratios and the JSON file

@@ -73,10 +73,15 @@ def fill(server: Server) -> None:
     _execute(server.conninfo("postgres"), "CHECKPOINT")
 
 
-def fill_large(server: Server, on_step: Callable[[], None]) -> None:
-    """Create and fill the databases of `make plans`: 1,000,000 accounts, 5,000,000 entries; takes minutes."""
+def create_large(server: Server) -> None:
+    """Create databases for the data of `make plans`: 1,000,000 accounts, 5,000,000 entries."""
     for database in DATABASES:
         _create(server, f"large_{database}", database)
+
+
+def fill_large(server: Server, on_step: Callable[[], None]) -> None:
+    """Create and fill them, for Folio on large data; takes minutes."""
+    create_large(server)
     filling.fill(server.conninfo("large_main"), "main", on_step)
     run_file(server.conninfo("large_main"), "large")
     _execute(server.conninfo("large_main"), "VACUUM ANALYZE accounts")

@@ -48,7 +48,7 @@ class Load:
 
     async def open(self, port: int) -> None:
         """Insert the accounts, a pair for each client that pays, for a service at a port."""
-        self._url = f"http://127.0.0.1:{port}"
+        self.url = f"http://127.0.0.1:{port}"
         await self.market.open()
         main = self.market.settings["FOLIO_MAIN_DATABASE_URL"]
         async with await psycopg.AsyncConnection.connect(main, autocommit=True) as connection:
@@ -60,8 +60,8 @@ class Load:
 
     async def __aenter__(self) -> Self:
         no_keep_alive = httpx.Limits(max_keepalive_connections=0)
-        self._keep_alive = httpx.AsyncClient(base_url=self._url, timeout=TIMEOUT_SECONDS)
-        self._new_connections = httpx.AsyncClient(base_url=self._url, timeout=TIMEOUT_SECONDS, limits=no_keep_alive)
+        self._keep_alive = httpx.AsyncClient(base_url=self.url, timeout=TIMEOUT_SECONDS)
+        self._new_connections = httpx.AsyncClient(base_url=self.url, timeout=TIMEOUT_SECONDS, limits=no_keep_alive)
         clients = [self._read("read 1"), self._read("read 2")]
         clients += [self._pay("transfer 1"), self._pay("transfer 2"), self._hold_and_capture()]
         clients += [self._buy(f"purchase {number}") for number in (1, 2)]

@@ -1,7 +1,11 @@
 """The commands of docs/backup.md restore a pair of databases, also if one of them is of an earlier time."""
 
 import json
+import os
 import re
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,14 +13,22 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from repositories.schema import databases, migrations
+from repositories.schema.databases import DATABASES, embedded_name
 from tests.harness import templates
 from tests.harness.processes import Service, command, printed, service, until
 from tests.harness.programs import run
+from tests.harness.servers import Embedded
 from tests.harness.world import Person, World, a_product
 
 PAGE = Path("docs/backup.md").read_text(encoding="utf-8")
+SETTINGS = [
+    dict(re.findall(r"^(\w+) = '?(.*?)'?$", block, re.MULTILINE))
+    for block in re.findall(r"^```ini\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+]
+"""The settings for archiving, and those for a restore."""
 BLOCKS = dict(re.findall(r"^```sh (\S+)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE))
 STOCK = 10
 OLDEST = 170000
@@ -174,3 +186,90 @@ def stock(shop: Shop) -> int:
     with psycopg.connect(shop.databases["catalog"]) as catalog:
         [(value,)] = catalog.execute("SELECT stock FROM products WHERE id = %s", [shop.pen]).fetchall()
         return int(value)
+
+
+class Archived:
+    """A cluster that archives its write-ahead log beside its data directory, with both databases."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        archiving, self._recovery = [
+            {name: value.replace("/backup/wal", "../wal") for name, value in settings.items()} for settings in SETTINGS
+        ]
+        self.server = Embedded({"fsync": "off", "max_connections": "100"} | archiving)
+        self._owner = self.server.cluster.stat().st_uid
+        wal = self.server.cluster.parent / "wal"
+        wal.mkdir()
+        os.chown(wal, self._owner, -1)
+
+    async def open(self) -> dict[str, str]:
+        """Create and migrate the databases; return their connection strings."""
+        await databases.create_databases(self.server.conninfo)
+        names = {name: make_conninfo(self.server.conninfo, dbname=embedded_name(name)) for name in DATABASES}
+        for database, conninfo in names.items():
+            await migrations.migrate(conninfo, database, lambda _: None)
+        return names
+
+    def back_up(self) -> None:
+        """Take a base backup as the page does."""
+        script = f'set -euo pipefail\nexport BACKUP="{self._folder}"\n' + BLOCKS["base"]
+        done = run(["bash"], script, self.server.conninfo)
+        assert done.returncode == 0, done.stderr
+
+    def restore(self, time: datetime) -> None:
+        """Put the base backup in place of the cluster, and recover to a time as the page says."""
+        with psycopg.connect(self.server.conninfo, autocommit=True) as connection:
+            [(last,)] = connection.execute("SELECT pg_walfile_name(pg_switch_wal())").fetchall()
+            archived = "SELECT coalesce(last_archived_wal, '') >= %s FROM pg_stat_archiver"
+            until(lambda: connection.execute(archived, [last]).fetchone() == (True,))
+        self.server.stop()
+        cluster = self.server.cluster
+        shutil.rmtree(cluster)
+        shutil.copytree(self._folder / "base", cluster)
+        settings = self._recovery | {"recovery_target_time": time.isoformat()}
+        with (cluster / "postgresql.auto.conf").open("a") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+        (cluster / "recovery.signal").touch()
+        for path in [cluster, *cluster.rglob("*")]:
+            os.chown(path, self._owner, -1)
+        self.server.start()
+        with psycopg.connect(self.server.conninfo, autocommit=True) as connection:
+            until(lambda: connection.execute("SELECT pg_is_in_recovery()").fetchone() == (False,))
+
+
+@pytest.fixture
+def archived(tmp_path: Path) -> Iterator[Archived]:
+    cluster = Archived(tmp_path)
+    try:
+        yield cluster
+    finally:
+        cluster.server.remove()
+
+
+async def test_one_cluster_is_restored_to_a_time(archived: Archived, tmp_path: Path) -> None:
+    """Both databases are of that time, in the middle of purchases: Folio serves, finishes them, and finds nothing."""
+    names = await archived.open()
+    settings = {f"FOLIO_{name.upper()}_DATABASE_URL": conninfo for name, conninfo in names.items()}
+    shop = await Shop(names, settings, tmp_path, datetime.now(UTC)).open()
+    with service(settings) as folio, ThreadPoolExecutor(3) as buyers:
+        shop.buy(folio, shop.pen)
+        archived.back_up()
+        purchases = [buyers.submit(shop.buy, folio, shop.pen) for _ in range(6)]
+        purchases[2].result()
+        with psycopg.connect(names["main"]) as connection:
+            [(time,)] = connection.execute("SELECT clock_timestamp()").fetchall()
+        for purchase in purchases:
+            purchase.result()
+        carol = folio.request("POST", "/users", json={"username": "carol", "email": "carol@example.com"}).json()
+        assert shop.sell(folio, carol["api_key"]) > shop.pen
+    archived.restore(time)
+    with service(settings) as folio:
+        shop.clean(folio)
+        assert folio.request("GET", f"/users/{carol['id']}", headers=shop.ada.headers).status_code == 404
+        sold = STOCK - stock(shop)
+        assert 3 <= sold <= 7
+        with psycopg.connect(names["main"]) as connection:
+            query = "SELECT count(*) FROM purchases WHERE status = 'completed'"
+            assert connection.execute(query).fetchone() == (sold,)
+    findings = json.loads(command("doctor", "--json", settings=settings).stdout)["findings"]
+    assert [finding["status"] for finding in findings if finding["check"] == "ids"] == ["ok"]
