@@ -133,7 +133,7 @@ class Cluster:
             *("--data-dir", str(self._folder / "etcd"), "--listen-client-urls", client),
             *("--advertise-client-urls", client, "--listen-peer-urls", f"http://127.0.0.1:{peer}"),
             *("--initial-advertise-peer-urls", f"http://127.0.0.1:{peer}"),
-            *("--initial-cluster", f"default=http://127.0.0.1:{peer}", "--unsafe-no-fsync"),
+            *("--initial-cluster", f"default=http://127.0.0.1:{peer}", "--unsafe-no-fsync", "--enable-v2"),
         )
         for node in self.nodes:
             node.folder.mkdir()
@@ -219,7 +219,9 @@ class Cluster:
             "scope": "folio",
             "name": node.name,
             "restapi": {"listen": f"127.0.0.1:{node.rest_port}", "connect_address": f"127.0.0.1:{node.rest_port}"},
-            "etcd3": {"host": f"127.0.0.1:{self._etcd_port}"},
+            # By the second interface of etcd: by the third one, Patroni 3.0 renews its lock without comparing, so that a leader
+            # that was paused while it did so takes the lock from its successor.
+            "etcd": {"host": f"127.0.0.1:{self._etcd_port}"},
             "bootstrap": {"dcs": DCS, "initdb": [{"encoding": "UTF8"}, {"locale": "C.UTF-8"}, "data-checksums"]},
             "postgresql": {
                 "listen": address,
