@@ -219,8 +219,8 @@ class Cluster:
             "scope": "folio",
             "name": node.name,
             "restapi": {"listen": f"127.0.0.1:{node.rest_port}", "connect_address": f"127.0.0.1:{node.rest_port}"},
-            # By the second interface of etcd: by the third one, Patroni 3.0 renews its lock without comparing, so that a leader
-            # that was paused while it did so takes the lock from its successor.
+            # The second interface of etcd: by the third one, Patroni 3.0 renews its lock without comparing, so a leader
+            # that was paused in between takes the lock from its successor.
             "etcd": {"host": f"127.0.0.1:{self._etcd_port}"},
             "bootstrap": {"dcs": DCS, "initdb": [{"encoding": "UTF8"}, {"locale": "C.UTF-8"}, "data-checksums"]},
             "postgresql": {
