@@ -16,11 +16,13 @@ WITH /* main/request_counts/add */ over AS (
 ),
 counted AS (
     -- The aggregate deletes the row of a minute that is over before another one is inserted. Of two requests that begin a
-    -- minute at the same time, the second waits for the first and then adds to its count.
+    -- minute at the same time, the second waits for the first and then adds to its count. If the server's clock was set
+    -- back, the minute ends a minute from now.
     INSERT INTO request_counts AS present (kind, address, count, window_ends_at)
     SELECT $1::text, $2::text, 1, statement_timestamp() + interval '1 minute'
     FROM (SELECT count(*) FROM over) AS done
-    ON CONFLICT ON CONSTRAINT request_counts_pkey DO UPDATE SET count = present.count + 1
+    ON CONFLICT ON CONSTRAINT request_counts_pkey DO UPDATE
+        SET count = present.count + 1, window_ends_at = least(present.window_ends_at, excluded.window_ends_at)
     RETURNING count, window_ends_at
 ),
 ended AS (
