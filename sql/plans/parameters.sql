@@ -22,7 +22,7 @@ VALUES
 ('both/schema_migrations/lock', '', '', NULL),
 ('both/server/activity', '', $$('{1,2,3}')$$, NULL),
 ('both/server/blockers', '', $$('{1,2,3}')$$, NULL),
-('both/server/busy', '', '20', NULL),
+('both/server/busy', '', '(20)', NULL),
 ('both/server/clock', '', '', NULL),
 ('both/server/connections', '', '', NULL),
 ('both/server/identity', '', '', NULL),

@@ -60,6 +60,12 @@ def test_only_audits_may_read_whole_tables(main: Connection) -> None:
     assert exceptions == {file for file in FILES if "/invariants/" in file} | {"catalog/products/count_supplied"}
 
 
+def test_the_arguments_of_each_case_stand_in_parentheses(main: Connection) -> None:
+    """EXECUTE takes them so; `make plans` would find out only after it has filled the databases."""
+    given = [case.arguments for case in cases(main) if case.arguments]
+    assert all(arguments.startswith("(") and arguments.endswith(")") for arguments in given)
+
+
 def test_the_document_has_every_case(main: Connection) -> None:
     """docs/plans.md names each measured case once, and no other case."""
     rows = document.read(document.PATH.read_text())
