@@ -49,7 +49,7 @@ class LeavingTransport:
         self._written.append(data)
 
     def flush(self) -> None:
-        """Send what was written by now."""
+        """Send all bytes written by now."""
         if self._written:
             self._connection.unacknowledged = True
             self._write(b"".join(self._written))

@@ -59,7 +59,7 @@ class Figures:
     slices: float
     """Slices that an audit read, per second."""
     cores: float
-    """CPU seconds per second of the program beside the load."""
+    """CPU seconds per second of the program that runs at the same time."""
     hot: float
     """Part of the updates of accounts that stayed on their page (HOT)."""
     dead: int
@@ -69,7 +69,7 @@ class Figures:
 
 
 class Bench:
-    """A load on the databases, and the programs beside it."""
+    """A load on the databases, and the programs that run at the same time."""
 
     def __init__(self, conninfos: dict[str, str], load: Callable[[], Load]) -> None:
         self._conninfos = conninfos
@@ -77,7 +77,7 @@ class Bench:
         self._slices = 0
 
     async def measure(self, beside: Program) -> Figures:
-        """Measure the load beside a program."""
+        """Measure the load while a program runs."""
         with psycopg.connect(self._conninfos["main"], autocommit=True) as connection:
             connection.execute("VACUUM accounts")
             updates, hot, _ = connection.execute(UPDATES).fetchone() or ()
