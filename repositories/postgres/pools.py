@@ -220,6 +220,7 @@ class Pool:
         full = len(self.checked_out) >= self.options.max_size
         current = operation.current()
         caller = None if current is None or self._shares.limit >= self.options.max_size else current.caller
+        has_share = caller is None or self._shares.has_room(caller)
         claim = None
         try:
             with self.waiting():
@@ -230,7 +231,7 @@ class Pool:
                 connection = await self._pool.getconn(left)
         except (psycopg.Error, TimeoutError) as error:
             self._end_claim(claim)
-            raise self._refused(error, total, full=full, has_share=claim == caller) from None
+            raise self._refused(error, total, full=full, has_share=has_share) from None
         except asyncio.CancelledError:
             self._end_claim(claim)
             raise
@@ -253,7 +254,10 @@ class Pool:
         return opened_at < since and connections.read_only(connection)
 
     def _refused(self, error: Exception, total: int, *, full: bool, has_share: bool) -> Exception:
-        """Count a checkout that failed; return the error to raise."""
+        """Count a checkout that failed; return the error to raise.
+
+        `has_share` is False if the caller had its whole share in use when the wait began.
+        """
         if isinstance(error, TooManyRequests):
             self.refuse_if_full()
             self.counts.add("refusals")
@@ -273,8 +277,10 @@ class Pool:
 
         `full` is True if all connections were checked out then.
         """
-        # A busy pool can be unused for an instant, so a connection handed out meanwhile also counts as "in use".
-        if full or self.checked_out.total > total or len(self.checked_out) >= self.options.max_size:
+        # A busy pool can be unused for an instant, so a connection handed out meanwhile also counts as "in use". If one
+        # is idle, the time was up before this operation could take it.
+        idle = self._pool.get_stats()["pool_available"]
+        if full or idle or self.checked_out.total > total or len(self.checked_out) >= self.options.max_size:
             return PoolExhausted(f"No connection to the {self.name} database is free.")
         return self._refusal or DatabaseUnavailable(f"The {self.name} database cannot be reached.")
 

@@ -293,11 +293,11 @@ async def test_no_connection_is_held_while_the_other_database_is_waited_for(
     take = Pool.take
     checkouts: list[str] = []
 
-    async def watching(self: Pool) -> CheckedOutConnection:
+    async def watching(self: Pool, seconds: float) -> CheckedOutConnection:
         [other] = [database for database in databases_of.values() if database is not self]
         assert len(other.checked_out) == 0, f"{self.name} is waited for with {other.name} in hand"
         checkouts.append(self.name)
-        return await take(self)
+        return await take(self, seconds)
 
     monkeypatch.setattr(Pool, "take", watching)
     purchase = found(await shop.buy(), 201)
