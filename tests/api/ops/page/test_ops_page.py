@@ -430,6 +430,8 @@ async def test_a_narrow_screen_shows_first_what_matters(
 ) -> None:
     """At 375 px the blocking session is at the top; "Blocked by", p95 and the changes need no scrolling."""
     account = await world.account(root)
+    async with httpx.AsyncClient(base_url=address, headers=root.headers) as http:
+        await http.get(f"/accounts/{account}/entries.csv")  # the longest path
     page.open(width=375)
     page.sign_in(root.api_key)
     page.see("#changes", "account_opened")
