@@ -4,6 +4,7 @@ import errno
 import signal
 import socket
 import sys
+import time
 from types import FrameType
 
 import uvicorn
@@ -38,6 +39,8 @@ class Workers(Multiprocess):
         if hangup == signal.SIG_IGN:
             signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nohup
         self._served: set[int | None] = set()
+        self._begun: dict[int | None, float] = {}
+        """The time at which each worker was first asked."""
 
     def terminate_all(self) -> None:
         """Tell every worker to end, and close this process's copy of the socket."""
@@ -50,17 +53,28 @@ class Workers(Multiprocess):
         self.handle_term()
 
     def keep_subprocess_alive(self) -> None:
-        """Replace workers that ended; stop if one ended with an error before it served."""
-        starting = [worker for worker in self.processes if worker.pid not in self._served]
+        """Replace workers that ended; stop if one ended with an error before it served.
+
+        uvicorn's own check comes once every worker has served, ended or had its time to start. It waits for the answer
+        of a worker that starts, and replaces it unnoticed if it ended meanwhile.
+        """
+        for worker in self.processes:
+            if worker.pid in self._served:
+                continue
+            begun = self._begun.setdefault(worker.pid, time.monotonic())
+            if worker.is_ready(timeout=1):
+                self._served.add(worker.pid)
+                continue
+            status = worker.exitcode
+            if status is not None and status > 0:
+                self.failed = True
+                self.should_exit.set()
+                return
+            if status is None and time.monotonic() - begun < WORKER_SECONDS:
+                return
         stopping = self.should_exit.is_set()
         super().keep_subprocess_alive()
         self.failed |= self.should_exit.is_set() and not stopping
-        for worker in starting:  # also those that were just replaced
-            if (worker.exitcode or 0) > 0:
-                self.failed = True
-                self.should_exit.set()
-            elif worker.is_ready(timeout=1):
-                self._served.add(worker.pid)
 
 
 def listen(settings: Settings) -> socket.socket:

@@ -17,6 +17,7 @@ import psycopg
 import pytest
 from uvicorn.config import STARTUP_FAILURE
 
+from api.cli import server
 from api.process import startup
 from api.process.settings import Settings
 from repositories.postgres.errors import DatabaseUnavailable
@@ -266,7 +267,7 @@ def test_an_audit_that_finds_a_break_exits_with_1(settings: dict[str, str], data
 
 @pytest.mark.parametrize("failure", ["ends_in_its_lifespan", "ends_at_its_import"])
 def test_workers_that_cannot_start_end_the_service(settings: dict[str, str], failure: str) -> None:
-    """With an exit status that a supervisor notices, as one process alone does, and not in a loop of restarts."""
+    """With an exit status that a supervisor notices, as one process alone does: at once, not after restarts."""
     script = f"""
 from api.cli import server
 from api.process.settings import Settings
@@ -275,7 +276,9 @@ if __name__ == "__main__":
     settings = Settings(workers=2, port=0)
     server.serve(settings, server.listen(settings))
 """
-    done = subprocess.run([sys.executable, "-c", script], env=environment(settings), timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment(settings), timeout=server.WORKER_SECONDS, check=False
+    )
     assert done.returncode == STARTUP_FAILURE
 
 
