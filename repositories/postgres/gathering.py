@@ -87,7 +87,7 @@ class Gathering(ABC, Generic[Member, Result]):
         self._queue.append(place)
         self._share(place)
         try:
-            with self._pool.waiting():
+            with self._pool.counts.wait():
                 await place.taken
             left = max(place.patience(), PAUSE)
             return await place.result

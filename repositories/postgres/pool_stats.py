@@ -1,10 +1,11 @@
 """Statistics of a pool: each number is kept once, and the metrics are derived from it here."""
 
+import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from repositories.postgres import metrics
+from repositories.postgres import metrics, operation
 
 RECENT_CHECKOUTS = 1000
 """Checkouts of which a pool keeps the times: the latest."""
@@ -64,6 +65,8 @@ class PoolCounts:
     def __init__(self, database: str) -> None:
         self._database = database
         self._counts: Counter[str] = Counter()
+        self.waiting = 0
+        """Operations that wait for a connection; psycopg's queue also has those that gave up."""
         self.wait_seconds: deque[float] = deque(maxlen=RECENT_CHECKOUTS)
         """Seconds that the latest checkouts waited for a connection."""
         self.checkout_seconds: deque[float] = deque(maxlen=RECENT_CHECKOUTS)
@@ -82,6 +85,10 @@ class PoolCounts:
         if name in COUNTERS:
             COUNTERS[name].labels(self._database).inc(number)
 
+    def wait(self) -> "Wait":
+        """Count the operation in progress as one that waits for a connection, within a context."""
+        return Wait(self)
+
     def add_wait(self, seconds: float) -> None:
         """Record how long a checkout waited, whether it got a connection or not."""
         self.wait_seconds.append(seconds)
@@ -96,6 +103,24 @@ class PoolCounts:
         """Add the counters that psycopg's pool has just reset."""
         for theirs, ours in PSYCOPG_COUNTS.items():
             self.add(ours, counters.get(theirs, 0))
+
+
+class Wait:
+    """An operation's wait for a connection. It is no generator: each request has one, and a generator costs more."""
+
+    def __init__(self, counts: PoolCounts) -> None:
+        self._counts = counts
+
+    def __enter__(self) -> None:
+        self._started = time.monotonic()
+        self._counts.waiting += 1
+
+    def __exit__(self, *_: object) -> None:
+        seconds = time.monotonic() - self._started
+        self._counts.waiting -= 1
+        self._counts.add_wait(seconds)
+        if (current := operation.current()) is not None:
+            current.pool_seconds += seconds
 
 
 def sample_quantile(ordered: Sequence[float], share: float) -> float:

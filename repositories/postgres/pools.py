@@ -64,8 +64,6 @@ class Pool:
         self._shares = Shares(max(1, int(options.max_size * options.share_per_caller)))
         self._writable_at = 0.0
         """The time of the last `expect_writes`."""
-        self._waiting = 0
-        """Callers of `checkout` that wait; psycopg's queue also has those that gave up."""
         self._places = 0
         """Places of the pool that have had a connection; each further connection replaces another one."""
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
@@ -134,31 +132,16 @@ class Pool:
     def is_free(self) -> bool:
         """Return True if the operation in progress would get a connection without waiting for others."""
         current = operation.current()
-        in_use = len(self.checked_out) + self._waiting
+        in_use = len(self.checked_out) + self.counts.waiting
         return in_use < self.options.max_size and (current is None or self.has_room(current.caller))
 
     def has_room(self, caller: Hashable | None) -> bool:
         """Return True if a caller has less than its share of the connections."""
         return caller is None or self._shares.limit >= self.options.max_size or self._shares.has_room(caller)
 
-    def waiting(self) -> "Wait":
-        """Count the operation in progress as one that waits for a connection, within a context."""
-        return Wait(self)
-
-    def begin_wait(self) -> None:
-        """Count one operation more that waits."""
-        self._waiting += 1
-
-    def end_wait(self, seconds: float) -> None:
-        """Count one operation less; record how long it waited."""
-        self._waiting -= 1
-        self.counts.add_wait(seconds)
-        if (current := operation.current()) is not None:
-            current.pool_seconds += seconds
-
     def refuse_if_full(self) -> None:
         """Raise PoolExhausted if as many operations wait as may."""
-        if self._waiting >= self.options.max_waiting:
+        if self.counts.waiting >= self.options.max_waiting:
             self.counts.add("refusals")
             raise PoolExhausted(f"Too many requests are waiting for the {self.name} database.")
 
@@ -172,7 +155,7 @@ class Pool:
             max_size=self.options.max_size,
             in_use=len(self.checked_out),
             peak_in_use=self.checked_out.peak,
-            waiting=self._waiting,
+            waiting=self.counts.waiting,
             checkouts=counts["checkouts"],
             timeouts=counts["timeouts"],
             refusals=counts["refusals"],
@@ -220,10 +203,10 @@ class Pool:
         full = len(self.checked_out) >= self.options.max_size
         current = operation.current()
         caller = None if current is None or self._shares.limit >= self.options.max_size else current.caller
-        has_share = caller is None or self._shares.has_room(caller)
+        has_share = self.has_room(caller)
         claim = None
         try:
-            with self.waiting():
+            with self.counts.wait():
                 if caller is not None:
                     await self._claim_share(caller, timeout)
                     claim = caller
@@ -239,7 +222,7 @@ class Pool:
 
     async def _claim_share(self, caller: Hashable, seconds: float) -> None:
         """Wait until the caller has less than its share, for so many seconds at most."""
-        if not self._shares.has_room(caller) and self._waiting > self.options.max_waiting:
+        if not self._shares.has_room(caller) and self.counts.waiting > self.options.max_waiting:
             raise TooManyRequests
         async with asyncio.timeout(seconds):
             await self._shares.claim(caller)
@@ -283,20 +266,6 @@ class Pool:
         if full or idle or self.checked_out.total > total or len(self.checked_out) >= self.options.max_size:
             return PoolExhausted(f"No connection to the {self.name} database is free.")
         return self._refusal or DatabaseUnavailable(f"The {self.name} database cannot be reached.")
-
-
-class Wait:
-    """An operation's wait for a connection. It is no generator: each request has one, and a generator costs more."""
-
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-
-    def __enter__(self) -> None:
-        self._started = time.monotonic()
-        self._pool.begin_wait()
-
-    def __exit__(self, *_: object) -> None:
-        self._pool.end_wait(time.monotonic() - self._started)
 
 
 class Checkout:
