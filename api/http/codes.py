@@ -103,7 +103,7 @@ CODES: dict[str, Code] = {
     "account_frozen": Code(409, "The account is frozen", "An operator has frozen the caller's account.", DECIDED),
     "account_closed": Code(409, "The account is closed", "The caller's account is closed, for good.", DECIDED),
     "account_unavailable": Code(
-        409, "The other account can neither pay nor be paid", "Somebody else's account is frozen or closed.", DECIDED
+        409, "The other account can neither pay nor be paid", "Another user's account is frozen or closed.", DECIDED
     ),
     "version_mismatch": Code(
         409, "The account has changed", "The payer's account is not at `from_account_version`.", DECIDED

@@ -1,4 +1,4 @@
--- Read what a payer may learn of an account before paying to it.
+-- Read the owner's username and the currency of an account, for a payer before a payment.
 --
 -- $1 id  bigint  accounts.id
 --

@@ -52,7 +52,7 @@ async def test_another_method_is_405_and_allow_lists_the_methods_of_the_path(
     methods: dict[str, set[str]] = {}
     for operation in operations(app):
         methods.setdefault(operation.path.replace("{id}", "1"), set()).add(operation.method)
-    # "me" and "batch" also match another path's {id}, where they are 422.
+    # "me" and "batch" also match the {id} of another path, which answers 422.
     methods["/users/me/api-keys"] |= methods["/users/1/api-keys"]
     methods["/transfers/batch"] |= methods["/transfers/1"]
     for path, allowed in methods.items():
