@@ -17,8 +17,8 @@ from repositories.server import Limits
 from tests.faults.databases import create_databases
 from tests.faults.judge import MAX_RECOVERY_SECONDS
 from tests.harness.launcher import PATIENCE
-from tests.harness.payments import order
-from tests.harness.servers import new_server
+from tests.harness.payments import created, order
+from tests.harness.servers import hanging_commits, new_server
 from tests.harness.world import Person, World
 
 if TYPE_CHECKING:
@@ -80,15 +80,11 @@ class Payers:
 
     async def repeat(self, client: httpx.AsyncClient) -> None:
         """Pay within 5 s; then repeat each request of unknown outcome until it succeeds: each key is one transfer."""
-
-        async def paid(person: Person, body: dict[str, object], key: str | None = None) -> None:
-            while (await client.post("/transfers", json=body, headers=person.paying(key))).status_code != 201:  # noqa: ASYNC110
-                await asyncio.sleep(0.1)
-
         async with asyncio.timeout(MAX_RECOVERY_SECONDS):
-            await paid(*self._orders[0])
+            person, body = self._orders[0]
+            await created(client, body, person)
         async with asyncio.timeout(PATIENCE):
-            await asyncio.gather(*(paid(*request, key) for key, request in self.unknown.items()))
+            await asyncio.gather(*(created(client, body, person, key) for key, (person, body) in self.unknown.items()))
         async with await self._connect() as connection:
             keyed = "SELECT count(DISTINCT resource_id) FROM idempotency_keys WHERE kind = 'transfer' AND key = ANY(%s)"
             assert await World(connection).value(keyed, list(self.unknown)) == len(self.unknown)
@@ -96,22 +92,16 @@ class Payers:
     @asynccontextmanager
     async def hanging(self, trial: Trial) -> AsyncIterator[None]:
         """Let every COMMIT wait for a standby that does not exist, while the clients pay."""
-        async with (
-            await self._connect() as administrator,
-            httpx.AsyncClient(base_url=trial.load.url, timeout=60) as client,
-        ):
-            await self._open()
-            await administrator.execute("ALTER SYSTEM SET synchronous_standby_names TO 'nobody'")
-            await administrator.execute("SELECT pg_reload_conf()")
-            await asyncio.sleep(1)  # each backend reads the setting before its next statement
-            tasks = [asyncio.create_task(self.pay(client, *one)) for one in self._orders]
-            tasks.append(asyncio.create_task(self.count()))
-            yield
-            for task in tasks:
-                assert not task.done(), task.result()
-                task.cancel()
-            await administrator.execute("ALTER SYSTEM RESET synchronous_standby_names")
-            await administrator.execute("SELECT pg_reload_conf()")
+        await self._open()
+        async with httpx.AsyncClient(base_url=trial.load.url, timeout=60) as client:
+            async with hanging_commits(self._conninfo):
+                await asyncio.sleep(1)  # each backend reads the setting before its next statement
+                tasks = [asyncio.create_task(self.pay(client, *one)) for one in self._orders]
+                tasks.append(asyncio.create_task(self.count()))
+                yield
+                for task in tasks:
+                    assert not task.done(), task.result()
+                    task.cancel()
             await self.repeat(client)
 
     async def _connect(self) -> psycopg.AsyncConnection[tuple[int]]:

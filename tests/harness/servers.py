@@ -6,15 +6,17 @@ A standby is an embedded server that was copied from another one.
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
 import psutil
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from repositories.embedded import EmbeddedServer, home
+from repositories.schema import databases, migrations
 from tests.harness.memory import folder_in_memory
 from tests.harness.postgres import KIND, OPTIONS, new_container
 from tests.harness.processes import free_port, until
@@ -135,3 +137,25 @@ def new_server(options: Mapping[str, str] = OPTIONS) -> Iterator[Server]:
         yield server
     finally:
         server.remove()
+
+
+async def migrated_databases(conninfo: str) -> dict[str, str]:
+    """Create both databases on an empty server and migrate them; return their connection strings."""
+    await databases.create_databases(conninfo)
+    conninfos = {name: make_conninfo(conninfo, dbname=databases.embedded_name(name)) for name in databases.DATABASES}
+    for name, database in conninfos.items():
+        await migrations.migrate(database, name, lambda _: None)
+    return conninfos
+
+
+@asynccontextmanager
+async def hanging_commits(conninfo: str) -> AsyncIterator[psycopg.AsyncConnection[tuple[int]]]:
+    """Let every COMMIT wait for a standby that does not exist; yield an administrator's connection."""
+    async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as administrator:
+        await administrator.execute("ALTER SYSTEM SET synchronous_standby_names TO 'nobody'")
+        await administrator.execute("SELECT pg_reload_conf()")
+        try:
+            yield administrator
+        finally:
+            await administrator.execute("ALTER SYSTEM RESET synchronous_standby_names")
+            await administrator.execute("SELECT pg_reload_conf()")

@@ -14,11 +14,11 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from repositories.postgres.statements import ROOT
-from repositories.schema import databases, migrations, roles
+from repositories.schema import roles
 from repositories.schema.databases import DATABASES, embedded_name
 from tests.harness.processes import until
 from tests.harness.programs import run
-from tests.harness.servers import Container, Embedded, Server
+from tests.harness.servers import Container, Embedded, Server, migrated_databases
 from tests.sql.probes import Connection
 
 PAGE = Path("docs/moving.md")
@@ -46,10 +46,7 @@ class Move:
     async def open(self) -> None:
         """Create the book, an empty pair of databases on the target, and the logins on both servers."""
         shutil.copytree(ROOT, self.folder / "sql")
-        await databases.create_databases(self.source.conninfo)
-        for database in DATABASES:
-            conninfo = make_conninfo(self.source.conninfo, dbname=embedded_name(database))
-            await migrations.migrate(conninfo, database, lambda _: None)
+        for database, conninfo in (await migrated_databases(self.source.conninfo)).items():
             await roles.grant(conninfo, database)
         self.page("roles")
         for server in (self.source, self.target):

@@ -13,14 +13,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import conninfo_to_dict
 
-from repositories.schema import databases, migrations
-from repositories.schema.databases import DATABASES, embedded_name
 from tests.harness import templates
 from tests.harness.processes import Service, command, printed, service, until
 from tests.harness.programs import run
-from tests.harness.servers import Embedded
+from tests.harness.servers import Embedded, migrated_databases
 from tests.harness.world import Person, World, a_product
 
 PAGE = Path("docs/backup.md").read_text(encoding="utf-8")
@@ -202,14 +200,6 @@ class Archived:
         wal.mkdir()
         os.chown(wal, self._owner, -1)
 
-    async def open(self) -> dict[str, str]:
-        """Create and migrate the databases; return their connection strings."""
-        await databases.create_databases(self.server.conninfo)
-        names = {name: make_conninfo(self.server.conninfo, dbname=embedded_name(name)) for name in DATABASES}
-        for database, conninfo in names.items():
-            await migrations.migrate(conninfo, database, lambda _: None)
-        return names
-
     def back_up(self) -> None:
         """Take a base backup as the page does."""
         script = f'set -euo pipefail\nexport BACKUP="{self._folder}"\n' + BLOCKS["base"]
@@ -248,7 +238,7 @@ def archived(tmp_path: Path) -> Iterator[Archived]:
 
 async def test_one_cluster_is_restored_to_a_time(archived: Archived, tmp_path: Path) -> None:
     """Both databases are of that time, in the middle of purchases: Folio serves, finishes them, and finds nothing."""
-    names = await archived.open()
+    names = await migrated_databases(archived.server.conninfo)
     settings = {f"FOLIO_{name.upper()}_DATABASE_URL": conninfo for name, conninfo in names.items()}
     shop = await Shop(names, settings, tmp_path, datetime.now(UTC)).open()
     with service(settings) as folio, ThreadPoolExecutor(3) as buyers:

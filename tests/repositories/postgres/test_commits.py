@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import httpx
 import psycopg
@@ -14,12 +13,11 @@ from api.process.service import service_of
 from api.process.settings import Settings
 from repositories.postgres import unit_of_work
 from repositories.postgres.commits import Commits
-from repositories.schema import databases, migrations
 from repositories.schema.databases import DATABASES, embedded_name
 from tests.harness.expect import found
 from tests.harness.launcher import PATIENCE
-from tests.harness.payments import order
-from tests.harness.servers import Embedded
+from tests.harness.payments import created, order
+from tests.harness.servers import Embedded, hanging_commits, migrated_databases
 from tests.harness.world import Person, World
 
 POOL_SIZE = 4
@@ -35,32 +33,10 @@ async def server() -> AsyncIterator[Embedded]:
     """A server of its own that may wait for standbys, with both databases."""
     server = await asyncio.to_thread(Embedded, {"fsync": "off", "max_connections": "100"})
     try:
-        await databases.create_databases(server.conninfo)
-        for database in DATABASES:
-            url = make_conninfo(server.conninfo, dbname=embedded_name(database))
-            await migrations.migrate(url, database, lambda _: None)
+        await migrated_databases(server.conninfo)
         yield server
     finally:
         server.remove()
-
-
-@asynccontextmanager
-async def hanging(server: Embedded) -> AsyncIterator[psycopg.AsyncConnection[tuple[int]]]:
-    """Let every COMMIT wait for a standby that does not exist; yield an administrator's connection."""
-    async with await psycopg.AsyncConnection.connect(server.conninfo, autocommit=True) as administrator:
-        await administrator.execute("ALTER SYSTEM SET synchronous_standby_names TO 'nobody'")
-        await administrator.execute("SELECT pg_reload_conf()")
-        try:
-            yield administrator
-        finally:
-            await administrator.execute("ALTER SYSTEM RESET synchronous_standby_names")
-            await administrator.execute("SELECT pg_reload_conf()")
-
-
-async def created(client: httpx.AsyncClient, body: dict[str, object], person: Person, key: str | None) -> None:
-    """Send a transfer until it is answered 201."""
-    while (await client.post("/transfers", json=body, headers=person.paying(key))).status_code != 201:  # noqa: ASYNC110
-        await asyncio.sleep(0.05)
 
 
 async def test_a_standby_that_hangs_costs_writes_only(
@@ -84,7 +60,7 @@ async def test_a_standby_that_hangs_costs_writes_only(
         transport = httpx.ASGITransport(application, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://folio", timeout=60) as client:
             await asyncio.gather(*(client.get("/users/me", headers=one.headers) for one in people))
-            async with hanging(server) as administrator:
+            async with hanging_commits(server.conninfo) as administrator:
                 ends = asyncio.get_running_loop().time() + HANG_SECONDS
 
                 async def write(person: Person, body: dict[str, object]) -> None:

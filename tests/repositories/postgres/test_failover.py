@@ -17,7 +17,6 @@ from api.process.service import service_of
 from api.process.settings import Settings
 from repositories.doctor import hosts
 from repositories.postgres import connections
-from repositories.schema import databases, migrations
 from repositories.schema.databases import DATABASES, embedded_name
 from tests.faults.databases import settings_of
 from tests.faults.trial import Trial
@@ -25,7 +24,7 @@ from tests.harness.expect import found, problem
 from tests.harness.payments import order
 from tests.harness.processes import command, service, until
 from tests.harness.proxy import proxy
-from tests.harness.servers import Embedded
+from tests.harness.servers import Embedded, migrated_databases
 from tests.harness.world import Person, World
 
 OPTIONS = {"max_connections": "60", "fsync": "off", "wal_receiver_status_interval": "1s"}
@@ -69,10 +68,7 @@ class Servers:
 async def servers() -> AsyncIterator[Servers]:
     primary = await asyncio.to_thread(Embedded, OPTIONS)
     try:
-        await databases.create_databases(primary.conninfo)
-        for database in DATABASES:
-            url = make_conninfo(primary.conninfo, dbname=embedded_name(database))
-            await migrations.migrate(url, database, lambda _: None)
+        await migrated_databases(primary.conninfo)
         standby = await asyncio.to_thread(lambda: Embedded(OPTIONS, primary=primary))
         try:
             yield Servers(primary, standby)

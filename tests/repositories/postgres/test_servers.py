@@ -16,12 +16,10 @@ from api.process.settings import Settings
 from repositories.accounts import AccountRepository
 from repositories.postgres import connections, pools, unit_of_work
 from repositories.postgres.statements import Connection
-from repositories.schema import databases, migrations
-from repositories.schema.databases import DATABASES, embedded_name
 from tests.harness.expect import found, problem
 from tests.harness.launcher import PATIENCE
 from tests.harness.payments import order
-from tests.harness.servers import Embedded
+from tests.harness.servers import Embedded, migrated_databases
 from tests.harness.world import Person, World
 
 
@@ -193,13 +191,7 @@ async def test_a_standby_is_read_only_and_not_ready_until_it_is_promoted(
     turning: Embedded, application: FastAPI, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No answer has code `database_error`; `/readyz` names the standby; after the promotion transfers succeed again."""
-    conninfos = {
-        database: psycopg.conninfo.make_conninfo(turning.conninfo, dbname=embedded_name(database))
-        for database in DATABASES
-    }
-    await databases.create_databases(turning.conninfo)
-    for database, conninfo in conninfos.items():
-        await migrations.migrate(conninfo, database, lambda _: None)
+    conninfos = await migrated_databases(turning.conninfo)
     ada, body = await payment(conninfos["main"])
     monkeypatch.setenv("FOLIO_POOL_TIMEOUT", "2")
     service_of(application).settings = settings.model_copy(
