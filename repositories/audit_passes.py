@@ -42,11 +42,6 @@ class _Id:
     id: int
 
 
-@dataclass(frozen=True)
-class _Wait:
-    seconds: float
-
-
 class AuditPassRepository:
     """The audit passes of one connection to the main database."""
 
@@ -86,4 +81,5 @@ class AuditPassRepository:
 
     async def longest_wait(self) -> float:
         """Return the seconds without progress of the unfinished audit that waits longest; 0 if there is none."""
-        return (await LONGEST_WAIT.one(self._connection, _Wait)).seconds
+        [seconds] = await LONGEST_WAIT.values(self._connection)
+        return float(seconds)

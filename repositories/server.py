@@ -147,11 +147,6 @@ class _Time:
     seconds: float
 
 
-@dataclass(frozen=True)
-class _Busy:
-    busy: bool
-
-
 async def read_state(connection: Connection) -> State:
     """Read the version of the server and the settings that decide if a commit survives a crash."""
     return await STATE.one(connection, State)
@@ -206,7 +201,8 @@ async def read_blockers(connection: Connection, *, pids: Iterable[int]) -> list[
 
 async def is_busy(connection: Connection, *, milliseconds: int) -> bool:
     """Tell if a backend of the database works for a client other than an audit, or did in the last `milliseconds`."""
-    return (await BUSY.one(connection, _Busy, milliseconds=milliseconds)).busy
+    [busy] = await BUSY.values(connection, milliseconds=milliseconds)
+    return bool(busy)
 
 
 async def read_databases(connection: Connection) -> list[str]:
