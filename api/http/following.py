@@ -16,13 +16,13 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic import BaseModel, Field
 
 from api.http.answers import visible
-from api.http.authentication import Key, unauthorized
+from api.http.authentication import KeyDigest, unauthorized
 from api.http.dependencies import CurrentService
 from api.http.problems import Problem, invalid
 from api.http.types import Digits
 from api.process.followers import TooManyFollowers
 from repositories.accounts import MAXIMUM, Account, AccountRepository
-from repositories.api_keys import ApiKeyRepository, Caller, digest
+from repositories.api_keys import ApiKeyRepository, Caller
 from repositories.entries import Entry, EntryRepository
 from repositories.postgres import operation
 from repositories.postgres.errors import Defect, Fault
@@ -55,14 +55,14 @@ class FollowRequest:
         self,
         request: Request,
         service: CurrentService,
-        key: str,
+        key_digest: bytes,
         after: int | None,
         wait: int,
         last_event_id: int | None,
     ) -> None:
         self._request = request
         self._service = service
-        self._digest = digest(key)
+        self._key_digest = key_digest
         self.after = after
         self.wait = wait
         self._last_event_id = last_event_id
@@ -88,7 +88,7 @@ class FollowRequest:
             place, version = ("header", "Last-Event-ID"), self._last_event_id
         if version is None:
             raise invalid(place, "is required for a stream, unless it has Last-Event-ID", "missing")
-        follower = Follower(self._request, self._service, self._digest, caller, account.id, version, place, show)
+        follower = Follower(self._request, self._service, self._key_digest, caller, account.id, version, place, show)
         follower.compare(account)
         return follower
 
@@ -96,7 +96,7 @@ class FollowRequest:
 async def follow_request(
     request: Request,
     service: CurrentService,
-    key: Key,
+    key_digest: KeyDigest,
     after_version: Annotated[
         Version | None, Query(description="only entries after this version, oldest first; 0: from the first on")
     ] = None,
@@ -110,7 +110,7 @@ async def follow_request(
     ] = None,
 ) -> FollowRequest:
     """Return the account and version that a request follows; a dependency."""
-    return FollowRequest(request, service, key, after_version, wait or 0, last_event_id)
+    return FollowRequest(request, service, key_digest, after_version, wait or 0, last_event_id)
 
 
 FollowOf = Annotated[FollowRequest, Depends(follow_request)]
@@ -148,7 +148,7 @@ class Follower:
         self._request = request
         self._service = service
         self._followers = service.followers
-        self._digest = key_digest
+        self._key_digest = key_digest
         self.caller = caller
         """The caller as they were judged last."""
         self._account_id = account_id
@@ -176,10 +176,10 @@ class Follower:
 
     async def judge(self) -> None:
         """Raise 401 if the key is invalid by now, 404 if the account is the caller's no more."""
-        look = partial(_look_up, key_digest=self._digest, account_id=self._account_id)
-        caller, account = await self._followers.read(("judge", self._digest, self._account_id), look)
+        look = partial(_look_up, key_digest=self._key_digest, account_id=self._account_id)
+        caller, account = await self._followers.read(("judge", self._key_digest, self._account_id), look)
         if caller is None:
-            self._service.forget_key(self._digest)
+            self._service.forget_key(self._key_digest)
             raise unauthorized("The API key is revoked or expired.")
         self.compare(visible(account, "account", self._account_id, caller))
         self.caller = caller

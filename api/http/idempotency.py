@@ -12,13 +12,13 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Request
 
-from api.http.authentication import Key as ApiKey
-from api.http.authentication import Writer, writer_outside
+from api.http.authentication import KeyDigest, Writer, writer_outside
 from api.http.json_bodies import JsonRequest
 from api.http.problems import Problem
 from repositories.api_keys import Caller
 from repositories.idempotency_keys import Key
 
+_SORTED = json.JSONEncoder(sort_keys=True)
 KeyHeader = Header(
     alias="Idempotency-Key",
     min_length=1,
@@ -35,12 +35,13 @@ async def optional_key(
     request.state.keyed = idempotency_key is not None
     if idempotency_key is None:
         return None
+    path = request.scope["path"]
     body = await request.json() if isinstance(request, JsonRequest) else None
     return Key(
         user_id=caller.user_id,
         key=idempotency_key,
-        request_hash=_hash(request.method, request.url.path, body),
-        equal_hash=None if body else _hash(request.method, request.url.path, {} if body is None else None),
+        request_hash=_hash(request.method, path, body),
+        equal_hash=None if body else _hash(request.method, path, {} if body is None else None),
         request_id=request.state.request_id,
     )
 
@@ -63,9 +64,11 @@ class Payer:
     key: Key
 
 
-async def payer(request: Request, key: ApiKey, idempotency_key: Annotated[str | None, KeyHeader] = None) -> Payer:
+async def payer(
+    request: Request, key_digest: KeyDigest, idempotency_key: Annotated[str | None, KeyHeader] = None
+) -> Payer:
     """Return caller and key as one dependency: FastAPI solves each one at the cost of a part of every request."""
-    caller = await writer_outside(request, key)
+    caller = await writer_outside(request, key_digest)
     return Payer(caller, await required_key(request, caller, idempotency_key))
 
 
@@ -76,4 +79,4 @@ PayerWithKey = Annotated[Payer, Depends(payer)]
 
 def _hash(method: str, path: str, body: object) -> bytes:
     """Return the hash of a request. It is stored with every key, so it never changes."""
-    return hashlib.sha256(json.dumps([method, path, body], sort_keys=True).encode()).digest()
+    return hashlib.sha256(_SORTED.encode([method, path, body]).encode()).digest()

@@ -1,9 +1,9 @@
-"""Gathering: requests that would have to wait for a connection share the next one.
+"""Gathering: requests that arrive while a unit of work runs, or while no connection is free, share the next one.
 
-A request has a connection and a unit of work of its own while a connection is free. Requests that would have to wait
-are a queue: the next free connection takes all of them, up to a limit, and runs them as one unit of work. While two
-units run, further requests wait for a moment, too: one of the two is most likely about to end, and a third one at the
-same time would cost more than it saves.
+A request that is alone has a connection and a unit of work of its own at once. The others are a queue: the next free
+connection takes all of them, up to a limit, and runs them as one unit of work. While a unit runs, requests wait for a
+moment although a connection is free: the unit is most likely about to end, and a second one at the same time would cost
+more than it saves.
 
 Each request keeps its own deadline, and may be cancelled at any time. If the unit fails, or if a request's time is up
 before COMMIT is sent, nothing was written, and the others run again, each in a unit of its own; both waits for a
@@ -32,10 +32,8 @@ log = structlog.get_logger()
 LOCK_SECONDS = 1.0
 """Seconds that a shared unit waits for row locks: longer than a busy row is locked. A row that hangs delays the other
 requests for no longer."""
-UNITS = 2
-"""Units of work that run at once, unless they take longer than PAUSE."""
-PAUSE = 0.02
-"""Seconds for which requests wait for one of UNITS to end, although a connection is free."""
+PAUSE = 0.05
+"""Seconds for which requests wait for the unit in progress to end, although a connection is free."""
 
 Member = TypeVar("Member")
 Result = TypeVar("Result")
@@ -57,7 +55,7 @@ class Gathering(ABC, Generic[Member, Result]):
         self._waiting: set[_SharedUnit[Member, Result]] = set()
         """Shared units that wait for a connection."""
         self._tasks: set[asyncio.Task[None]] = set()
-        self._turns = asyncio.Semaphore(UNITS)
+        self._running = asyncio.Lock()
 
     @abstractmethod
     async def run_alone(self, checkout: Checkout, member: Member) -> Result:
@@ -79,14 +77,11 @@ class Gathering(ABC, Generic[Member, Result]):
         """Run a member within the operation in progress. Raises what `run_alone` and a checkout raise."""
         if not self._enabled:
             return await self._run_alone(member)
-        if not (self._queue or self._turns.locked()) and self._pool.is_free():
-            async with self._turns:
-                return await self._run_alone(member)
-        self._pool.refuse_if_full()
         place: _Place[Member, Result] = _Place(member, self._pool.options.timeout)
-        self._queue.append(place)
-        self._share(place)
         try:
+            if await self._is_alone(place):
+                async with self._turn():
+                    return await self._run_alone(member)
             with self._pool.counts.wait():
                 await place.taken
             left = max(place.patience(), PAUSE)
@@ -98,7 +93,7 @@ class Gathering(ABC, Generic[Member, Result]):
                 async with self._pool.checkout() as checkout:
                     return await self.run_again(checkout, member, lost.result)
         finally:
-            place.result.cancel()
+            place.leave()
 
     async def close(self) -> None:
         """Refuse the requests that wait for a connection, and wait for a COMMIT in flight."""
@@ -108,6 +103,21 @@ class Gathering(ABC, Generic[Member, Result]):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _is_alone(self, place: "_Place[Member, Result]") -> bool:
+        """Return True if a unit of its own can begin for the request at once; otherwise it is in the queue now."""
+        if not (self._queue or self._running.locked()) and self._pool.is_free():
+            self._queue.append(place)
+            await asyncio.sleep(0)  # requests that arrive at the same moment join the queue
+            if len(self._queue) == 1 and self._queue[0] is place:
+                self._queue.clear()
+                return True
+        else:
+            self._pool.refuse_if_full()
+            self._queue.append(place)
+        if not place.taken.done():
+            self._share(place)
+        return False
 
     async def _run_alone(self, member: Member, seconds: float = math.inf) -> Result:
         async with self._pool.checkout(seconds) as checkout:
@@ -146,17 +156,17 @@ class Gathering(ABC, Generic[Member, Result]):
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
-        """Wait for one of UNITS to end, for PAUSE at most."""
+        """Wait for the unit in progress to end, for PAUSE at most."""
         try:
             async with asyncio.timeout(PAUSE):
-                await self._turns.acquire()
+                await self._running.acquire()
         except TimeoutError:
             yield
             return
         try:
             yield
         finally:
-            self._turns.release()
+            self._running.release()
 
     def _share_rest(self) -> None:
         while self._queue and self._queue[0].taken.done():
@@ -225,6 +235,11 @@ class _Place(Generic[Member, Result]):
     def remaining(self) -> float:
         """Seconds until the request's deadline; 0 if it was cancelled."""
         return 0.0 if self.result.done() else self.operation.remaining()
+
+    def leave(self) -> None:
+        """Leave the queue, or the unit: nobody awaits the result any more."""
+        self.taken.cancel()
+        self.result.cancel()
 
     def refuse(self, fault: Fault) -> None:
         """Refuse a request for which no connection became free, if it still waits."""

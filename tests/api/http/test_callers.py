@@ -66,10 +66,6 @@ async def test_a_caller_has_half_of_the_connections_at_once(app: FastAPI, world:
                 found(await client.get("/users/me", headers=bob.headers))
                 found(await client.get("/posts"))
             assert len(pool.checked_out) == SHARE
-            carried = sum(checkout.members()["carries"] for checkout in pool.checked_out)
-            assert (
-                carried + len(service_of(app).payments._queue) == 8
-            )  # one of its connections carries gathered transfers
         assert {answer.status_code for answer in await asyncio.gather(*paying)} == {201}
     assert len(pool._shares) == 0
 
