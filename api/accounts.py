@@ -110,7 +110,7 @@ async def create_account(
 async def list_accounts(caller: Member, accounts: Accounts, page: PageOf) -> Response:
     """List your accounts, newest first; operators see all."""
     rows = await accounts.list(owner_id=caller.reads, page=page.keyset())
-    return page.answer(rows, Account.model_validate, by_time)
+    return await page.answer(rows, Account.model_validate, by_time)
 
 
 @router.get(

@@ -86,7 +86,7 @@ async def create_my_api_key(
 async def list_my_api_keys(caller: Member, keys: ApiKeys, page: PageOf) -> Response:
     """List your keys that are not revoked, newest first."""
     rows = await keys.list(user_id=caller.user_id, page=page.keyset())
-    return page.answer(rows, ApiKey.model_validate, by_time)
+    return await page.answer(rows, ApiKey.model_validate, by_time)
 
 
 @router.delete(

@@ -22,7 +22,7 @@ from api.http.event_streams import EventStream
 from api.http.following import FollowOf
 from api.http.json_bodies import JsonRoute
 from api.http.media_types import prefers
-from api.http.pages import Page, PageOf, fitting
+from api.http.pages import Page, PageOf, fitting, in_turn
 from api.http.problems import Problem, answers, invalid
 from api.http.types import Balance, Description, Id, PastTime, PathId, Representation, Time
 from api.process.service import Service
@@ -138,14 +138,14 @@ async def list_entries(
             with follower.following(account.version):
                 await follower.wait(follow.wait)
             rows = (await follower.read(page.limit)).rows
-        items = fitting(rows, partial(_show, caller=follower.caller))
+        items = await fitting(rows, partial(_show, caller=follower.caller))
         last = rows[len(items) - 1].version if items else follower.version
         body = b'{"items":[%b],"last_version":%d}' % (b",".join(items), last)
         return Response(body, headers=VARY, media_type="application/json")
     if prefers(accept, CSV):
         return await _csv_answer(id, entries, service, since, until, caller, head=request.state.head)
     rows = await entries.list(account_id=id, since=since, until=until, before=page.version(NEWEST), limit=page.rows)
-    return page.answer(rows, partial(_show, caller=caller), lambda entry: (entry.version,), headers=VARY)
+    return await page.answer(rows, partial(_show, caller=caller), lambda entry: (entry.version,), headers=VARY)
 
 
 @router.get(
@@ -271,7 +271,7 @@ async def _csv(
     async with files:
         yield _lines([columns])
         async for page in pages:
-            shown = (_show(row, caller).model_dump(mode="json") for row in page)
+            shown = [_show(row, caller).model_dump(mode="json") async for row in in_turn(page)]
             yield _lines([entry[column] for column in columns] for entry in shown)
 
 

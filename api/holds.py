@@ -105,7 +105,7 @@ async def list_holds(
 ) -> Response:
     """List holds from or to your accounts, newest first; operators see all."""
     rows = await holds.list(owner_id=caller.reads, status=status, page=page.keyset())
-    return page.answer(rows, partial(_show, caller=caller), by_time)
+    return await page.answer(rows, partial(_show, caller=caller), by_time)
 
 
 @router.get("/{id}", summary="Read a hold", responses=answers("hold_not_found", *problems.OWN), response_model=Hold)

@@ -94,7 +94,7 @@ async def create_post(new: NewPost, caller: Writer, main: Main, key: OptionalKey
 async def list_posts(q: Search, posts: Posts, page: PageOf, author_id: OfUser = None) -> Response:
     """List posts, newest first: all, of one author, or with the words of a query."""
     rows = await posts.list(author_id=author_id, query=q, page=page.keyset())
-    return page.answer(rows, _show, by_time)
+    return await page.answer(rows, _show, by_time)
 
 
 @router.get(

@@ -146,7 +146,7 @@ async def list_products(q: Search, service: CurrentService, page: PageOf, seller
     """List the products for sale, newest first: all, of one seller, or with the words of a query."""
     async with service.pools["catalog"].checkout() as catalog:
         rows = await ProductRepository(catalog.connection).list(seller_id=seller_id, query=q, page=page.keyset())
-    return page.answer(rows, Product.model_validate, by_time)
+    return await page.answer(rows, Product.model_validate, by_time)
 
 
 @router.get(

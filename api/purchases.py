@@ -130,7 +130,7 @@ async def list_purchases(
         rows = await purchases.list(party_id=caller.reads, status=status, page=keyset)
     else:
         rows = await purchases.list_by_reference(reference=reference, buyer_id=caller.reads, status=status, page=keyset)
-    return page.answer(rows, partial(_show, caller=caller), by_time)
+    return await page.answer(rows, partial(_show, caller=caller), by_time)
 
 
 @router.get(

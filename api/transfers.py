@@ -272,7 +272,7 @@ async def list_transfers(
     else:
         list_rows = partial(transfers.list_by_reference, reference=reference, writer_id=caller.reads)
     rows = await list_rows(account_id=account_id, since=since, page=page.keyset().until(until))
-    return page.answer(rows, partial(_show_row, caller=caller), by_time)
+    return await page.answer(rows, partial(_show_row, caller=caller), by_time)
 
 
 @router.get(

@@ -91,7 +91,7 @@ async def register_user(new: NewUser, request: Request, main: Main, service: Cur
 @router.get("/users", summary="List users", responses=answers(*problems.READS), response_model=Page[Profile])
 async def list_users(users: Users, page: PageOf) -> Response:
     """List the public profiles of all users, newest first."""
-    return page.answer(await users.list(page=page.keyset()), Profile.model_validate, by_time)
+    return await page.answer(await users.list(page=page.keyset()), Profile.model_validate, by_time)
 
 
 @router.get("/users/me", summary="Read yourself", responses=UNCHANGED | answers(*problems.OWN), response_model=User)

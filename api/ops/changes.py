@@ -54,7 +54,7 @@ async def list_changes(
     """
     changes = ChangeRepository(main.connection)
     rows = await changes.list(account_id=account_id, user_id=user_id, page=page.keyset())
-    return page.answer(rows, Change.model_validate, _position)
+    return await page.answer(rows, Change.model_validate, _position)
 
 
 def _position(change: ChangeRow) -> tuple[str, int]:
