@@ -22,7 +22,7 @@ from api.http.event_streams import EventStream
 from api.http.following import FollowOf
 from api.http.json_bodies import JsonRoute
 from api.http.media_types import prefers
-from api.http.pages import Page, PageOf, fitting, in_turn
+from api.http.pages import Page, PageOf, fitting
 from api.http.problems import Problem, answers, invalid
 from api.http.types import Balance, Description, Id, PastTime, PathId, Representation, Time
 from api.process.service import Service
@@ -35,6 +35,7 @@ from repositories.postgres import unit_of_work
 from repositories.postgres.errors import DeadlineExceeded, Defect, Fault
 from repositories.postgres.operation import Operation, current
 from repositories.postgres.pools import Pool
+from repositories.postgres.slices import ROWS, sliced
 from repositories.postgres.statements import Connection
 
 router = APIRouter(tags=["accounts"], route_class=JsonRoute)
@@ -271,7 +272,7 @@ async def _csv(
     async with files:
         yield _lines([columns])
         async for page in pages:
-            shown = [_show(row, caller).model_dump(mode="json") async for row in in_turn(page)]
+            shown = [_show(row, caller).model_dump(mode="json") async for row in sliced(page, ROWS)]
             yield _lines([entry[column] for column in columns] for entry in shown)
 
 

@@ -1,9 +1,8 @@
 """Keyset pages over HTTP: `limit`, an opaque `cursor`, and the way to the next page."""
 
-import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Generic, Protocol, TypeVar
 from urllib.parse import urlencode
@@ -14,11 +13,10 @@ from pydantic import BaseModel, Field
 from api.http.problems import invalid
 from api.http.types import Digits
 from repositories.postgres.keyset import NEWEST, Keyset, Position
+from repositories.postgres.slices import ROWS, sliced
 
 MAX_BYTES = 2 * 1024 * 1024
 """Most bytes of a page's items together; the first item may have more."""
-ROWS_AT_ONCE = 10
-"""Rows that are shown before other requests go on."""
 
 Item = TypeVar("Item")
 Row = TypeVar("Row")
@@ -101,19 +99,11 @@ class PageRequest:
         return list(position)
 
 
-async def in_turn(rows: Sequence[Row]) -> AsyncIterator[Row]:
-    """Yield the rows of a list, and let the other requests of this process go on after every few."""
-    for number, row in enumerate(rows, start=1):
-        yield row
-        if number % ROWS_AT_ONCE == 0:
-            await asyncio.sleep(0)
-
-
 async def fitting(rows: Sequence[Row], show: Callable[[Row], BaseModel]) -> list[bytes]:
     """Return the first rows as JSON, as many as MAX_BYTES allow, but at least one if there is one."""
     items: list[bytes] = []
     size = 0
-    async for row in in_turn(rows):
+    async for row in sliced(rows, ROWS):
         item = show(row).model_dump_json().encode()
         size += len(item)
         if items and size > MAX_BYTES:

@@ -7,12 +7,14 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 SIZE = 50
-"""Items of a slice: a millisecond of work on a transfer each."""
+"""Transfers of a slice of a batch, whose accounts are locked meanwhile."""
+ROWS = 10
+"""Rows of a slice of a list."""
 
 
-async def sliced(items: Iterable[Item]) -> AsyncIterator[Item]:
-    """Yield items, and let other tasks run after each slice."""
+async def sliced(items: Iterable[Item], size: int = SIZE) -> AsyncIterator[Item]:
+    """Yield items, and let other tasks run after each `size` of them."""
     for number, item in enumerate(items, 1):
         yield item
-        if number % SIZE == 0:
+        if number % size == 0:
             await asyncio.sleep(0)

@@ -4,14 +4,17 @@ import asyncio
 import json
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
+from api import posts as routes
 from api.http import pages as paging
 from api.process.service import service_of
 from api.process.settings import Settings
+from repositories import posts
 from repositories.postgres import operation, searching
 from repositories.postgres.operation import Operation
 from repositories.postgres.pools import PoolOptions
@@ -250,6 +253,41 @@ async def test_a_page_ends_before_it_exceeds_its_bytes(
         cursor = page["next_cursor"]
         assert (cursor is not None) == ("Link" in answer.headers)
     assert seen == [[100, 100], [100], [2000], [100]]
+
+
+async def test_other_requests_go_on_while_a_page_is_read_and_shown(
+    client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After every ten rows: a member who reads long pages all the time keeps nobody waiting for a whole one."""
+    ada = await world.person("ada")
+    for _ in range(30):
+        await post(world, ada, "t")
+    passes = 0
+    read: set[int] = set()
+    shown: set[int] = set()
+    show_post = routes._show
+
+    class Row(posts.Post):
+        def __init__(self, **columns: Any) -> None:
+            read.add(passes)
+            super().__init__(**columns)
+
+    def show(row: posts.Post) -> routes.Post:
+        shown.add(passes)
+        return show_post(row)
+
+    async def other() -> None:
+        nonlocal passes
+        while True:
+            passes += 1
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(posts, "Post", Row)
+    monkeypatch.setattr(routes, "_show", show)
+    running = asyncio.create_task(other())
+    found(await client.get("/posts?limit=30"))
+    running.cancel()
+    assert (len(read), len(shown)) == (3, 3)
 
 
 async def test_an_author_has_no_more_posts_than_the_quota(
