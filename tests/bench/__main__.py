@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from api.cli.server import stop_on_signals
 from repositories.embedded import binaries
+from repositories.schema.databases import DATABASES
 from tests.bench import contestants, databases, loads, plots, report, rounds
 from tests.bench.results import Results
 from tests.bench.scenarios import GROUPS, LARGE, SCENARIOS, START, Scenario
@@ -75,7 +76,8 @@ def _options() -> argparse.Namespace:
 
 def _fill(server: Server, *, large: bool) -> None:
     with _progress() as progress:
-        task = progress.add_task("filling the databases", total=1 + large * len(filling.steps("main")))
+        steps = sum(len(filling.steps(name)) for name in DATABASES)
+        task = progress.add_task("filling the databases", total=1 + large * steps)
         databases.fill(server)
         progress.advance(task)
         if large:

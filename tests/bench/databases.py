@@ -82,7 +82,8 @@ def create_large(server: Server) -> None:
 def fill_large(server: Server, on_step: Callable[[], None]) -> None:
     """Create and fill them, for Folio on large data; takes minutes."""
     create_large(server)
-    filling.fill(server.conninfo("large_main"), "main", on_step)
+    for database in DATABASES:  # both: Folio refuses a pair of databases that do not match
+        filling.fill(server.conninfo(f"large_{database}"), database, on_step)
     run_file(server.conninfo("large_main"), "large")
     _execute(server.conninfo("large_main"), "VACUUM ANALYZE accounts")
     _execute(server.conninfo("postgres"), "CHECKPOINT")
