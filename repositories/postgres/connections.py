@@ -48,9 +48,10 @@ FORMS = {
     "IntervalStyle": "postgres",
     "standard_conforming_strings": "on",
     "array_nulls": "on",
+    "gin_fuzzy_search_limit": "0",  # searches find all that match, not a random part
     "TimeZone": "GMT",  # the one name that PostgreSQL knows without a time zone database
 }
-"""Forms of values that psycopg and the statements rely on, in place of those of the role, the database or the URL.
+"""Forms of values and results that Folio relies on, in place of those of the role, the database or the URL.
 
 They are set together with the budgets, in one round trip: PgBouncer refuses most of them as start-up `options`.
 """

@@ -68,6 +68,19 @@ async def test_settings_of_the_database_change_no_answer(setting: str, applicati
         found(await client.get("/readyz"))
 
 
+async def test_a_limit_of_the_database_for_searches_cuts_no_result(application: FastAPI, world: World) -> None:
+    """PostgreSQL would return a random part of what an index finds."""
+    ada = await world.person("ada")
+    posts = "INSERT INTO posts (author_id, title, content) SELECT %s, 't', 'word' FROM generate_series(1, 500)"
+    await world.connection.execute(posts, (ada.id,))
+    await world.connection.execute("VACUUM ANALYZE posts")  # moves new words into the index
+    # Searches use the index of words even for so few posts.
+    for setting in ("gin_fuzzy_search_limit TO 1", "enable_seqscan TO off", "enable_indexscan TO off"):
+        await alter(world, f"SET {setting}")
+    async with opened(application) as client:
+        assert len(found(await client.get("/posts?q=word&limit=100"))["items"]) == 100
+
+
 async def test_a_column_of_another_type_fails_no_request(app: FastAPI, client: httpx.AsyncClient, world: World) -> None:
     """Reads and units of work discard their stale statements and run once more (0A000)."""
     ada = await world.person("ada")
