@@ -79,8 +79,9 @@ async def test_a_pool_whose_connections_change_hands_fast_is_exhausted_and_not_a
     assert {type(outcome) for outcome in refused} == {PoolExhausted}
 
 
-async def hang_up(address: str, request: bytes, moment: float) -> None:
-    """Send a request and abort the connection `moment` seconds later."""
+async def hang_up(address: str, request: bytes, start: float, moment: float) -> None:
+    """Send a request after `start` seconds, and abort the connection `moment` seconds later."""
+    await asyncio.sleep(start)
     url = urlsplit(address)
     _, writer = await asyncio.open_connection(url.hostname, url.port)
     try:
@@ -108,7 +109,10 @@ async def test_1000_clients_that_hang_up_leave_no_connection_checked_out(
 
     async with httpx.AsyncClient(base_url=address, timeout=60) as client:
         for wave in range(0, CLIENTS, 100):
-            leaving = (hang_up(address, request(number), chance.uniform(0, 0.3)) for number in range(wave, wave + 100))
+            leaving = (
+                hang_up(address, request(number), chance.uniform(0, 0.3), chance.uniform(0, 0.3))
+                for number in range(wave, wave + 100)
+            )
             await asyncio.gather(*leaving)
         await become_idle(client, operator)
         main = service_of(application).pools["main"].stats()
