@@ -137,7 +137,7 @@ class AccountRepository:
         """Return the accounts of one owner, or of all, newest first."""
         if owner_id is not None:
             return await LIST_BY_OWNER.all(self._connection, Account, owner_id=owner_id, **page.arguments())
-        return await LIST.many(self._connection, Account, **page.arguments())
+        return await LIST.all(self._connection, Account, **page.arguments())
 
     async def list_changed(self, *, versions: Mapping[int, int]) -> builtins.list[AccountVersion]:
         """Return the accounts whose version is higher than in `versions`, which has known versions by id."""

@@ -139,7 +139,7 @@ class ApiKeyRepository:
 
     async def list(self, *, user_id: int, page: Keyset) -> list[ApiKey]:
         """Return the user's keys that are not revoked, newest first."""
-        return await LIST.many(self._connection, ApiKey, user_id=user_id, **page.arguments())
+        return await LIST.all(self._connection, ApiKey, user_id=user_id, **page.arguments())
 
     async def revoke(self, *, user_id: int, id: int) -> int | None:
         """Revoke a key of the user; return its id, or None if the user has no such key."""

@@ -77,4 +77,4 @@ class ChangeRepository:
             )
         if user_id is not None:
             return await LIST_BY_USER.all(self._connection, Change, user_id=user_id, **arguments)
-        return await LIST.many(self._connection, Change, **arguments)
+        return await LIST.all(self._connection, Change, **arguments)

@@ -63,7 +63,7 @@ class EntryRepository:
         """Return an account's entries below version `before`, newest first, with since <= created_at < until."""
         page = {"account_id": account_id, "before_version": before, "limit": limit}
         if since is None and until is None:
-            return await LIST.many(self._connection, Entry, **page)
+            return await LIST.all(self._connection, Entry, **page)
         first = since or OLDEST
         last = until or datetime.fromisoformat("9999-12-31T23:59:59.999999+00:00")
         return await LIST_BETWEEN.all(self._connection, Entry, from_time=first, to_time=last, **page)

@@ -116,4 +116,4 @@ class HoldRepository:
         arguments = page.arguments() | {"status": status}
         if owner_id is not None:
             return await LIST_BY_OWNER.all(self._connection, Hold, owner_id=owner_id, **arguments)
-        return await LIST.many(self._connection, Hold, **arguments)
+        return await LIST.all(self._connection, Hold, **arguments)

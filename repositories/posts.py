@@ -80,7 +80,7 @@ class PostRepository:
                 return await SEARCH.all(self._connection, Post, query=query, author_id=author_id, **page.arguments())
         if author_id is not None:
             return await LIST_BY_AUTHOR.all(self._connection, Post, author_id=author_id, **page.arguments())
-        return await LIST.many(self._connection, Post, **page.arguments())
+        return await LIST.all(self._connection, Post, **page.arguments())
 
     async def change(
         self, *, id: int, author_id: int, changes: dict[str, Any], precondition: Precondition

@@ -132,7 +132,7 @@ class ProductRepository:
                 return await SEARCH.all(self._connection, Product, query=query, seller_id=seller_id, **page.arguments())
         if seller_id is not None:
             return await LIST_BY_SELLER.all(self._connection, Product, seller_id=seller_id, **page.arguments())
-        return await LIST.many(self._connection, Product, **page.arguments())
+        return await LIST.all(self._connection, Product, **page.arguments())
 
     async def change(
         self, *, id: int, seller_id: int, changes: dict[str, Any], precondition: Precondition

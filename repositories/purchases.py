@@ -202,7 +202,7 @@ class PurchaseRepository:
         arguments = page.arguments() | {"status": status}
         if party_id is not None:
             return await LIST_BY_PARTY.all(self._connection, Purchase, user_id=party_id, **arguments)
-        return await LIST.many(self._connection, Purchase, **arguments)
+        return await LIST.all(self._connection, Purchase, **arguments)
 
     async def list_by_reference(
         self, *, reference: str, buyer_id: int | None, status: str | None = None, page: Keyset

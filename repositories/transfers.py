@@ -176,7 +176,7 @@ class TransferRepository:
             return await LIST_BY_ACCOUNT.all(self._connection, Transfer, account_id=account_id, **arguments)
         if owner_id is not None:
             return await LIST_BY_OWNER.all(self._connection, Transfer, owner_id=owner_id, **arguments)
-        return await LIST.many(self._connection, Transfer, **arguments)
+        return await LIST.all(self._connection, Transfer, **arguments)
 
     async def list_by_reference(
         self,

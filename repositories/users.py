@@ -103,7 +103,7 @@ class UserRepository:
 
     async def list(self, *, page: Keyset) -> list[User]:
         """Return the present users, newest first."""
-        return await LIST.many(self._connection, User, **page.arguments())
+        return await LIST.all(self._connection, User, **page.arguments())
 
     async def change(self, *, id: int, changes: dict[str, Any], precondition: Precondition) -> User | Refusal:
         """Change username or e-mail address of a user; the constraints refuse a taken one. Locks the user."""

@@ -237,7 +237,7 @@ class _Place(Generic[Member, Result]):
         return 0.0 if self.result.done() else self.operation.remaining()
 
     def leave(self) -> None:
-        """Leave the queue, or the unit: nobody awaits the result any more."""
+        """Leave the queue, or the unit of work."""
         self.taken.cancel()
         self.result.cancel()
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from psycopg import AsyncConnection, AsyncCursor
+from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow, class_row, dict_row, scalar_row
 
 from repositories.postgres import operation
@@ -78,20 +79,20 @@ class Statement:
         return await self._execute(connection.cursor(), given)
 
     async def all(self, connection: Connection, row: type[Row], /, **given: Any) -> list[Row]:
-        """Run the statement and return every row as an object of `row`, whose fields are named like the columns."""
-        async with connection.cursor(row_factory=class_row(row)) as cursor:
-            await self._execute(cursor, given)
-            return await cursor.fetchall()
+        """Run the statement and return every row as an object of `row`, whose fields are named like the columns.
 
-    async def many(self, connection: Connection, row: type[Row], /, **given: Any) -> list[Row]:
-        """Return every row as `all` does, and let other requests go on after every few: for lists, outside locks."""
-        rows: list[Row] = []
+        Outside a unit of work, which may hold locks, other requests go on after every few rows.
+        """
         async with connection.cursor(row_factory=class_row(row)) as cursor:
             await self._execute(cursor, given)
-            while part := await cursor.fetchmany(ROWS):
-                rows += part
+            if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+                return await cursor.fetchall()
+            rows = part = await cursor.fetchmany(ROWS)
+            while len(part) == ROWS:
                 await asyncio.sleep(0)
-        return rows
+                part = await cursor.fetchmany(ROWS)
+                rows += part
+            return rows
 
     async def values(self, connection: Connection, **given: Any) -> list[Any]:
         """Run the statement and return the first column of every row."""
